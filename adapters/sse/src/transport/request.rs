@@ -6,9 +6,13 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use crossws_core::adapter::{Background, Claim, ClaimError, OriginalTarget, Unfinished};
-use crossws_core::{Body, BoxError, ConnectionInfo, Rejection, SharedHooks, UpgradeRequest};
+use crossws_core::{
+    Body, BoxError, CloseCode, ConnectionInfo, Rejection, SharedHooks, UpgradeRequest,
+};
+use crossws_proto::engine::Violation;
+use crossws_proto::outbox::Framing;
 use http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ORIGIN, RETRY_AFTER, UPGRADE, VARY,
@@ -23,6 +27,7 @@ use crate::stream::{LAST_EVENT_ID, event_response, start};
 use crate::transport::connection::Connection;
 use crate::transport::downlink::Downlink;
 use crate::transport::driver;
+use crate::transport::frame::EventFrame;
 use crate::transport::key::Key;
 use crate::transport::outbound::EventTransport;
 use crate::transport::settings::TransportSettings;
@@ -110,10 +115,13 @@ impl Transporting {
                     None => empty(StatusCode::REQUEST_TIMEOUT),
                 }
             }
-            Asks::Close => match self.shared.of(&parts) {
-                Some(connection) if connection.close_by_client() => empty(StatusCode::NO_CONTENT),
-                _ => empty(StatusCode::UNAUTHORIZED),
-            },
+            Asks::Close => {
+                let closed = self.close(&parts, body);
+                match within(&background, POST_TIME, closed).await {
+                    Some(status) => empty(status),
+                    None => empty(StatusCode::REQUEST_TIMEOUT),
+                }
+            }
         };
         Ok(share(response, &parts, admits))
     }
@@ -150,10 +158,6 @@ impl Transporting {
             Err(error) => return Some(rejected(Rejection::internal(error))),
         };
         let listed = Listed::new(&self.shared, &connection);
-        let joined = match accepted.join(EventTransport(Arc::clone(&connection))) {
-            Ok(joined) => joined,
-            Err(_) => return Some(rejected(Rejection::unavailable("not now"))),
-        };
         let open = json!({
             "id": id.to_string(),
             "secret": connection.secret.to_string(),
@@ -161,6 +165,15 @@ impl Transporting {
         });
         let open = Event::new(open.to_string()).event("open");
         let first = open.id(connection.first_id()).encode().ok();
+        let joined = match accepted.join(EventTransport(Arc::clone(&connection))) {
+            Ok(joined) => joined,
+            Err(frame) => {
+                // As on a socket: it is open, and closes.
+                let mut events = BytesMut::from(&*first.unwrap_or_default());
+                EventFrame::put_close(&mut events, Some(&frame));
+                return Some(event_response(Body::from(events.freeze())));
+            }
+        };
         let Some((stream, _)) = connection.attach(0) else {
             // Terminated meanwhile.
             return Some(rejected(Rejection::unavailable("not now")));
@@ -218,7 +231,28 @@ impl Transporting {
         }
     }
 
-    /// Takes a message from the client.
+    /// Closes a connection for its client.
+    async fn close<B>(&self, parts: &Parts, body: B) -> StatusCode
+    where
+        B: http_body::Body<Data = Bytes>,
+        B::Error: Into<BoxError>,
+    {
+        let Some(connection) = self.shared.of(parts) else {
+            return StatusCode::UNAUTHORIZED;
+        };
+        let mut unfinished = Unfinished::new(self.shared.hub.clone());
+        let body = uplink::read(body, uplink::MOST_CLOSE, &mut unfinished).await;
+        match body.and_then(|body| uplink::close(&body)) {
+            Ok(frame) => match connection.close_by_client(frame) {
+                true => StatusCode::NO_CONTENT,
+                false => StatusCode::UNAUTHORIZED,
+            },
+            Err(status) => status,
+        }
+    }
+
+    /// Takes a message from the client. One that breaks a rule ends the connection, as it does on a
+    /// WebSocket.
     async fn post<B>(&self, parts: &Parts, body: B) -> StatusCode
     where
         B: http_body::Body<Data = Bytes>,
@@ -234,16 +268,24 @@ impl Transporting {
         let most = connection.settings.limits.max_message_size.get();
         // Until the message is queued.
         let mut unfinished = Unfinished::new(self.shared.hub.clone());
-        let message = match uplink::read(body, most, &mut unfinished).await {
+        let body = uplink::read(body, most, &mut unfinished).await;
+        let message = match &body {
             Ok(body) => uplink::message(&parts.headers, body),
-            Err(status) => return status,
+            Err(StatusCode::PAYLOAD_TOO_LARGE) => Err(Violation::new(
+                CloseCode::TOO_BIG,
+                "a message is larger than the limit",
+            )),
+            Err(status) => return *status,
         };
         match message {
             Ok(message) => match post.receive(message).await {
                 true => StatusCode::NO_CONTENT,
                 false => StatusCode::UNAUTHORIZED,
             },
-            Err(status) => status,
+            Err(violation) => {
+                connection.violated(violation);
+                body.err().unwrap_or(StatusCode::BAD_REQUEST)
+            }
         }
     }
 }

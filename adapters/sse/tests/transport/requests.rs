@@ -167,8 +167,6 @@ fn what_a_client_posts_is_bounded() {
         let limits = Limits::default().max_message_size(1000).max_inbound(4);
         let world = World::with(limits, |sockets| sockets);
         let mut ann = world.open("/room").await;
-        assert_eq!(world.post(&ann, "x".repeat(1001)).await, 413);
-        assert_eq!(world.post(&ann, b"\xff".to_vec()).await, 400);
         // A body of newlines is one message.
         let lines = "\n".repeat(1000);
         assert_eq!(world.post(&ann, &*lines).await, 204);
@@ -276,6 +274,80 @@ impl http_body::Body for Begun {
             None => Poll::Pending,
         }
     }
+}
+
+#[test]
+fn a_post_that_breaks_a_rule_ends_the_connection_by_name() {
+    block_on(async {
+        let world = World::with(Limits::default().max_message_size(1000), |sockets| sockets);
+        for (body, status, code, reason) in [
+            (vec![b'x'; 1001], 413, 1009, "message too big"),
+            (b"\xff".to_vec(), 400, 1007, "a text is not UTF-8"),
+        ] {
+            let mut ann = world.open("/room").await;
+            assert_eq!(world.post(&ann, body).await, status);
+            let event = ann.next().await;
+            let expected = format!(r#"{{"code":{code},"reason":"{reason}"}}"#);
+            assert_eq!((&*event.event, &*event.data), ("close", &*expected));
+            ann.expect_end().await;
+            let closed = world.seen().pop().unwrap();
+            assert_eq!(closed, format!("close {code} server true"));
+        }
+    });
+}
+
+#[test]
+fn a_client_closes_with_a_code_after_what_it_has_posted() {
+    block_on(async {
+        let world = World::new();
+        let close = async |source: &Source, body: &str| {
+            let request = world.server.request(Method::DELETE, "/room");
+            let request = request.header("authorization", format!("Bearer {}", source.secret));
+            request
+                .body(body.to_owned())
+                .await
+                .unwrap()
+                .status()
+                .as_u16()
+        };
+        for (body, event, closed) in [
+            ("", r#"{"code":1000,"reason":""}"#, "close 1000 client true"),
+            ("{}", "{}", "close 1005 client true"),
+            (
+                r#"{"code":4001,"reason":"bye"}"#,
+                r#"{"code":4001,"reason":"bye"}"#,
+                "close 4001 client true",
+            ),
+        ] {
+            let mut ann = world.open("/room").await;
+            world.seen();
+            assert_eq!(world.post(&ann, "last").await, 204);
+            assert_eq!(close(&ann, body).await, 204);
+            assert_eq!(world.post(&ann, "too late").await, 401);
+            let mut events = Vec::new();
+            while let Some(event) = ann.reader.next().await.unwrap() {
+                events.push((event.event, event.data));
+            }
+            assert_eq!(
+                events.pop().unwrap(),
+                ("close".to_owned(), event.to_owned())
+            );
+            world.server.settle().await;
+            assert_eq!(world.seen(), ["last", closed]);
+        }
+        let mut ann = world.open("/room").await;
+        for body in [
+            r#"{"code":1006}"#,
+            r#"{"code":1}"#,
+            "bye",
+            r#"{"code":"x"}"#,
+        ] {
+            assert_eq!(close(&ann, body).await, 400, "{body}");
+        }
+        assert_eq!(close(&ann, &" ".repeat(1025)).await, 413);
+        assert_eq!(world.post(&ann, "still here").await, 204);
+        ann.expect("you: still here").await;
+    });
 }
 
 /// A body that never arrives.
