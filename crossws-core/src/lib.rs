@@ -97,6 +97,7 @@ pub use service::api::request::ApiRequest;
 pub use service::api::response::{ApiError, ApiResponse};
 #[cfg(feature = "http")]
 pub use service::body::Body;
+pub use service::connection_info::ConnectionInfo;
 #[cfg(feature = "http")]
 pub use service::sockets::{Sockets, SocketsOr, Through};
 pub use upgrade::origin::Origin;

@@ -4,6 +4,7 @@ pub(crate) mod api;
 pub(crate) mod background;
 #[cfg(feature = "http")]
 pub(crate) mod body;
+pub(crate) mod connection_info;
 #[cfg(feature = "http")]
 pub(crate) mod sockets;
 pub(crate) mod upgrade_door;

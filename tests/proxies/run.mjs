@@ -1,16 +1,17 @@
-// Runs the chat with Debian's nginx and haproxy in front, plain and encrypted, configured as in
-// their guides.
+// Runs the chat, and the founding app's event streams, with Debian's nginx and haproxy in front, plain and
+// encrypted, configured as in their guides.
 //
 //   node tests/proxies/run.mjs
 //
 // With each: a page of the proxy's own origin connects; a silent connection lives longer than any
 // time-out of the proxy; a reload under load loses nothing; a client on a line of 10 KiB a second
-// gets everything; and after a refused upgrade the client's connection continues.
+// gets everything; and after a refused upgrade the client's connection continues. Each event of a stream
+// arrives at once, although nginx collects responses by default, and a silent stream lives on.
 //
-// The chat must be built: `cargo build -p chat`; scripts/test does it.
+// Both apps must be built: `cargo build -p chat -p founding`; scripts/test does it.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -26,14 +27,16 @@ const WebSocket = createRequire(here('../clients/package.json'))('ws');
 const IDLE = 70_000;
 const LINE = 10 << 10;
 
-const dir = mkdtempSync(join(tmpdir(), 'crossws-proxies-'));
-process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
+const temporary = () => mkdtempSync(join(tmpdir(), 'crossws-proxies-'));
+const dirs = [temporary(), temporary()];
+const [dir, events_dir] = dirs;
+process.on('exit', () => dirs.forEach((dir) => rmSync(dir, { recursive: true, force: true })));
 const sleep = (time) => new Promise((over) => setTimeout(over, time));
 
 /** Starts a program from a configuration in which its ports and folders are filled in. */
 async function proxy(name, template, ports, args) {
   const values = { DIR: dir, CHAT: chat_port, ...ports };
-  const config = join(dir, template);
+  const config = join(values.DIR, template);
   writeFileSync(config, readFileSync(here(template), 'utf8').replace(/@(\w+)@/g, (_, key) => values[key]));
   const child = run(name, args(config), { PATH: `${process.env.PATH}:/usr/sbin` });
   await listening(name, child, ports.PLAIN);
@@ -140,19 +143,96 @@ async function refused(url) {
   stream.destroy();
 }
 
+/** A connection over an event stream. */
+async function source(url, path) {
+  const response = await fetch(url + path, { headers: { accept: 'text/event-stream' } });
+  assert.equal(response.headers.get('content-type'), 'text/event-stream');
+  const events = [];
+  let over = false;
+  (async () => {
+    let text = '';
+    for await (const part of response.body.pipeThrough(new TextDecoderStream())) {
+      const blocks = (text + part).split('\n\n');
+      text = blocks.pop();
+      for (const block of blocks) {
+        const fields = block.split('\n').map((line) => line.split(': '));
+        const of = (name) => fields.filter(([field]) => field === name).map(([, ...value]) => value.join(': ')).join('\n');
+        if (of('data')) events.push({ event: of('event') || 'message', data: of('data') });
+      }
+    }
+  })().catch(() => {}).finally(() => (over = true));
+  return { events, is_over: () => over, headers: response.headers };
+}
+
+/** What a client posts is answered by an event: the proxy has kept neither for itself. */
+async function answered(url, chat, text) {
+  const { url: path, secret } = JSON.parse(chat.events[0].data);
+  const before = chat.events.length;
+  const posted = await fetch(url + path, { method: 'POST', headers: { authorization: `Bearer ${secret}` }, body: text });
+  assert.equal(posted.status, 204);
+  await until(`the answer to ${text} through ${url}`, () =>
+    chat.events.slice(before).some(({ event, data }) => event === 'message' && data.includes(text)), 5_000);
+}
+
+/** Each event arrives when it is sent. */
+async function at_once(url) {
+  const chat = await source(url, '/api/ws/chat');
+  await until(`the first event through ${url}`, () => chat.events.length > 0, 5_000);
+  assert.equal(chat.events[0].event, 'open');
+  for (let round = 0; round < 20; round += 1) await answered(url, chat, `round ${round}`);
+}
+
+/** What makes the events arrive is the response's header: a proxy that ignores it keeps them. */
+async function kept(url) {
+  const chat = await source(`${url}/collected`, '/api/ws/chat');
+  // What comes with the head passes.
+  await until(`the first event through ${url}`, () => chat.events.length > 0, 5_000);
+  await assert.rejects(answered(`${url}/collected`, chat, 'kept'), /waited/);
+}
+
+/** Nothing is sent for so long, and the stream is still the same. */
+async function silent(url) {
+  const chat = await source(url, '/api/ws/chat');
+  await until(`the first event through ${url}`, () => chat.events.length > 0, 5_000);
+  await sleep(IDLE);
+  assert.equal(chat.is_over(), false, 'the stream was cut');
+  await answered(url, chat, 'still here');
+}
+
 execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
   '-subj', '/CN=localhost', '-days', '2', '-keyout', join(dir, 'key.pem'), '-out', join(dir, 'certificate.pem')],
 { stdio: 'ignore' });
 writeFileSync(join(dir, 'both.pem'), readFileSync(join(dir, 'certificate.pem')) + readFileSync(join(dir, 'key.pem')));
+for (const file of ['key.pem', 'certificate.pem', 'both.pem']) cpSync(join(dir, file), join(events_dir, file));
+// The streams are read over TLS too, with a certificate of this test's own.
+process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
 
 const chat_port = await free_port();
 const target = process.env.CARGO_TARGET_DIR ?? here('../../target');
 await listening('chat', run(join(target, 'debug/chat'), [], { PORT: chat_port }), chat_port);
 
+const founding_port = await free_port();
+await listening('founding', run(join(target, 'debug/founding'), [], { PORT: founding_port }), founding_port);
+
 const ports = async (...names) => Object.fromEntries(await Promise.all(names.map(async (name) => [name, await free_port()])));
 const [nginx_ports, haproxy_ports] = [await ports('PLAIN', 'TLS', 'GUIDE'), await ports('PLAIN', 'TLS')];
 const nginx = await proxy('nginx', 'nginx.conf', nginx_ports, (config) => ['-c', config]);
 const haproxy = await proxy('haproxy', 'haproxy.cfg', haproxy_ports, (config) => ['-W', '-db', '-f', config]);
+
+const behind = { DIR: events_dir, CHAT: founding_port };
+const [nginx_events, haproxy_events] = [
+  { ...behind, ...(await ports('PLAIN', 'TLS', 'GUIDE')) },
+  { ...behind, ...(await ports('PLAIN', 'TLS')) },
+];
+const streaming = [
+  await proxy('nginx', 'nginx.conf', nginx_events, (config) => ['-c', config]),
+  await proxy('haproxy', 'haproxy.cfg', haproxy_events, (config) => ['-W', '-db', '-f', config]),
+];
+const streams = [
+  ['nginx', `http://localhost:${nginx_events.PLAIN}`],
+  ['nginx, TLS', `https://localhost:${nginx_events.TLS}`],
+  ['haproxy', `http://localhost:${haproxy_events.PLAIN}`],
+];
 
 const proxies = [
   ['nginx', `ws://localhost:${nginx_ports.PLAIN}`, () => nginx.kill('SIGHUP')],
@@ -179,12 +259,16 @@ const waits = proxies.flatMap(([name, url]) => [
   check(`${name}: idle for ${IDLE / 1000} s`, () => idle(url)),
   check(`${name}: a line of 10 KiB a second`, () => slow(url)),
 ]);
+waits.push(...streams.map(([name, url]) => check(`${name}: a stream that is silent for ${IDLE / 1000} s`, () => silent(url))));
+for (const [name, url] of streams) await check(`${name}: events arrive at once`, () => at_once(url));
+await check('nginx that ignores our headers: events are kept', () => kept(streams[0][1]));
 for (const [name, url, reloads] of proxies) {
   await check(`${name}: a reload under load`, () => reload(url, reloads));
   await check(`${name}: a refused upgrade`, () => refused(url));
 }
 await Promise.all(waits);
 // In order: a master that is killed leaves its workers running.
-for (const child of [nginx, haproxy]) child.kill('SIGTERM');
-await Promise.all([ends(nginx, 10_000), ends(haproxy, 10_000)]);
+const children = [nginx, haproxy, ...streaming];
+for (const child of children) child.kill('SIGTERM');
+await Promise.all(children.map((child) => ends(child, 10_000)));
 process.exit(failed ? 1 : 0);

@@ -20,6 +20,8 @@ pub struct Case {
     pub lacks: Capabilities,
     /// Whether it checks the bounds of reading a request's head: see `Target::reads_heads`.
     pub own_heads: bool,
+    /// Whether it checks what only sockets have: see `Target::reads_events`.
+    pub on_sockets: bool,
     /// Whether it checks state that exists only in memory: see `Target::sleeps`.
     pub in_memory: bool,
     /// The function that checks it.
@@ -41,6 +43,8 @@ impl Case {
             Some("is about adapters that read the request's head themselves".to_owned())
         } else if self.group == "bad_http" && target.speaks_http2() {
             Some("is about handshakes of HTTP/1.1".to_owned())
+        } else if self.on_sockets && target.reads_events() {
+            Some("is about sockets".to_owned())
         } else if self.in_memory && target.sleeps() {
             Some("is about what a sleep forgets".to_owned())
         } else {
@@ -59,7 +63,7 @@ impl fmt::Display for Case {
 macro_rules! group {
     ($(
         $case:ident: [$($need:ident),*] $(but not [$($lack:ident),*])? $(and $own:ident heads)?
-        $(in $memory:ident)?,
+        $(on $sockets:ident)? $(in $memory:ident)?,
     )+) => {
         pub(super) fn cases() -> Vec<crate::cases::Case> {
             let group = module_path!().rsplit("::").next().unwrap_or_default();
@@ -71,6 +75,7 @@ macro_rules! group {
                 lacks: crossws_core::Capabilities::NONE
                     $($(.with(crossws_core::Capabilities::$lack))*)?,
                 own_heads: false $(|| stringify!($own) == "own")?,
+                on_sockets: false $(|| stringify!($sockets) == "sockets")?,
                 in_memory: false $(|| stringify!($memory) == "memory")?,
                 run: |scene| Box::pin($case(scene)),
             }),+]

@@ -30,6 +30,12 @@ pub trait Target: Sync {
         false
     }
 
+    /// Returns whether its clients read event streams and post, so that requests of other methods are
+    /// for the hooks too, and a client's reply to a close cannot be seen.
+    fn reads_events(&self) -> bool {
+        false
+    }
+
     /// Returns whether it drops all unstored state before each step of a case, as hibernating
     /// servers do occasionally.
     fn sleeps(&self) -> bool {

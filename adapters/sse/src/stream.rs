@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use crossws_core::adapter::Background;
 use crossws_core::{BoxError, BoxFuture, Hub, MaybeSend};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -201,8 +201,7 @@ impl EventStream {
     /// WebSocket, a subscription. The stream ends when the last handle is dropped.
     pub fn open(self) -> (Events, EventResponse) {
         let queue = Queue::new(self.buffer);
-        let mut start = BytesMut::new();
-        padding(&mut start, self.padding, self.retry);
+        let start = start(self.last_event_id(), self.padding, self.retry);
         if !start.is_empty() {
             // An empty queue takes everything.
             let _ = queue.append(&start);
@@ -229,18 +228,31 @@ pub(crate) fn event_response<B>(body: B) -> Response<B> {
     response
 }
 
-/// Writes what begins a stream: a long comment, and the client's time to reconnect.
-pub(crate) fn padding(start: &mut BytesMut, padding: usize, retry: Option<Duration>) {
+/// Returns what begins a stream: the last id that the client has read, a long comment, and the client's
+/// time to reconnect.
+///
+/// By the standard, a client forgets the last id at the first empty line of a stream that has not named
+/// one, such as a comment's. If the stream were cut then, the client could not resume.
+pub(crate) fn start(last_event_id: Option<&str>, padding: usize, retry: Option<Duration>) -> Bytes {
+    let mut start = BytesMut::new();
+    let mut put = |event: Event| {
+        // An id that cannot be sent was not sent before either.
+        if let Ok(event) = event.encode() {
+            start.extend_from_slice(&event);
+        }
+    };
+    if let Some(id) = last_event_id {
+        put(Event::default().id(id));
+    }
+    if let Some(retry) = retry {
+        put(Event::default().retry(retry));
+    }
     if padding > 0 {
         start.extend_from_slice(b":");
-        start.resize(padding, b' ');
+        start.resize(start.len() + padding - 1, b' ');
         start.extend_from_slice(b"\n\n");
     }
-    if let Some(retry) = retry
-        && let Ok(retry) = Event::default().retry(retry).encode()
-    {
-        start.extend_from_slice(&retry);
-    }
+    start.freeze()
 }
 
 impl fmt::Debug for EventStream {

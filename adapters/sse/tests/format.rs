@@ -39,11 +39,11 @@ struct Pushed {
 }
 
 fn pushed() -> impl Strategy<Value = Pushed> {
-    let id = one_line().prop_map(|id| id.replace('\0', ""));
+    let without_nul = || one_line().prop_map(|text| text.replace('\0', ""));
     (
         prop::option::of(text()),
-        prop::option::of(one_line()),
-        prop::option::of(id),
+        prop::option::of(without_nul()),
+        prop::option::of(without_nul()),
         prop::option::of(any::<u32>()),
     )
         .prop_map(|(data, name, id, retry)| Pushed {

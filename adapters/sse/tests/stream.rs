@@ -12,7 +12,9 @@ use std::time::Duration;
 use crossws_core::http::{Request, Response};
 use crossws_core::{Body, CloseCode, Hub, Shutdown, hooks};
 use crossws_memory::TestServer;
-use crossws_sse::{Event, EventResponse, EventStream, Events, NotServed, PushError, Reader};
+use crossws_sse::{
+    Event, EventResponse, EventStream, Events, NotServed, Parser, PushError, Reader,
+};
 use futures_lite::future::{block_on, poll_once};
 use tower_service::Service;
 
@@ -122,6 +124,25 @@ fn a_client_that_reconnects_goes_on_after_its_last_event() {
     });
 }
 
+/// Cut before its first event, a stream has cost the client nothing.
+#[test]
+fn a_stream_names_the_last_id_before_it_could_be_forgotten() {
+    block_on(async {
+        let server = serve(|stream| {
+            let stream = stream.padding(4).retry(Duration::from_secs(3));
+            stream.run(|_| std::future::pending())
+        });
+        let request = server.get("/").header("last-event-id", "41");
+        let mut body = request.stream().await.unwrap().into_body();
+        let start = "id: 41\n\nretry: 3000\n\n:   \n\n";
+        assert_eq!(arrived(&server, &mut body).await, start);
+        let mut parser = Parser::new();
+        parser.feed(start.as_bytes()).unwrap();
+        assert_eq!(parser.next(), None);
+        assert_eq!(parser.last_event_id(), "41");
+    });
+}
+
 #[test]
 fn a_silent_stream_carries_comments() {
     block_on(async {
@@ -162,7 +183,7 @@ fn options_of_a_stream() {
                 })
         });
         let mut body = open(&server).await.into_body();
-        let start = ":   \n\nretry: 3000\n\n: a\n: b\n\n";
+        let start = "retry: 3000\n\n:   \n\n: a\n: b\n\n";
         assert_eq!(arrived(&server, &mut body).await, start);
         server.advance(Duration::from_secs(1)).await;
         assert_eq!(arrived(&server, &mut body).await, ":\n\n");

@@ -17,6 +17,7 @@ use http::{Method, Uri};
 use self::packed::Packed;
 use self::whole::Whole;
 use crate::peer::extensions::Extensions;
+use crate::service::connection_info::ConnectionInfo;
 
 pub(crate) use self::packed::text;
 pub use self::params::Params;
@@ -83,6 +84,14 @@ impl UpgradeRequest {
             params: Params::default(),
             volatile: Extensions::default(),
         })
+    }
+
+    /// Adds what is known about the connection.
+    #[must_use]
+    pub fn with_connection(self, info: ConnectionInfo) -> Self {
+        self.with_remote_addr(info.remote_addr)
+            .with_secure(info.secure)
+            .with_forwarded(info.forwarded)
     }
 
     /// Adds the client's address.

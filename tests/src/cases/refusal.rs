@@ -22,7 +22,7 @@ group! {
     an_id_in_use_is_refused: [SHARED_HUB],
     a_namespace_with_too_long_a_name_is_refused: [],
     a_full_hub_refuses: [SHARED_HUB],
-    a_request_without_an_upgrade_goes_to_the_http_service: [],
+    a_request_without_an_upgrade_goes_to_the_http_service: [] on sockets,
     an_unclaimed_route_goes_to_the_http_service: [],
     an_unclaimed_route_runs_no_hook: [],
     a_foreign_origin_is_refused: [],

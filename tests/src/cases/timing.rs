@@ -23,7 +23,7 @@ group! {
     renewed_credentials_keep_the_connection: [EXPIRY, CLOSE_CODE],
     credentials_may_be_made_to_end_sooner: [EXPIRY, CLOSE_CODE],
     credentials_that_have_ended_reach_no_hook: [EXPIRY, CLOSE_CODE],
-    a_client_that_never_answers_the_close_is_dropped: [CLOSE_CODE],
+    a_client_that_never_answers_the_close_is_dropped: [CLOSE_CODE] on sockets,
     a_queue_that_does_not_move_is_closed: [DRAIN],
 }
 

@@ -46,10 +46,16 @@ pub(super) fn name_host(headers: &mut HeaderMap, addr: SocketAddr) {
 
 /// Encodes a plain request, for a connection of its own.
 pub(super) fn plain(mut request: Request<Bytes>, addr: SocketAddr) -> Vec<u8> {
+    let close = HeaderValue::from_static("close");
+    request.headers_mut().insert(CONNECTION, close);
+    kept_alive(request, addr)
+}
+
+/// Encodes a plain request, after which its connection may have others.
+pub(super) fn kept_alive(mut request: Request<Bytes>, addr: SocketAddr) -> Vec<u8> {
     let len = request.body().len();
     let headers = request.headers_mut();
-    headers.insert(HOST, HeaderValue::from_str(&addr.to_string()).unwrap());
-    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    name_host(headers, addr);
     headers.insert(CONTENT_LENGTH, HeaderValue::from(len));
     let mut bytes = head(&request);
     bytes.extend_from_slice(request.body());
@@ -79,17 +85,20 @@ pub(super) async fn exchange(
     Some((response, read))
 }
 
-/// Sends bytes and reads a response's head. Returns it with the bytes after it.
-pub(super) async fn head_of(stream: &mut Stream, bytes: &[u8]) -> (Response<()>, Vec<u8>) {
-    stream.write_all(bytes).await.unwrap();
+/// Sends bytes and reads a response's head. Returns it with the bytes after it, or `None` if the
+/// connection ends first.
+pub(super) async fn head_of(stream: &mut Stream, bytes: &[u8]) -> Option<(Response<()>, Vec<u8>)> {
+    stream.write_all(bytes).await.ok()?;
     let mut read = Vec::new();
     loop {
         if let Some((response, end)) = parse(&read) {
             read.drain(..end);
-            return (response, read);
+            return Some((response, read));
         }
-        let count = stream.read_buf(&mut read).await.unwrap();
-        assert_ne!(count, 0, "half a response: {read:?}");
+        if stream.read_buf(&mut read).await.ok()? == 0 {
+            assert!(read.is_empty(), "half a response: {read:?}");
+            return None;
+        }
     }
 }
 
@@ -106,7 +115,10 @@ pub(super) async fn response(stream: &mut Stream, read: &mut Vec<u8>) -> Option<
         }
     };
     let headers = response.headers();
-    let none = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    let none = matches!(
+        response.status(),
+        StatusCode::SWITCHING_PROTOCOLS | StatusCode::NO_CONTENT
+    );
     let length = headers.get(CONTENT_LENGTH).map(|length| {
         let length = length.to_str().unwrap();
         length.parse::<usize>().unwrap()

@@ -1,6 +1,7 @@
 //! Servers that are reached over TCP, with clients of other libraries.
 
 mod client;
+mod events;
 mod frames;
 mod http1;
 pub mod http2;
@@ -27,6 +28,7 @@ pub use frames::take as take_frame;
 pub use streamed::Streamed;
 
 use client::NetClient;
+use events::EventsClient;
 use http2::Http2;
 use raw::NetRaw;
 use tls::Encrypted;
@@ -47,6 +49,8 @@ pub struct Port {
     tls: Option<Arc<ClientConfig>>,
     /// The one connection of all clients, if they speak HTTP/2.
     http2: Option<Arc<OnceCell<Http2>>>,
+    /// Whether its clients read event streams and post.
+    events: bool,
     ends: bool,
 }
 
@@ -58,6 +62,7 @@ impl Port {
             addr,
             tls: None,
             http2: None,
+            events: false,
             ends: true,
         }
     }
@@ -95,6 +100,9 @@ impl Port {
         &self,
         mut request: Request<()>,
     ) -> Result<Connected, Option<Response<Bytes>>> {
+        if self.events {
+            return EventsClient::connect(self, request).await;
+        }
         if let Some(connection) = self.http2().await {
             http1::name_host(request.headers_mut(), self.addr);
             let (mut response, tunnel) = connection.open(request).await?;
@@ -135,7 +143,8 @@ impl Port {
     /// Sends a plain request whose response has no end, such as an event stream.
     pub async fn stream(&self, request: Request<Bytes>) -> Response<Streamed> {
         let bytes = http1::plain(request, self.addr);
-        Streamed::open(self.dial().await, &bytes).await
+        let opened = Streamed::open(self.dial().await, &bytes).await;
+        opened.expect("a response")
     }
 
     /// See [`Server::raw`].
@@ -155,6 +164,8 @@ pub struct Local {
     pub tls: Option<Arc<ClientConfig>>,
     /// The one connection of its clients, if they speak HTTP/2.
     pub http2: Option<Arc<OnceCell<Http2>>>,
+    /// Whether its clients read event streams and post.
+    pub events: bool,
     /// Its hub.
     pub hub: Hub,
     /// The journal of its hooks.
@@ -168,6 +179,7 @@ impl Local {
         Port {
             tls: self.tls.clone(),
             http2: self.http2.clone(),
+            events: self.events,
             ..Port::new(self.addr)
         }
     }

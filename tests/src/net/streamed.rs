@@ -25,16 +25,30 @@ enum Rest {
 }
 
 impl Streamed {
-    /// Sends a request, and reads the head of the response.
-    pub(super) async fn open(mut stream: Stream, request: &[u8]) -> Response<Self> {
-        let (head, read) = http1::head_of(&mut stream, request).await;
+    /// Sends a request, and reads the head of the response, or `None` if there is none.
+    pub(super) async fn open(mut stream: Stream, request: &[u8]) -> Option<Response<Self>> {
+        let (head, read) = http1::head_of(&mut stream, request).await?;
         let length = head.headers().get(CONTENT_LENGTH);
         let rest = match length.map(|length| length.to_str().unwrap().parse()) {
             _ if head.headers().contains_key(TRANSFER_ENCODING) => Rest::Chunks,
             Some(length) => Rest::Bytes(length.unwrap()),
             None => Rest::Bytes(usize::MAX),
         };
-        head.map(|()| Self { stream, read, rest })
+        Some(head.map(|()| Self { stream, read, rest }))
+    }
+
+    /// Returns the rest of the body.
+    pub(super) async fn whole(mut self) -> Bytes {
+        let mut body = Vec::new();
+        while let Some(bytes) = self.next().await {
+            body.extend_from_slice(&bytes);
+        }
+        body.into()
+    }
+
+    /// Returns whether the body's end was there, after [`next`](Self::next) has returned `None`.
+    pub(super) fn ended_in_order(&self) -> bool {
+        matches!(self.rest, Rest::Over | Rest::Bytes(0))
     }
 
     /// Returns the next bytes of the body, or `None` at its end, or where it is cut.

@@ -65,6 +65,7 @@ async fn start<R: Resolve>(app: R, hub: Hub, journal: Arc<Journal>) -> Local {
         addr,
         tls: None,
         http2: None,
+        events: false,
         hub,
         journal,
         stop: Box::new(move |order: Shutdown| {

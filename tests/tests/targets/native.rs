@@ -10,12 +10,16 @@ use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use crossws_conformance::net::Local;
 use crossws_conformance::{App, Fut, Journal, Profile, Report, Server, Shutdown, Target};
-use crossws_core::{Body, BoxFuture, Capabilities, CloseCode, CloseFrame, Hub, Resolve};
+use crossws_core::{
+    Body, BoxFuture, Capabilities, CloseCode, CloseFrame, Hub, Resolve, SharedResolver,
+};
 use crossws_native::{HeadLimits, Http2, ServerBuilder, ServerRuntime, Tls};
+use crossws_sse::EventSockets;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -25,45 +29,56 @@ use tower_service::Service;
 /// The adapter for the runtime `T`.
 pub struct Native<T> {
     name: &'static str,
+    way: Way,
+    runtime: PhantomData<fn() -> T>,
+}
+
+/// How clients reach the hooks.
+#[derive(Clone, Copy, Default)]
+struct Way {
     secure: bool,
     through: bool,
     http2: bool,
-    runtime: PhantomData<fn() -> T>,
+    events: bool,
 }
 
 impl<T> Native<T> {
     pub fn new(name: &'static str) -> Self {
         Self {
             name,
-            secure: false,
-            through: false,
-            http2: false,
+            way: Way::default(),
             runtime: PhantomData,
         }
     }
 
-    /// With sockets through HTTP: inside the middleware of the service.
-    pub fn through(name: &'static str) -> Self {
-        Self {
-            through: true,
-            ..Self::new(name)
-        }
+    fn with(mut self, change: impl FnOnce(&mut Way)) -> Self {
+        change(&mut self.way);
+        self
     }
 
-    /// With every client's WebSocket in one connection of HTTP/2, over TLS.
-    pub fn http2(name: &'static str) -> Self {
-        Self {
-            http2: true,
-            ..Self::secure(name)
-        }
+    /// With sockets through HTTP: inside the middleware of the service.
+    pub fn through(name: &'static str) -> Self {
+        Self::new(name).with(|way| way.through = true)
     }
 
     /// With TLS on every connection.
     pub fn secure(name: &'static str) -> Self {
-        Self {
-            secure: true,
-            ..Self::new(name)
-        }
+        Self::new(name).with(|way| way.secure = true)
+    }
+
+    /// With every client's WebSocket in one connection of HTTP/2, over TLS.
+    pub fn http2(name: &'static str) -> Self {
+        Self::secure(name).with(|way| way.http2 = true)
+    }
+
+    /// Over event streams and posts.
+    pub fn events(name: &'static str) -> Self {
+        Self::new(name).with(|way| way.events = true)
+    }
+
+    /// Over event streams and posts, with TLS.
+    pub fn secure_events(name: &'static str) -> Self {
+        Self::secure(name).with(|way| way.events = true)
     }
 }
 
@@ -86,11 +101,18 @@ impl<T: ServerRuntime> Target for Native<T> {
     }
 
     fn capabilities(&self) -> Capabilities {
-        crossws_native::CAPABILITIES
+        match self.way.events {
+            true => crossws_sse::CAPABILITIES,
+            false => crossws_native::CAPABILITIES,
+        }
     }
 
     fn speaks_http2(&self) -> bool {
-        self.http2
+        self.way.http2
+    }
+
+    fn reads_events(&self) -> bool {
+        self.way.events
     }
 
     fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>> {
@@ -101,19 +123,14 @@ impl<T: ServerRuntime> Target for Native<T> {
             if let Some(timeout) = profile.handshake_timeout {
                 limits.timeout = timeout;
             }
-            Box::new(
-                start::<_, T>(
-                    app,
-                    profile.hub(),
-                    limits,
-                    journal,
-                    [self.secure, self.through, self.http2],
-                )
-                .await,
-            ) as Box<dyn Server>
+            Box::new(start::<_, T>(app, profile.hub(), limits, journal, self.way).await)
+                as Box<dyn Server>
         })
     }
 }
+
+/// How long a client may be away. A client that vanishes is gone after it.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// Generic, so that the compiler can tell that the server's future is `Send`.
 async fn start<R: Resolve, T: ServerRuntime>(
@@ -121,17 +138,22 @@ async fn start<R: Resolve, T: ServerRuntime>(
     hub: Hub,
     limits: HeadLimits,
     journal: Arc<Journal>,
-    [secure, through, http2]: [bool; 3],
+    way: Way,
 ) -> Local {
-    let server = crossws_native::Server::<R, T>::builder(app)
+    let app = SharedResolver::new(app);
+    let events = EventSockets::new(app.clone(), &hub).grace(GRACE);
+    let server = crossws_native::Server::<SharedResolver, T>::builder(app)
         .hub(hub.clone())
         .head_limits(limits);
-    match through {
-        true => {
+    match way {
+        Way { through: true, .. } => {
             let through = server.http_through(|sockets| Middleware(sockets.or(Fallback)));
-            serve(through, hub, journal, secure, http2).await
+            serve(through, hub, journal, way).await
         }
-        false => serve(server.http(Fallback), hub, journal, secure, http2).await,
+        Way { events: true, .. } => {
+            serve(server.http(events.or(Fallback)), hub, journal, way).await
+        }
+        _ => serve(server.http(Fallback), hub, journal, way).await,
     }
 }
 
@@ -139,16 +161,15 @@ async fn serve<R: Resolve, T: ServerRuntime>(
     mut server: ServerBuilder<R, T>,
     hub: Hub,
     journal: Arc<Journal>,
-    secure: bool,
-    http2: bool,
+    way: Way,
 ) -> Local {
     let mut tls = None;
-    if secure {
+    if way.secure {
         let (ours, theirs) = &*AUTHORITY;
         server = server.tls(ours.clone());
         tls = Some(Arc::clone(theirs));
     }
-    if http2 {
+    if way.http2 {
         server = server.http2(Http2::default());
         tls = tls.map(|tls| {
             let mut tls = Arc::unwrap_or_clone(tls);
@@ -163,7 +184,8 @@ async fn serve<R: Resolve, T: ServerRuntime>(
     Local {
         addr,
         tls,
-        http2: http2.then(Arc::default),
+        http2: way.http2.then(Arc::default),
+        events: way.events,
         hub,
         journal,
         stop: Box::new(move |order: Shutdown| {

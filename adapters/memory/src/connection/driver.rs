@@ -1,5 +1,4 @@
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,8 +10,8 @@ use crossws_core::adapter::{
     UpgradeDoor,
 };
 use crossws_core::{
-    ApiRequest, BoxFuture, Bytes, Hooks, Hub, MaybeSend, MaybeSync, Rejection, Resolve, Sockets,
-    UpgradeRequest,
+    ApiRequest, BoxFuture, Bytes, ConnectionInfo, Hooks, Hub, MaybeSend, MaybeSync, Rejection,
+    Resolve, Sockets, UpgradeRequest,
 };
 use crossws_proto::connection::Step;
 use crossws_proto::handshake::Offers;
@@ -167,17 +166,14 @@ impl Driver {
             (ClaimError::NotHandled(request), Some(http)) => (request, Arc::clone(http)),
             (refused, _) => return self.link.0.answer(Err(refusal(refused))),
         };
-        let seen = Seen {
-            addr: request.remote_addr(),
-            secure: request.is_secure(),
-        };
+        let info = ConnectionInfo::new(request.remote_addr()).with_secure(request.is_secure());
         let door = UpgradeDoor::new();
         door.carry(&mut request);
         let mut parts = request.into_parts();
-        if let Some(addr) = seen.addr {
+        if let Some(addr) = info.remote_addr {
             parts.extensions.insert(addr);
         }
-        parts.extensions.insert(seen);
+        info.store(&mut parts.extensions);
         parts.extensions.insert(hub.clone());
         // Routers may strip a prefix.
         let target = OriginalTarget::of(&parts.uri);
@@ -287,31 +283,20 @@ async fn run<H: Hooks + ?Sized>(mut pump: Pump, joined: OpeningPeer<H>) {
     pump.finish().await;
 }
 
-/// Facts about a request that it does not contain, on its way through an HTTP service.
-#[derive(Clone, Copy)]
-struct Seen {
-    addr: Option<SocketAddr>,
-    secure: bool,
-}
-
 /// Makes upgrades that come through the HTTP service end in these hooks.
 pub(crate) fn bind<R: Resolve>(sockets: &Sockets, hub: &Hub, resolver: Arc<R>) {
     let hub = hub.clone();
     sockets.bind(move |mut parts| {
         let (hub, resolver) = (hub.clone(), Arc::clone(&resolver));
         async move {
-            // Without these, the request does not come from a client.
-            let (Some(door), Some(seen)) = (
-                parts.extensions.get::<UpgradeDoor>().cloned(),
-                parts.extensions.get::<Seen>().copied(),
-            ) else {
+            // Without it, the request does not come from a client.
+            let Some(door) = parts.extensions.get::<UpgradeDoor>().cloned() else {
                 return Err(Box::new(parts));
             };
+            let info = ConnectionInfo::of(&parts.extensions);
             let target = parts.extensions.get().map(OriginalTarget::get).cloned();
             let routed = target.map(|target| std::mem::replace(&mut parts.uri, target));
-            let mut request = UpgradeRequest::new(parts)
-                .with_remote_addr(seen.addr)
-                .with_secure(seen.secure);
+            let mut request = UpgradeRequest::new(parts).with_connection(info);
             door.attach_to(&mut request);
             let accepted = async { hub.claim(&resolver, request).await?.upgrade().await };
             match accepted.await {

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use crossws_core::adapter::{HttpApp, OriginalTarget};
-use crossws_core::{Body, BoxError, Hub, RejectReason, Rejection, Resolve, Responded};
+use crossws_core::{
+    Body, BoxError, ConnectionInfo, Hub, RejectReason, Rejection, Resolve, Responded,
+};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 
@@ -51,8 +53,7 @@ where
         if let Some(addr) = self.info.remote_addr {
             T::set_remote_addr(request.extensions_mut(), addr);
         }
-        // For an upgrade that the service accepts: whether the connection is encrypted.
-        request.extensions_mut().insert(self.info);
+        ConnectionInfo::from(self.info).store(request.extensions_mut());
         request.extensions_mut().insert(self.acceptor.hub().clone());
         // Routers may strip a prefix.
         let target = OriginalTarget::of(request.uri());

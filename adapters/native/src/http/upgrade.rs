@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use crossws_core::adapter::{Accepted, ClaimError, OriginalTarget, UpgradeDoor};
-use crossws_core::{Hooks, RejectReason, Rejection, Resolve, Sockets, UpgradeRequest};
+use crossws_core::{
+    ConnectionInfo, Hooks, RejectReason, Rejection, Resolve, Sockets, UpgradeRequest,
+};
 use http::header::{HOST, HeaderValue};
 use http::{Method, Request, Response, Uri};
 use http_body_util::Full;
@@ -47,7 +49,8 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     /// [`Server`](crate::Server), the requested path is known whatever the framework.
     ///
     /// # Errors
-    /// Returns the request unchanged if it is not an upgrade, or if no hooks claim it.
+    /// Returns the request if it is not an upgrade, or if no hooks claim it: unchanged, except that
+    /// its extensions contain the [`ConnectionInfo`], for a service that it is passed on to.
     ///
     /// # Cancel safety
     /// Dropping the future drops the upgrade. The client gets the response that its server then
@@ -58,10 +61,10 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     ) -> Result<Response<Full<Bytes>>, Request<B>> {
         let extensions = request.extensions();
         // A `Server` of this crate has stored more than the address.
-        let info = extensions.get::<StreamInfo>().copied();
-        let mut info = info.unwrap_or_default();
+        let mut info = ConnectionInfo::of(extensions);
         // Middleware may have stored the address that a proxy names.
         info.remote_addr = T::remote_addr(extensions).or(info.remote_addr);
+        let info = StreamInfo::from(info);
         self.handle_upgrade_from(request, info).await
     }
 
@@ -71,6 +74,18 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     /// # Errors
     /// As [`handle_upgrade`](Self::handle_upgrade).
     pub async fn handle_upgrade_from<B>(
+        &self,
+        request: Request<B>,
+        info: StreamInfo,
+    ) -> Result<Response<Full<Bytes>>, Request<B>> {
+        let upgraded = self.upgrade(request, info).await;
+        upgraded.map_err(|mut request| {
+            ConnectionInfo::from(info).store(request.extensions_mut());
+            request
+        })
+    }
+
+    async fn upgrade<B>(
         &self,
         request: Request<B>,
         info: StreamInfo,
@@ -100,10 +115,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         }
         let way = Way::take(&mut parts.extensions);
         let door = parts.extensions.get::<UpgradeDoor>().cloned();
-        let mut request = UpgradeRequest::new(parts)
-            .with_remote_addr(info.remote_addr)
-            .with_secure(info.secure)
-            .with_forwarded(info.forwarded);
+        let mut request = UpgradeRequest::new(parts).with_connection(info.into());
         if let Some(door) = door {
             door.attach_to(&mut request);
             return self.leave_at(&door, request, handshake, asked, body).await;

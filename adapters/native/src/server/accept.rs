@@ -187,10 +187,7 @@ where
     S: Resolve + ?Sized,
 {
     let Ask { request, handshake } = ask;
-    let request = request
-        .with_remote_addr(info.remote_addr)
-        .with_secure(info.secure)
-        .with_forwarded(info.forwarded);
+    let request = request.with_connection(info.into());
     let malformed = |rejection, path: &str| {
         hub.rejected(RejectReason::Malformed, &rejection, path, info.remote_addr);
         ClaimError::Rejected(rejection)

@@ -2,6 +2,8 @@
 use crossws_core::UpgradeRequest;
 use std::net::SocketAddr;
 
+use crossws_core::ConnectionInfo;
+
 /// Facts about a stream besides its bytes.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
@@ -50,5 +52,22 @@ impl StreamInfo {
     pub fn with_ends_on_drop(mut self, ends_on_drop: bool) -> Self {
         self.ends_on_drop = ends_on_drop;
         self
+    }
+}
+
+/// Its client's end is unknown: `ends_on_drop` is not set.
+impl From<ConnectionInfo> for StreamInfo {
+    fn from(info: ConnectionInfo) -> Self {
+        Self::new(info.remote_addr)
+            .with_secure(info.secure)
+            .with_forwarded(info.forwarded)
+    }
+}
+
+impl From<StreamInfo> for ConnectionInfo {
+    fn from(info: StreamInfo) -> Self {
+        Self::new(info.remote_addr)
+            .with_secure(info.secure)
+            .with_forwarded(info.forwarded)
     }
 }

@@ -113,6 +113,9 @@ impl Event {
         if has(&self.id, &['\r', '\n']) {
             return Err(InvalidEvent::IdHasLineEnd);
         }
+        if has(&self.name, &['\0']) {
+            return Err(InvalidEvent::NameHasNul);
+        }
         if has(&self.name, &['\r', '\n']) {
             return Err(InvalidEvent::NameHasLineEnd);
         }
@@ -173,15 +176,13 @@ mod tests {
             (Event::new("").id("a\0b"), InvalidEvent::IdHasNul),
             (Event::new("").id("1\ndata: x"), InvalidEvent::IdHasLineEnd),
             (Event::new("").id("1\r"), InvalidEvent::IdHasLineEnd),
+            (Event::new("").event("a\0b"), InvalidEvent::NameHasNul),
             (Event::new("").event("a\nb"), InvalidEvent::NameHasLineEnd),
             (Event::new("").event("a\rb"), InvalidEvent::NameHasLineEnd),
         ] {
             assert_eq!(event.encode(), Err(error), "{event:?}");
         }
-        // NUL is a character like others there.
-        assert_eq!(
-            encoded(Event::new("\0").event("\0")),
-            "event: \0\ndata: \0\n\n"
-        );
+        // NUL is a character like others in data.
+        assert_eq!(encoded(Event::new("\0")), "data: \0\n\n");
     }
 }

@@ -8,6 +8,9 @@ pub enum InvalidEvent {
     /// The id contains CR or LF, which would end its line.
     #[error("the event's id contains CR or LF")]
     IdHasLineEnd,
+    /// The name contains NUL, which no listener's name has.
+    #[error("the event's name contains NUL")]
+    NameHasNul,
     /// The name contains CR or LF, which would end its line.
     #[error("the event's name contains CR or LF")]
     NameHasLineEnd,

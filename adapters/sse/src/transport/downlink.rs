@@ -31,7 +31,8 @@ impl Downlink {
         if let Some(first) = self.first.pop_front() {
             return Poll::Ready(Some(Ok(first)));
         }
-        match self.connection.poll_write(self.stream, cx) {
+        let now = self.background.now();
+        match self.connection.poll_write(self.stream, now, cx) {
             Poll::Ready(Write::Events(events)) => Poll::Ready(Some(Ok(events))),
             Poll::Ready(Write::Last(events)) => {
                 self.is_over = true;

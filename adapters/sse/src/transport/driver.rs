@@ -8,8 +8,9 @@ use crossws_core::adapter::{
     Background, Liveness, LivenessEvent, Notice, OpeningPeer, PeerEvents, Session,
 };
 use crossws_core::{
-    BoxFuture, CloseCode, Closed, DropCause, Dropped, Hooks, Limits, Message, Peer,
+    BoxFuture, CloseCode, Closed, ClosedBy, DropCause, Dropped, Error, Hooks, Limits, Message, Peer,
 };
+use crossws_proto::reasons;
 
 use crate::transport::connection::Connection;
 
@@ -26,12 +27,15 @@ pub(crate) struct Driver {
     closing_since: Option<Duration>,
     timer: Option<(Duration, BoxFuture<'static, ()>)>,
     drain_due: bool,
+    failed: Option<Error>,
+    timed_out: bool,
     closed: Option<Closed>,
 }
 
 enum Next {
     Message(Message),
     Drain,
+    Failed(Error),
     Notice(Notice),
     Closed(Closed),
 }
@@ -45,8 +49,13 @@ pub(crate) async fn run<H: Hooks + ?Sized>(
 ) {
     let peer = joined.peer().clone();
     let limits = peer.settings().limits.clone();
-    // A stream's comments are not answered, so that silence is no sign of a lost client.
-    let kept = limits.clone().ping_interval(None).idle_timeout(None);
+    // A stream's comments stand for the pings. They are not answered, so that after them silence is no
+    // sign of a lost client.
+    let kept = match limits.ping_interval {
+        Some(_) => limits.clone().ping_interval(None).idle_timeout(None),
+        None => limits.clone(),
+    };
+    connection.tell(joined.lifeline());
     let mut driver = Driver {
         live: Liveness::new(&kept, peer.id(), background.now()),
         lifeline: joined.lifeline(),
@@ -58,6 +67,8 @@ pub(crate) async fn run<H: Hooks + ?Sized>(
         closing_since: None,
         timer: None,
         drain_due: false,
+        failed: None,
+        timed_out: false,
         closed: None,
     };
     let mut session = driver.alongside(joined.open()).await;
@@ -65,6 +76,7 @@ pub(crate) async fn run<H: Hooks + ?Sized>(
         match poll_fn(|cx| driver.poll_next(&mut session, cx)).await {
             Next::Message(message) => driver.alongside(session.message(message)).await,
             Next::Drain => driver.alongside(session.drain()).await,
+            Next::Failed(error) => driver.alongside(session.error(error)).await,
             Next::Notice(notice) => driver.alongside(session.notice(notice)).await,
             Next::Closed(closed) => break closed,
         }
@@ -92,17 +104,23 @@ impl Driver {
         if std::mem::take(&mut self.drain_due) && self.closed.is_none() {
             return Poll::Ready(Next::Drain);
         }
-        if let Some(closed) = &self.closed {
-            return Poll::Ready(Next::Closed(closed.clone()));
+        if let Some(error) = self.failed.take() {
+            return Poll::Ready(Next::Failed(error));
         }
-        if let Poll::Ready(notice) = session.poll_notice(cx) {
+        if self.closed.is_none()
+            && let Poll::Ready(notice) = session.poll_notice(cx)
+        {
             return Poll::Ready(Next::Notice(notice));
         }
-        match self.connection.next_message() {
-            Some(message) => {
-                self.live.active(self.background.now());
-                Poll::Ready(Next::Message(message))
-            }
+        // What the client has sent before its end comes first.
+        if let Some(message) = self.connection.next_message(self.closed.is_some()) {
+            let now = self.background.now();
+            self.live.heard(now);
+            self.live.active(now);
+            return Poll::Ready(Next::Message(message));
+        }
+        match &self.closed {
+            Some(closed) => Poll::Ready(Next::Closed(closed.clone())),
             None => Poll::Pending,
         }
     }
@@ -118,6 +136,7 @@ impl Driver {
             };
             let Some(due) = due else {
                 self.timer = None;
+                self.connection.wakes_at(None);
                 return;
             };
             let left = due.saturating_sub(self.background.now());
@@ -126,6 +145,8 @@ impl Driver {
                 timer => timer.insert((due, self.background.sleep(left))),
             };
             if timer.as_mut().poll(cx).is_pending() {
+                let wakes_at = self.timer.as_ref().map(|(due, _)| *due);
+                self.connection.wakes_at(wakes_at);
                 return;
             }
             self.timer = None;
@@ -149,21 +170,32 @@ impl Driver {
             }
         }
         self.lifeline.drained();
-        self.drain_due |= outbox.take_drained();
+        self.drain_due |= self.connection.take_drained();
         let now = self.background.now();
+        if let Some(violation) = self.connection.take_violation() {
+            self.peer.close(violation.code(), violation.reason());
+            self.failed = Some(Error::protocol(violation));
+        }
         self.keep_time(now);
-        let closing =
-            self.lifeline.closed_here() || self.connection.outbox.unsent_close().is_some();
+        let closed_by_client = self.connection.is_closed_by_client();
+        if closed_by_client {
+            self.lifeline.ended();
+        }
+        let closing = closed_by_client
+            || self.lifeline.closed_here()
+            || self.connection.outbox.unsent_close().is_some();
         if closing && self.closing_since.is_none() {
             self.closing_since = Some(now);
         }
         let late = self.close_due().is_some_and(|due| now >= due);
         if late {
-            // The client does not even take the close.
-            self.connection.terminate();
+            self.connection.close_too_late();
         }
         self.closed = self.connection.ended(closing, now, self.grace);
-        if self.closed.is_some() {
+        if let Some(closed) = &mut self.closed {
+            if self.timed_out {
+                closed.by = ClosedBy::Timeout;
+            }
             self.lifeline.ended();
             self.connection.end();
         }
@@ -176,6 +208,9 @@ impl Driver {
 
     /// Acts on the deadlines that have passed.
     fn keep_time(&mut self, now: Duration) {
+        if self.connection.too_old_at().is_some_and(|due| now >= due) {
+            self.connection.too_old();
+        }
         let expires_at = self.lifeline.expires_at();
         self.live.credentials(expires_at, now, SystemTime::now);
         while let Some(due) = self.live.poll(now) {
@@ -187,7 +222,12 @@ impl Driver {
                     }
                 }
                 LivenessEvent::Inactive => self.lifeline.inactive(),
-                // Pings, and the silence after them, are off.
+                LivenessEvent::Silent => {
+                    self.timed_out = true;
+                    self.connection.outbox.close_with(Some(reasons::silent()));
+                    self.connection.wake();
+                }
+                // Pings are off.
                 _ => {}
             }
         }
@@ -195,7 +235,8 @@ impl Driver {
 
     fn next_due(&self) -> Option<Duration> {
         let detached = self.connection.next_due(self.grace);
-        [self.live.next_due(), detached, self.close_due()]
+        let too_old = self.connection.too_old_at();
+        [self.live.next_due(), detached, too_old, self.close_due()]
             .into_iter()
             .flatten()
             .min()

@@ -1,3 +1,5 @@
+use std::io::BufRead;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::{Bytes, BytesMut};
@@ -13,8 +15,6 @@ use crate::format::lines::{put_field, put_lines};
 /// `close`. Each ends with an empty line, and contains none.
 #[derive(Debug)]
 pub(crate) struct EventFrame;
-
-const END: &[u8] = b"\n\n";
 
 impl EventFrame {
     pub(crate) fn encode(message: &Message) -> Bytes {
@@ -37,8 +37,14 @@ fn put_message(to: &mut BytesMut, message: &Message) {
 
 impl Framing for EventFrame {
     fn len_of_first(bytes: &[u8]) -> Option<usize> {
-        let end = bytes.windows(END.len()).position(|part| part == END)?;
-        Some(end + END.len())
+        let mut rest = bytes;
+        // Line by line, which is faster than byte by byte.
+        while let Ok(1..) = rest.skip_until(b'\n') {
+            if let [b'\n', after @ ..] = rest {
+                return Some(bytes.len() - after.len());
+            }
+        }
+        None
     }
 
     /// There are no pings: the stream's comments are not answered.
@@ -48,8 +54,11 @@ impl Framing for EventFrame {
 
     fn put_close(to: &mut BytesMut, frame: Option<&CloseFrame>) -> bool {
         put_field(to, "event", "close");
-        let close =
-            frame.map(|frame| json!({ "code": frame.status(), "reason": &**frame.reason() }));
+        let close = frame.filter(|frame| frame.has_code());
+        let close = close.map(|frame| {
+            let code = frame.code().get();
+            json!({ "code": code, "reason": &**frame.reason() })
+        });
         let close = close.unwrap_or_else(|| json!({}));
         put_field(to, "data", &close.to_string());
         to.extend_from_slice(b"\n");
@@ -72,12 +81,34 @@ pub(crate) fn put_numbered(to: &mut BytesMut, events: &[u8], key: &str, first: u
     while !rest.is_empty() {
         let len = EventFrame::len_of_first(rest).unwrap_or(rest.len());
         let (event, after) = rest.split_at(len);
-        put_field(to, "id", &format!("{key}.{}", first + count));
+        to.extend_from_slice(b"id: ");
+        to.extend_from_slice(key.as_bytes());
+        put_number(to, first + count);
         to.extend_from_slice(event);
         count += 1;
         rest = after;
     }
     count
+}
+
+/// Appends `.NUMBER` and the end of a line.
+fn put_number(to: &mut BytesMut, mut number: u64) {
+    // The most digits that a number has, and what is around them.
+    let mut text = [b'\n'; 22];
+    let mut at = text.len() - 1;
+    for place in text.iter_mut().rev().skip(1) {
+        at -= 1;
+        // A digit.
+        #[allow(clippy::cast_possible_truncation)]
+        let digit = b'0' + (number % 10) as u8;
+        *place = digit;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    to.extend_from_slice(b".");
+    to.extend_from_slice(text.get(at..).unwrap_or_default());
 }
 
 #[cfg(test)]

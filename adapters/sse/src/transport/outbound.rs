@@ -10,7 +10,8 @@ use crossws_core::{Bytes, Capabilities, CloseFrame, Message, SendError, SendOpti
 use crate::transport::connection::Connection;
 use crate::transport::frame::EventFrame;
 
-/// The capabilities of connections over event streams: no pings, because comments are not answered.
+/// The capabilities of connections over event streams. There are no pings and no heartbeat, because
+/// comments are not answered, and no subprotocols, because a browser's `EventSource` offers none.
 pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::BINARY)
     .with(Capabilities::CLOSE_CODE)
@@ -23,6 +24,7 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::CONCURRENT_WRITE)
     .with(Capabilities::EXPIRY)
     .with(Capabilities::SHARED_HUB)
+    .with(Capabilities::RETAINED)
     .with(Capabilities::ROUTES);
 
 /// [`Transport`] over a connection's outbox.
@@ -82,10 +84,9 @@ impl Transport for EventTransport {
     }
 
     fn settle(&self) -> Settled {
-        // The server alone writes, when the client takes more.
-        let settled = self.0.outbox.settle(|_| Some(false));
+        let settled = self.0.outbox.settle(|_| Some(self.0.flush()));
         if settled.closed {
-            self.wake();
+            self.0.wake();
         }
         settled
     }
@@ -98,8 +99,13 @@ impl Transport for EventTransport {
         SystemTime::now()
     }
 
+    fn renewed(&self, _: Option<SystemTime>) {
+        self.0.wake_driver();
+    }
+
     fn close(&self, frame: CloseFrame) {
         self.0.outbox.close_with(Some(frame));
+        self.0.wake();
     }
 
     fn terminate(&self) {

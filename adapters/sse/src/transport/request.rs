@@ -1,15 +1,18 @@
 //! One request of a client: its stream, a message, or its close.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use crossws_core::adapter::{Background, Claim, ClaimError, OriginalTarget};
-use crossws_core::{Body, BoxError, Rejection, SharedHooks, UpgradeRequest};
+use crossws_core::adapter::{Background, Claim, ClaimError, OriginalTarget, Unfinished};
+use crossws_core::{
+    Body, BoxError, CloseCode, ConnectionInfo, Rejection, SharedHooks, UpgradeRequest,
+};
+use crossws_proto::engine::Violation;
+use crossws_proto::outbox::Framing;
 use http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ORIGIN, RETRY_AFTER, UPGRADE, VARY,
@@ -20,10 +23,11 @@ use serde_json::json;
 
 use crate::format::event::Event;
 use crate::keep_alive::KeepAlive;
-use crate::stream::{LAST_EVENT_ID, event_response, padding};
+use crate::stream::{LAST_EVENT_ID, event_response, start};
 use crate::transport::connection::Connection;
 use crate::transport::downlink::Downlink;
 use crate::transport::driver;
+use crate::transport::frame::EventFrame;
 use crate::transport::key::Key;
 use crate::transport::outbound::EventTransport;
 use crate::transport::settings::TransportSettings;
@@ -69,8 +73,8 @@ impl Transporting {
         if let Some(target) = routed.extensions.get() {
             parts.uri = OriginalTarget::get(target).clone();
         }
-        let request = UpgradeRequest::new(parts.clone())
-            .with_remote_addr(parts.extensions.get::<SocketAddr>().copied());
+        let info = ConnectionInfo::of(&parts.extensions);
+        let request = UpgradeRequest::new(parts.clone()).with_connection(info);
         let hub = self.shared.hub.clone();
         let claim = hub.claim(&self.shared.resolver, request);
         let limit = hub.limits().upgrade_timeout;
@@ -94,7 +98,10 @@ impl Transporting {
                 let mut response = empty(StatusCode::NO_CONTENT);
                 for (name, value) in [
                     (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, DELETE"),
-                    (ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"),
+                    (
+                        ACCESS_CONTROL_ALLOW_HEADERS,
+                        "authorization, content-type, last-event-id",
+                    ),
                 ] {
                     let value = HeaderValue::from_static(value);
                     response.headers_mut().insert(name, value);
@@ -108,10 +115,13 @@ impl Transporting {
                     None => empty(StatusCode::REQUEST_TIMEOUT),
                 }
             }
-            Asks::Close => match self.shared.of(&parts) {
-                Some(connection) if connection.close_by_client() => empty(StatusCode::NO_CONTENT),
-                _ => empty(StatusCode::UNAUTHORIZED),
-            },
+            Asks::Close => {
+                let closed = self.close(&parts, body);
+                match within(&background, POST_TIME, closed).await {
+                    Some(status) => empty(status),
+                    None => empty(StatusCode::REQUEST_TIMEOUT),
+                }
+            }
         };
         Ok(share(response, &parts, admits))
     }
@@ -124,9 +134,8 @@ impl Transporting {
         background: &Arc<dyn Background>,
     ) -> Option<Response<Body>> {
         let origin_admits = claim.settings().origin.admits(claim.request());
-        if origin_admits && let Some((connection, stream, events)) = self.resumed(parts) {
-            let downlink = self.downlink(connection, stream, events, background);
-            return Some(event_response(Body::new(downlink)));
+        if origin_admits && let Some(resumed) = self.resumed(parts, background) {
+            return Some(event_response(Body::new(resumed)));
         }
         let hub = claim.hub().clone();
         let deadline = claim.deadline();
@@ -149,10 +158,6 @@ impl Transporting {
             Err(error) => return Some(rejected(Rejection::internal(error))),
         };
         let listed = Listed::new(&self.shared, &connection);
-        let joined = match accepted.join(EventTransport(Arc::clone(&connection))) {
-            Ok(joined) => joined,
-            Err(_) => return Some(rejected(Rejection::unavailable("not now"))),
-        };
         let open = json!({
             "id": id.to_string(),
             "secret": connection.secret.to_string(),
@@ -160,11 +165,20 @@ impl Transporting {
         });
         let open = Event::new(open.to_string()).event("open");
         let first = open.id(connection.first_id()).encode().ok();
+        let joined = match accepted.join(EventTransport(Arc::clone(&connection))) {
+            Ok(joined) => joined,
+            Err(frame) => {
+                // As on a socket: it is open, and closes.
+                let mut events = BytesMut::from(&*first.unwrap_or_default());
+                EventFrame::put_close(&mut events, Some(&frame));
+                return Some(event_response(Body::from(events.freeze())));
+            }
+        };
         let Some((stream, _)) = connection.attach(0) else {
             // Terminated meanwhile.
             return Some(rejected(Rejection::unavailable("not now")));
         };
-        let downlink = self.downlink(Arc::clone(&connection), stream, first, background);
+        let downlink = self.downlink(Arc::clone(&connection), stream, None, first, background);
         let (grace, lent) = (self.settings.grace, Arc::clone(background));
         background.spawn(Box::pin(async move {
             let listed = listed;
@@ -175,22 +189,18 @@ impl Transporting {
         Some(response)
     }
 
-    /// Returns the connection that a client takes up again, and what it has missed.
-    fn resumed(&self, parts: &Parts) -> Option<(Arc<Connection>, u64, Vec<Bytes>)> {
-        let last = parts.headers.get(LAST_EVENT_ID)?.to_str().ok()?;
-        let (key, last) = last.rsplit_once('.')?;
+    /// Takes up the connection of a client that comes back, with what it has missed.
+    fn resumed(&self, parts: &Parts, background: &Arc<dyn Background>) -> Option<Downlink> {
+        let id = parts.headers.get(LAST_EVENT_ID)?.to_str().ok()?;
+        let (key, last) = id.rsplit_once('.')?;
         let (key, last) = (Key::<16>::parse(key)?, last.parse().ok()?);
         let connection = self.shared.get(key.serial)?;
         if !connection.resume.matches(&key) || connection.path != parts.uri.path() {
             return None;
         }
         match connection.attach(last) {
-            Some((stream, mut events)) => {
-                // By the standard, a stream that begins without an id makes the client forget the
-                // last one at its first empty line, such as a comment's.
-                let id = Event::default().id(format_args!("{}.{last}", connection.resume));
-                events.splice(..0, id.encode().ok());
-                Some((connection, stream, events))
+            Some((stream, events)) => {
+                Some(self.downlink(connection, stream, Some(id), events, background))
             }
             None => {
                 // The client gets a new connection, and this one has no client left.
@@ -204,12 +214,12 @@ impl Transporting {
         &self,
         connection: Arc<Connection>,
         stream: u64,
+        last_event_id: Option<&str>,
         events: impl IntoIterator<Item = Bytes>,
         background: &Arc<dyn Background>,
     ) -> Downlink {
-        let mut start = BytesMut::new();
-        padding(&mut start, self.settings.padding, self.settings.retry);
-        let start = (!start.is_empty()).then(|| start.freeze());
+        let start = start(last_event_id, self.settings.padding, self.settings.retry);
+        let start = Some(start).filter(|start| !start.is_empty());
         let first: VecDeque<_> = start.into_iter().chain(events).collect();
         Downlink {
             connection,
@@ -221,7 +231,28 @@ impl Transporting {
         }
     }
 
-    /// Takes a message from the client.
+    /// Closes a connection for its client.
+    async fn close<B>(&self, parts: &Parts, body: B) -> StatusCode
+    where
+        B: http_body::Body<Data = Bytes>,
+        B::Error: Into<BoxError>,
+    {
+        let Some(connection) = self.shared.of(parts) else {
+            return StatusCode::UNAUTHORIZED;
+        };
+        let mut unfinished = Unfinished::new(self.shared.hub.clone());
+        let body = uplink::read(body, uplink::MOST_CLOSE, &mut unfinished).await;
+        match body.and_then(|body| uplink::close(&body)) {
+            Ok(frame) => match connection.close_by_client(frame) {
+                true => StatusCode::NO_CONTENT,
+                false => StatusCode::UNAUTHORIZED,
+            },
+            Err(status) => status,
+        }
+    }
+
+    /// Takes a message from the client. One that breaks a rule ends the connection, as it does on a
+    /// WebSocket.
     async fn post<B>(&self, parts: &Parts, body: B) -> StatusCode
     where
         B: http_body::Body<Data = Bytes>,
@@ -235,16 +266,26 @@ impl Transporting {
             return StatusCode::TOO_MANY_REQUESTS;
         };
         let most = connection.settings.limits.max_message_size.get();
-        let message = match uplink::read(body, most).await {
+        // Until the message is queued.
+        let mut unfinished = Unfinished::new(self.shared.hub.clone());
+        let body = uplink::read(body, most, &mut unfinished).await;
+        let message = match &body {
             Ok(body) => uplink::message(&parts.headers, body),
-            Err(status) => return status,
+            Err(StatusCode::PAYLOAD_TOO_LARGE) => Err(Violation::new(
+                CloseCode::TOO_BIG,
+                "a message is larger than the limit",
+            )),
+            Err(status) => return *status,
         };
         match message {
             Ok(message) => match post.receive(message).await {
                 true => StatusCode::NO_CONTENT,
                 false => StatusCode::UNAUTHORIZED,
             },
-            Err(status) => status,
+            Err(violation) => {
+                connection.violated(violation);
+                body.err().unwrap_or(StatusCode::BAD_REQUEST)
+            }
         }
     }
 }
@@ -282,7 +323,10 @@ fn share(mut response: Response<Body>, parts: &Parts, admits: bool) -> Response<
 pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() = status;
-    if status == StatusCode::TOO_MANY_REQUESTS {
+    if matches!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+    ) {
         let second = HeaderValue::from_static("1");
         response.headers_mut().insert(RETRY_AFTER, second);
     }

@@ -2,10 +2,13 @@ use std::future::poll_fn;
 use std::pin::pin;
 
 use bytes::{Bytes, BytesMut};
-use crossws_core::{BoxError, Message};
+use crossws_core::adapter::Unfinished;
+use crossws_core::{BoxError, CloseCode, CloseFrame, Message, Utf8Bytes};
+use crossws_proto::engine::Violation;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use http::{HeaderValue, StatusCode};
 use http_body::Body;
+use serde::Deserialize;
 
 use crate::transport::key::Key;
 
@@ -21,8 +24,12 @@ pub(crate) fn secret(headers: &HeaderMap) -> Option<Key<32>> {
         .then(|| Key::parse(token.trim_start()))?
 }
 
-/// Reads a body of at most this many bytes.
-pub(crate) async fn read<B>(body: B, most: usize) -> Result<Bytes, StatusCode>
+/// Reads a body of at most this many bytes, which count as unfinished.
+pub(crate) async fn read<B>(
+    body: B,
+    most: usize,
+    unfinished: &mut Unfinished,
+) -> Result<Bytes, StatusCode>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
@@ -34,20 +41,48 @@ where
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        if whole.len().saturating_add(data.len()) > most {
+        let len = whole.len().saturating_add(data.len());
+        if len > most {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
+        let held = unfinished.hold_briefly(len);
+        held.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
         whole.extend_from_slice(&data);
     }
     Ok(whole.freeze())
 }
 
+/// The most bytes of a body that closes.
+pub(crate) const MOST_CLOSE: usize = 1 << 10;
+
+/// Returns the close frame that a body asks for: `{"code":…,"reason":…}`, `{}` without a code, and 1000
+/// for no body. The error is a code that may not be sent, or something else.
+pub(crate) fn close(body: &[u8]) -> Result<CloseFrame, StatusCode> {
+    #[derive(Deserialize)]
+    struct Close {
+        code: Option<u16>,
+        #[serde(default)]
+        reason: String,
+    }
+    if body.is_empty() {
+        return Ok(CloseCode::NORMAL.into());
+    }
+    let close: Close = serde_json::from_slice(body).map_err(|_| StatusCode::BAD_REQUEST)?;
+    let Some(code) = close.code else {
+        return Ok(CloseFrame::without_code());
+    };
+    let code = CloseCode::new(code).ok_or(StatusCode::BAD_REQUEST)?;
+    Ok(CloseFrame::new(code, close.reason))
+}
+
 /// Returns a body as the message that it is: bytes if its type says so, otherwise a text.
-pub(crate) fn message(headers: &HeaderMap, body: Bytes) -> Result<Message, StatusCode> {
+pub(crate) fn message(headers: &HeaderMap, body: &Bytes) -> Result<Message, Violation> {
     let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     if kind.is_some_and(|kind| kind.eq_ignore_ascii_case(b"application/octet-stream")) {
-        return Ok(Message::from(body));
+        return Ok(Message::from(body.clone()));
     }
-    let text = String::from_utf8(body.to_vec()).map_err(|_| StatusCode::BAD_REQUEST)?;
-    Ok(Message::from(text))
+    match Utf8Bytes::try_from(body.clone()) {
+        Ok(text) => Ok(Message::Text(text)),
+        Err(_) => Err(Violation::new(CloseCode::INVALID, "a text is not UTF-8")),
+    }
 }

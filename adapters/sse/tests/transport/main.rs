@@ -244,7 +244,7 @@ fn the_server_closes_with_an_event_and_the_client_with_a_request() {
         ann.expect_end().await;
         assert_eq!(world.seen().last().unwrap(), "close 4000 server true");
 
-        let bob = world.open("/room").await;
+        let mut bob = world.open("/room").await;
         let close = || {
             let request = world.server.request(Method::DELETE, "/room");
             request.header("authorization", format!("Bearer {}", bob.secret))
@@ -253,6 +253,11 @@ fn the_server_closes_with_an_event_and_the_client_with_a_request() {
         world.server.settle().await;
         assert_eq!(world.seen().last().unwrap(), "close 1000 client true");
         assert_eq!(close().await.unwrap().status(), 401);
+        let event = bob.next().await;
+        assert_eq!(
+            (&*event.event, &*event.data),
+            ("close", r#"{"code":1000,"reason":""}"#)
+        );
         bob.expect_end().await;
 
         let mut carl = world.open("/room").await;

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use crossws_core::adapter::OriginalTarget;
-use crossws_core::{Bytes, Origin, hooks};
+use crossws_core::{Bytes, ConnectionInfo, Origin, hooks};
 
 use super::*;
 
@@ -149,7 +149,7 @@ fn pages_of_an_admitted_origin_may_read_and_post() {
         assert_eq!(headers["access-control-allow-methods"], "GET, POST, DELETE");
         assert_eq!(
             headers["access-control-allow-headers"],
-            "authorization, content-type"
+            "authorization, content-type, last-event-id"
         );
         let response = asks("https://evil.example").await.unwrap();
         assert_eq!(response.status(), 403);
@@ -167,8 +167,6 @@ fn what_a_client_posts_is_bounded() {
         let limits = Limits::default().max_message_size(1000).max_inbound(4);
         let world = World::with(limits, |sockets| sockets);
         let mut ann = world.open("/room").await;
-        assert_eq!(world.post(&ann, "x".repeat(1001)).await, 413);
-        assert_eq!(world.post(&ann, b"\xff".to_vec()).await, 400);
         // A body of newlines is one message.
         let lines = "\n".repeat(1000);
         assert_eq!(world.post(&ann, &*lines).await, 204);
@@ -190,6 +188,165 @@ fn what_a_client_posts_is_bounded() {
         assert_eq!(posts.len(), 16);
         assert_eq!(told.iter().filter(|status| **status == 429).count(), 20);
         assert_eq!(world.seen(), ["wait"]);
+    });
+}
+
+/// Adds what a server knows about the connection, as over TLS.
+#[derive(Clone)]
+struct Secured(EventSockets);
+
+impl Service<Request<Body>> for Secured {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = <EventSockets as Service<Request<Body>>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Service::<Request<Body>>::poll_ready(&mut self.0, cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let addr = "192.0.2.7:1234".parse().ok();
+        let info = ConnectionInfo::new(addr).with_secure(true);
+        info.store(request.extensions_mut());
+        self.0.call(request)
+    }
+}
+
+#[test]
+fn hooks_know_the_connection_of_a_stream() {
+    block_on(async {
+        let app = SharedResolver::new(hooks().on_open(|peer| async move {
+            let request = peer.request();
+            let addr = request.remote_addr().map(|addr| addr.to_string());
+            peer.send(format!("{} {addr:?}", request.is_secure()))
+        }));
+        let hub = Hub::default();
+        let http = Secured(EventSockets::new(app.clone(), &hub));
+        let server = TestServer::builder(app).hub(hub).http(http).build();
+        let request = server.get("/").header("accept", "text/event-stream");
+        // The same origin is one of `https`.
+        let request = request.header("origin", "https://localhost");
+        let mut ann = Source::new(request.stream().await.unwrap());
+        ann.next().await;
+        ann.expect(r#"true Some("192.0.2.7:1234")"#).await;
+    });
+}
+
+#[test]
+fn posts_that_are_read_count_as_unfinished() {
+    block_on(async {
+        let limits = Limits::default().max_unfinished(1000);
+        let mut shared = None;
+        let world = World::with(limits, |sockets| shared.insert(sockets).clone());
+        let mut shared = shared.unwrap();
+        let mut ann = world.open("/room").await;
+        let mut post = |len| {
+            let request = Request::post("/room");
+            let request = request.header("authorization", format!("Bearer {}", ann.secret));
+            shared.call(request.body(Begun(Some(len))).unwrap())
+        };
+        let mut first = post(900);
+        assert!(poll_once(&mut first).await.is_none());
+        assert_eq!(world.server.hub().stats().unfinished, 900);
+        let refused = post(101).await.unwrap();
+        assert_eq!(refused.status(), 503);
+        assert_eq!(refused.headers()["retry-after"], "1");
+        drop(first);
+        assert_eq!(world.server.hub().stats().unfinished, 0);
+        assert_eq!(world.post(&ann, "x".repeat(101)).await, 204);
+        ann.next().await;
+    });
+}
+
+/// A body of which only the first bytes arrive.
+struct Begun(Option<usize>);
+
+impl http_body::Body for Begun {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        match self.0.take() {
+            Some(len) => Poll::Ready(Some(Ok(http_body::Frame::data(vec![b'x'; len].into())))),
+            None => Poll::Pending,
+        }
+    }
+}
+
+#[test]
+fn a_post_that_breaks_a_rule_ends_the_connection_by_name() {
+    block_on(async {
+        let world = World::with(Limits::default().max_message_size(1000), |sockets| sockets);
+        for (body, status, code, reason) in [
+            (vec![b'x'; 1001], 413, 1009, "message too big"),
+            (b"\xff".to_vec(), 400, 1007, "a text is not UTF-8"),
+        ] {
+            let mut ann = world.open("/room").await;
+            assert_eq!(world.post(&ann, body).await, status);
+            let event = ann.next().await;
+            let expected = format!(r#"{{"code":{code},"reason":"{reason}"}}"#);
+            assert_eq!((&*event.event, &*event.data), ("close", &*expected));
+            ann.expect_end().await;
+            let closed = world.seen().pop().unwrap();
+            assert_eq!(closed, format!("close {code} server true"));
+        }
+    });
+}
+
+#[test]
+fn a_client_closes_with_a_code_after_what_it_has_posted() {
+    block_on(async {
+        let world = World::new();
+        let close = async |source: &Source, body: &str| {
+            let request = world.server.request(Method::DELETE, "/room");
+            let request = request.header("authorization", format!("Bearer {}", source.secret));
+            request
+                .body(body.to_owned())
+                .await
+                .unwrap()
+                .status()
+                .as_u16()
+        };
+        for (body, event, closed) in [
+            ("", r#"{"code":1000,"reason":""}"#, "close 1000 client true"),
+            ("{}", "{}", "close 1005 client true"),
+            (
+                r#"{"code":4001,"reason":"bye"}"#,
+                r#"{"code":4001,"reason":"bye"}"#,
+                "close 4001 client true",
+            ),
+        ] {
+            let mut ann = world.open("/room").await;
+            world.seen();
+            assert_eq!(world.post(&ann, "last").await, 204);
+            assert_eq!(close(&ann, body).await, 204);
+            assert_eq!(world.post(&ann, "too late").await, 401);
+            let mut events = Vec::new();
+            while let Some(event) = ann.reader.next().await.unwrap() {
+                events.push((event.event, event.data));
+            }
+            assert_eq!(
+                events.pop().unwrap(),
+                ("close".to_owned(), event.to_owned())
+            );
+            world.server.settle().await;
+            assert_eq!(world.seen(), ["last", closed]);
+        }
+        let mut ann = world.open("/room").await;
+        for body in [
+            r#"{"code":1006}"#,
+            r#"{"code":1}"#,
+            "bye",
+            r#"{"code":"x"}"#,
+        ] {
+            assert_eq!(close(&ann, body).await, 400, "{body}");
+        }
+        assert_eq!(close(&ann, &" ".repeat(1025)).await, 413);
+        assert_eq!(world.post(&ann, "still here").await, 204);
+        ann.expect("you: still here").await;
     });
 }
 

@@ -1,15 +1,22 @@
 //! Connections without sockets, and a minimal executor that runs them.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use crossws::{Hub, Resolve};
+use crossws::http::Request;
+use crossws::http::header::ACCEPT;
+use crossws::sse::EventSockets;
+use crossws::{Body, BoxFuture, Hub, Resolve};
+use crossws_core::adapter::Background;
 use crossws_native::{HeadLimits, Io, Runtime, StreamInfo, serve_stream};
+use http_body::Body as _;
+use tower_service::Service;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -99,6 +106,24 @@ impl Runtime for Still {
     }
 }
 
+/// The same for event streams, with the tasks that they have spawned since the server last settled.
+#[derive(Default)]
+struct Lent(Mutex<Vec<BoxFuture<'static, ()>>>);
+
+impl Background for Lent {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
+    }
+
+    fn spawn(&self, future: BoxFuture<'static, ()>) {
+        lock(&self.0).push(future);
+    }
+}
+
 type Queue = Arc<Mutex<VecDeque<usize>>>;
 
 struct Woken {
@@ -129,6 +154,7 @@ pub(crate) struct Server<R> {
     resolver: Arc<R>,
     hub: Hub,
     runtime: Still,
+    lent: Arc<Lent>,
     tasks: Vec<Task>,
     free: Vec<usize>,
     queue: Queue,
@@ -136,7 +162,10 @@ pub(crate) struct Server<R> {
 
 impl<R: Resolve> Server<R> {
     pub(crate) fn new(resolver: R, hub: Hub) -> Self {
+        let lent = Arc::new(Lent::default());
+        hub.lend_background(Arc::<Lent>::clone(&lent));
         Self {
+            lent,
             resolver: Arc::new(resolver),
             hub,
             runtime: Still(Instant::now()),
@@ -155,11 +184,35 @@ impl<R: Resolve> Server<R> {
             self.hub.clone(),
             self.runtime.clone(),
         );
-        let future = Box::pin(async move {
+        self.spawn(Box::pin(async move {
             let limits = HeadLimits::default();
             let info = StreamInfo::new(None);
             let _ = serve_stream(socket, info, &resolver, &hub, &runtime, &limits).await;
-        });
+        }));
+        client
+    }
+
+    /// Opens an event stream. What an HTTP server adds, the framing of chunks, is left out.
+    pub(crate) fn stream(&mut self, sockets: &EventSockets, path: &str) -> Client {
+        let client = Client::default();
+        let pipe = Arc::clone(&client.0);
+        let request = Request::get(path).header(ACCEPT, "text/event-stream");
+        let mut sockets = sockets.clone();
+        self.spawn(Box::pin(async move {
+            let Ok(request) = request.body(Body::default()) else {
+                return;
+            };
+            let Ok(response) = sockets.call(request).await;
+            let mut body = pin!(response.into_body());
+            while let Some(Ok(frame)) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+                let written = frame.data_ref().map_or(0, |data| data.len());
+                lock(&pipe).written += written as u64;
+            }
+        }));
+        client
+    }
+
+    fn spawn(&mut self, future: Pin<Box<dyn Future<Output = ()>>>) {
         let at = self.free.pop().unwrap_or(self.tasks.len());
         let woken = Arc::new(Woken {
             task: at,
@@ -175,12 +228,14 @@ impl<R: Resolve> Server<R> {
             Some(place) => *place = task,
             None => self.tasks.push(task),
         }
-        client
     }
 
     /// Runs all connections until every one of them waits.
     pub(crate) fn settle(&mut self) {
         loop {
+            for spawned in std::mem::take(&mut *lock(&self.lent.0)) {
+                self.spawn(spawned);
+            }
             let next = lock(&self.queue).pop_front();
             let Some(task) = next.and_then(|at| self.tasks.get_mut(at)) else {
                 return;

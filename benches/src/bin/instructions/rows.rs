@@ -2,9 +2,10 @@
 
 use std::io;
 
+use crossws::sse::EventSockets;
 use crossws::{
-    HookResult, Hooks, Hub, Level, Message, Observer, Peer, Rejection, Resolve, Router, Upgrade,
-    UpgradeRequest,
+    HookResult, Hooks, Hub, Level, Message, Observer, Peer, Rejection, Resolve, Router,
+    SharedResolver, Upgrade, UpgradeRequest,
 };
 use crossws_bench::{app, wire};
 
@@ -28,7 +29,9 @@ pub(crate) enum Row {
     PublishPatterns,
     /// A message to 1,000 subscribers of one topic.
     PublishMany,
-    /// The same to 1,000 subscribers of two topics, half of whom are in both, without 100 of a
+    /// The same to 1,000 subscribers over event streams: at most 1.1 times the instructions.
+    PublishEvents,
+    /// A message to 1,000 subscribers of two topics, half of whom are in both, without 100 of a
     /// third.
     PublishToEach,
     /// A room of 32, in which each member sends 20 messages per turn.
@@ -54,13 +57,14 @@ pub(crate) enum Row {
 }
 
 impl Row {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Echo,
         Self::EchoOne,
         Self::EchoLarge,
         Self::Publish,
         Self::PublishPatterns,
         Self::PublishMany,
+        Self::PublishEvents,
         Self::PublishToEach,
         Self::Chat,
         Self::ChatWatched,
@@ -80,6 +84,7 @@ impl Row {
             Self::Publish => "publish-64",
             Self::PublishPatterns => "publish-patterns",
             Self::PublishMany => "publish-1k",
+            Self::PublishEvents => "publish-events-1k",
             Self::PublishToEach => "publish-each-1k",
             Self::Chat => "chat",
             Self::ChatWatched => "chat-watched",
@@ -103,7 +108,7 @@ impl Row {
             | Self::Connect
             | Self::ConnectRouted => 1,
             Self::Publish | Self::PublishPatterns => 100,
-            Self::PublishMany | Self::PublishToEach => 1000,
+            Self::PublishMany | Self::PublishEvents | Self::PublishToEach => 1000,
             Self::Chat | Self::ChatWatched | Self::ChatObserved => 32 * 31 * 20,
             Self::Turns => 32 * 31,
         }
@@ -117,6 +122,7 @@ impl Row {
             Self::ChatWatched => Some((Self::Chat, 1.05)),
             Self::ChatObserved => Some((Self::Chat, 1.12)),
             Self::PublishPatterns => Some((Self::Publish, 1.05)),
+            Self::PublishEvents => Some((Self::PublishMany, 1.1)),
             Self::PublishToEach => Some((Self::PublishMany, 1.3)),
             _ => None,
         }
@@ -127,7 +133,7 @@ impl Row {
     pub(crate) fn turns(self) -> (u32, u32) {
         match self {
             Self::Echo | Self::Publish | Self::PublishPatterns => (20, 120),
-            Self::PublishMany | Self::PublishToEach => (5, 25),
+            Self::PublishMany | Self::PublishEvents | Self::PublishToEach => (5, 25),
             Self::Connect | Self::ConnectRouted => (50, 250),
             Self::EchoOne | Self::EchoLarge | Self::EchoJson | Self::EchoTyped => (100, 1100),
             Self::Chat | Self::ChatWatched | Self::ChatObserved => (5, 15),
@@ -144,6 +150,7 @@ impl Row {
             Self::Publish => publish(turns, 100, 0),
             Self::PublishPatterns => publish(turns, 100, 10_000),
             Self::PublishMany => publish_to(turns, "all"),
+            Self::PublishEvents => publish_events(turns),
             Self::PublishToEach => publish_to(turns, "each"),
             Self::Chat => chat(turns, server(), 32, 20),
             Self::ChatWatched => chat(turns, watched(false), 32, 20),
@@ -296,6 +303,32 @@ fn publish_to(turns: u32, publisher: &str) -> io::Result<()> {
     }
     for client in &muted {
         expect(client, 0)?;
+    }
+    Ok(())
+}
+
+fn publish_events(turns: u32) -> io::Result<()> {
+    let (hub, app) = (app::hub(), SharedResolver::new(Rooms));
+    let sockets = EventSockets::new(app.clone(), &hub);
+    let mut server = Server::new(app, hub);
+    let publishers = join(&mut server, 1, "/all")?;
+    let clients: Vec<_> = (0..1000)
+        .map(|_| server.stream(&sockets, "/all/red"))
+        .collect();
+    server.settle();
+    let (burst, _) = burst(1, 64);
+    for turn in 0..=turns {
+        for client in &clients {
+            // The message, its fields, and an id that grows.
+            match client.written() {
+                65..256 => {}
+                written => return Err(io::Error::other(format!("an event of {written} bytes"))),
+            }
+        }
+        if turn < turns {
+            publishers[0].send(&burst);
+            server.settle();
+        }
     }
     Ok(())
 }
