@@ -69,9 +69,14 @@ pub trait Transport: Any + MaybeSend + MaybeSync {
     }
 
     /// Arranges the write of messages that `publish` queued or a [`LogReader`] took, if they asked
-    /// for it, and of the frame that `close` asked for. Called too when the result of
-    /// [`PeerEvents::expires_at`] has changed, except with [`Hibernation`].
+    /// for it, and of the frame that `close` asked for.
     fn wake(&self);
+
+    /// Wakes the task that keeps the time, because the result of [`PeerEvents::expires_at`] has
+    /// changed. By default it is the one that writes. Not called with [`Hibernation`].
+    fn wake_timer(&self) {
+        self.wake();
+    }
 
     /// As [`wake`](Self::wake), where `others` must be woken too: their number shows whether it is
     /// cheaper to write for many in one task than to wake each. `peer` is this transport's own.

@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 
 use crossws_core::adapter::{LivenessEvent, PeerEvents, RestoredPeer};
 use crossws_core::{CloseCode, Closed, ClosedBy, Error, Message, Peer, PeerState};
-use crossws_proto::engine::Violation;
+use crossws_proto::frame::Violation;
 use crossws_proto::reasons;
 
 use crate::link::socket::Socket;

@@ -88,7 +88,7 @@ impl Peer {
     /// Has the adapter keep the time of the first deadline, which has changed; `None` for never.
     pub(crate) fn keep_time(&self, until: Option<SystemTime>) {
         match (self.0.transport.hibernation(), until) {
-            (None, _) => self.0.transport.wake(),
+            (None, _) => self.0.transport.wake_timer(),
             (Some(hibernation), Some(until)) => hibernation.wake_at(until),
             (Some(_), None) => {}
         }

@@ -1,8 +1,8 @@
-#[cfg(doc)]
-use crossws_core::UpgradeRequest;
 use std::net::SocketAddr;
 
 use crossws_core::ConnectionInfo;
+#[cfg(doc)]
+use crossws_core::UpgradeRequest;
 
 /// Facts about a stream besides its bytes.
 #[derive(Debug, Clone, Copy, Default)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use crossws_core::adapter::{Background, PeerEvents};
 use crossws_core::{CloseFrame, Closed, ClosedBy, Message, Settings};
-use crossws_proto::engine::Violation;
+use crossws_proto::frame::Violation;
 use crossws_proto::outbox::{Batch, Clock, Outbox};
 use event_listener::Event as Notify;
 

@@ -99,7 +99,7 @@ impl Transport for EventTransport {
         SystemTime::now()
     }
 
-    fn renewed(&self, _: Option<SystemTime>) {
+    fn wake_timer(&self) {
         self.0.wake_driver();
     }
 

@@ -11,7 +11,7 @@ use crossws_core::adapter::{Background, Claim, ClaimError, OriginalTarget, Unfin
 use crossws_core::{
     Body, BoxError, CloseCode, ConnectionInfo, Rejection, SharedHooks, UpgradeRequest,
 };
-use crossws_proto::engine::Violation;
+use crossws_proto::frame::Violation;
 use crossws_proto::outbox::Framing;
 use http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,

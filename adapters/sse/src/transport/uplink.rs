@@ -4,7 +4,7 @@ use std::pin::pin;
 use bytes::{Bytes, BytesMut};
 use crossws_core::adapter::Unfinished;
 use crossws_core::{BoxError, CloseCode, CloseFrame, Message, Utf8Bytes};
-use crossws_proto::engine::Violation;
+use crossws_proto::frame::Violation;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use http::{HeaderValue, StatusCode};
 use http_body::Body;

@@ -233,7 +233,8 @@ impl<R: Resolve> Server<R> {
     /// Runs all connections until every one of them waits.
     pub(crate) fn settle(&mut self) {
         loop {
-            for spawned in std::mem::take(&mut *lock(&self.lent.0)) {
+            let spawned = std::mem::take(&mut *lock(&self.lent.0));
+            for spawned in spawned {
                 self.spawn(spawned);
             }
             let next = lock(&self.queue).pop_front();
