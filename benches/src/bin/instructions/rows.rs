@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crossws::proxy::Proxy;
 use crossws::{
     HookResult, Hooks, Hub, Level, Message, Observer, Peer, Rejection, Resolve, Router, Upgrade,
     UpgradeRequest,
@@ -9,6 +10,7 @@ use crossws::{
 use crossws_bench::{app, wire};
 
 use crate::memory::{Client, Server};
+use crate::upstreams::Upstreams;
 
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 const HELLO: &str = "a text of 64 bytes, which a server sends to somebody or to others";
@@ -51,10 +53,15 @@ pub(crate) enum Row {
     EchoJson,
     /// The same with a typed hook: at most 1.1 times the instructions.
     EchoTyped,
+    /// As `Echo`, through a proxy to an upstream that is not counted: each message there and back, which
+    /// is two of everything. At most 2.2 times the instructions.
+    Proxy,
+    /// As `EchoOne`, through a proxy.
+    ProxyOne,
 }
 
 impl Row {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Echo,
         Self::EchoOne,
         Self::EchoLarge,
@@ -70,6 +77,8 @@ impl Row {
         Self::ConnectRouted,
         Self::EchoJson,
         Self::EchoTyped,
+        Self::Proxy,
+        Self::ProxyOne,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -89,14 +98,17 @@ impl Row {
             Self::ConnectRouted => "connect-routed",
             Self::EchoJson => "echo-json",
             Self::EchoTyped => "echo-typed",
+            Self::Proxy => "proxy-64",
+            Self::ProxyOne => "proxy-1",
         }
     }
 
     /// Returns the messages delivered, or connections served, per turn.
     pub(crate) fn messages(self) -> u64 {
         match self {
-            Self::Echo => 64,
+            Self::Echo | Self::Proxy => 64,
             Self::EchoJson
+            | Self::ProxyOne
             | Self::EchoTyped
             | Self::EchoOne
             | Self::EchoLarge
@@ -118,6 +130,8 @@ impl Row {
             Self::ChatObserved => Some((Self::Chat, 1.12)),
             Self::PublishPatterns => Some((Self::Publish, 1.05)),
             Self::PublishToEach => Some((Self::PublishMany, 1.3)),
+            Self::Proxy => Some((Self::Echo, 2.2)),
+            Self::ProxyOne => Some((Self::EchoOne, 2.2)),
             _ => None,
         }
     }
@@ -126,10 +140,12 @@ impl Row {
     /// count ends.
     pub(crate) fn turns(self) -> (u32, u32) {
         match self {
-            Self::Echo | Self::Publish | Self::PublishPatterns => (20, 120),
+            Self::Echo | Self::Publish | Self::PublishPatterns | Self::Proxy => (20, 120),
             Self::PublishMany | Self::PublishToEach => (5, 25),
             Self::Connect | Self::ConnectRouted => (50, 250),
-            Self::EchoOne | Self::EchoLarge | Self::EchoJson | Self::EchoTyped => (100, 1100),
+            Self::EchoOne | Self::EchoLarge | Self::EchoJson | Self::EchoTyped | Self::ProxyOne => {
+                (100, 1100)
+            }
             Self::Chat | Self::ChatWatched | Self::ChatObserved => (5, 15),
             Self::Turns => (10, 60),
         }
@@ -151,6 +167,8 @@ impl Row {
             Self::Turns => chat(turns, server(), 32, 1),
             Self::EchoJson => echo_json(turns, app::json_echo()),
             Self::EchoTyped => echo_json(turns, app::typed_echo()),
+            Self::Proxy => proxy(turns, 64),
+            Self::ProxyOne => proxy(turns, 1),
             Self::Connect => connect(turns, server(), "/echo"),
             Self::ConnectRouted => connect(turns, routed(1_000), "/api/r777/7/echo"),
         }
@@ -176,9 +194,13 @@ fn join<R: Resolve>(server: &mut Server<R>, count: usize, path: &str) -> io::Res
     Ok(clients)
 }
 
+fn payload(size: usize) -> Vec<u8> {
+    HELLO.bytes().cycle().take(size).collect()
+}
+
 /// Encodes a client's frames. Returns them with the length of the resulting bytes at the other end.
 fn burst(count: usize, size: usize) -> (Vec<u8>, u64) {
-    let payload: Vec<u8> = HELLO.bytes().cycle().take(size).collect();
+    let payload = payload(size);
     let mut sent = Vec::new();
     let mut back = Vec::new();
     for _ in 0..count {
@@ -209,6 +231,36 @@ fn echo(turns: u32, depth: usize, size: usize) -> io::Result<()> {
         for client in &clients {
             expect(client, back)?;
         }
+    }
+    Ok(())
+}
+
+fn proxy(turns: u32, depth: usize) -> io::Result<()> {
+    let upstreams = Upstreams::default();
+    let runtime = upstreams.clone();
+    let proxy = Proxy::to("ws://upstream/").connect_with(move |it| it.on(runtime.clone()));
+    let mut server = Server::new(proxy, app::hub());
+    let client = server.accept();
+    client.send(wire::request("/", "localhost").as_bytes());
+    server.settle();
+    let upstream = upstreams.last()?;
+    let (_, answer) = wire::accept(&upstream.kept())?;
+    upstream.send(answer.as_bytes());
+    server.settle();
+    if client.written() < 100 {
+        return Err(io::Error::other("no answer to an upgrade"));
+    }
+    upstream.written();
+    let (up, down) = burst(depth, 64);
+    let mut back = Vec::new();
+    (0..depth).for_each(|_| wire::put_frame(&mut back, wire::TEXT, &payload(64), None));
+    for _ in 0..turns {
+        client.send(&up);
+        server.settle();
+        expect(&upstream, up.len() as u64)?;
+        upstream.send(&back);
+        server.settle();
+        expect(&client, down)?;
     }
     Ok(())
 }

@@ -1,0 +1,90 @@
+//! Upstreams without sockets: a runtime for the clients of a proxy.
+
+use std::convert::Infallible;
+use std::future::{Pending, pending};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossws_native::{ConnectRuntime, Io, Listen, Runtime, ServerRuntime};
+
+use crate::memory::{Client, Socket};
+
+/// A runtime whose connections end at an upstream that the test plays.
+#[derive(Clone)]
+pub(crate) struct Upstreams {
+    opened: Arc<Mutex<Vec<Client>>>,
+    now: Instant,
+}
+
+impl Upstreams {
+    /// Returns the upstream that was connected to last.
+    pub(crate) fn last(&self) -> io::Result<Client> {
+        let last = self
+            .opened
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        last.ok_or_else(|| io::Error::other("no upstream"))
+    }
+}
+
+impl Default for Upstreams {
+    fn default() -> Self {
+        Self {
+            opened: Arc::default(),
+            now: Instant::now(),
+        }
+    }
+}
+
+impl Runtime for Upstreams {
+    type Sleep = Pending<()>;
+
+    fn sleep(&self, _: Duration) -> Self::Sleep {
+        pending()
+    }
+
+    fn now(&self) -> Instant {
+        self.now
+    }
+}
+
+impl ServerRuntime for Upstreams {
+    type TcpListener = Nowhere;
+
+    fn spawn(&self, _: impl Future<Output = ()> + Send + 'static) {}
+
+    fn tcp_listener(&self, _: std::net::TcpListener) -> io::Result<Nowhere> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+impl ConnectRuntime for Upstreams {
+    async fn resolve(&self, _: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok(vec![(Ipv4Addr::LOCALHOST, port).into()])
+    }
+
+    async fn connect(&self, _: SocketAddr) -> io::Result<impl Io> {
+        let (client, socket) = Client::upstream();
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.push(client);
+        Ok(socket)
+    }
+}
+
+/// No listener.
+pub(crate) struct Nowhere(Infallible);
+
+impl Listen<Upstreams> for Nowhere {
+    type Io = Socket;
+
+    async fn accept(&mut self) -> io::Result<(Socket, Option<SocketAddr>)> {
+        match self.0 {}
+    }
+
+    fn local_addr(&self) -> io::Result<Option<SocketAddr>> {
+        match self.0 {}
+    }
+}
