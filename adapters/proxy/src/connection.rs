@@ -8,8 +8,8 @@ use crossws_client::{
     ClientHandle, Connect, ConnectError, Disconnected, Reconnect, Status, connect,
 };
 use crossws_core::{
-    BoxError, BoxFuture, Capabilities, CloseCode, Closed, Deflate, HookResult, Limits, Message,
-    Peer, Rejection, SendError, Sent, SharedHooks, Upgrade, UpgradeRequest, Wrap,
+    BoxError, BoxFuture, Capabilities, CloseCode, Closed, Deflate, HookResult, Hooks, Limits,
+    Message, Peer, Rejection, SendError, Sent, SharedHooks, Upgrade, UpgradeRequest, Wrap,
 };
 
 use crate::ProxyError;
@@ -209,7 +209,6 @@ impl Wrap for Connections {
     }
 
     async fn upgrade(&self, request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
-        use crossws_core::Hooks as _;
         let outer = self.hooks.upgrade(request).await?;
         if outer.is_pass() || outer.is_take() {
             return Ok(outer);
@@ -238,7 +237,6 @@ impl Wrap for Connections {
     }
 
     async fn open(&self, peer: &Peer) -> HookResult {
-        use crossws_core::Hooks as _;
         if peer.capabilities().contains(Capabilities::HIBERNATION) {
             return Err(Sleeps.into());
         }
@@ -265,7 +263,6 @@ impl Wrap for Connections {
     }
 
     async fn close(&self, peer: &Peer, closed: Closed) -> HookResult {
-        use crossws_core::Hooks as _;
         if let Ok(upstream) = upstream_of(peer) {
             upstream.link.client_ended(&closed);
             upstream.handle.close_frame(frame_for_upstream(&closed));

@@ -12,7 +12,6 @@ use http::HeaderMap;
 use http::header::HeaderName;
 
 use crate::address::is_public;
-use crate::callbacks::Callbacks;
 use crate::connection::Connections;
 use crate::ended::Ended;
 use crate::headers::Headers;
@@ -143,7 +142,7 @@ impl Proxy {
         self
     }
 
-    /// Answers the client's upgrade before the upstream is connected to. Messages wait meanwhile, up to
+    /// Accepts the client's upgrade before the upstream is connected to. Messages wait meanwhile, up to
     /// `max_buffered` bytes and `max_queued` messages of [`limits`](Self::limits); one more closes the
     /// client with 1009. A failure of the upstream closes it with 1014.
     ///
@@ -211,13 +210,13 @@ impl Proxy {
 
     /// Runs this function when a client's upstream is about to be connected to.
     pub fn on_connect(mut self, connect: impl Fn(&UpgradeRequest) + Send + Sync + 'static) -> Self {
-        self.callbacks().on_connect = Some(Box::new(connect));
+        Arc::make_mut(&mut self.0.callbacks).on_connect = Some(Arc::new(connect));
         self
     }
 
     /// Runs this function when both connections are open.
     pub fn on_open(mut self, open: impl Fn(&Peer) + Send + Sync + 'static) -> Self {
-        self.callbacks().on_open = Some(Box::new(open));
+        Arc::make_mut(&mut self.0.callbacks).on_open = Some(Arc::new(open));
         self
     }
 
@@ -227,13 +226,8 @@ impl Proxy {
         mut self,
         close: impl Fn(&UpgradeRequest, &Ended) + Send + Sync + 'static,
     ) -> Self {
-        self.callbacks().on_close = Some(Box::new(close));
+        Arc::make_mut(&mut self.0.callbacks).on_close = Some(Arc::new(close));
         self
-    }
-
-    fn callbacks(&mut self) -> &mut Callbacks {
-        // Connections share it, and none has begun.
-        Arc::get_mut(&mut self.0.callbacks).unwrap_or_else(|| unreachable!("it is being built"))
     }
 
     /// Runs these hooks too, each before the proxy's own, except `message`: messages go to the upstream.
