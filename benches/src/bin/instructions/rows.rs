@@ -2,7 +2,6 @@
 
 use std::io;
 
-use crossws::proxy::Proxy;
 use crossws::{
     HookResult, Hooks, Hub, Level, Message, Observer, Peer, Rejection, Resolve, Router, Upgrade,
     UpgradeRequest,
@@ -10,7 +9,7 @@ use crossws::{
 use crossws_bench::{app, wire};
 
 use crate::memory::{Client, Server};
-use crate::upstreams::Upstreams;
+use crate::upstreams::proxy;
 
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 const HELLO: &str = "a text of 64 bytes, which a server sends to somebody or to others";
@@ -53,10 +52,11 @@ pub(crate) enum Row {
     EchoJson,
     /// The same with a typed hook: at most 1.1 times the instructions.
     EchoTyped,
-    /// As `Echo`, through a proxy to an upstream that is not counted: each message there and back, which
-    /// is two of everything. At most 2.2 times the instructions.
+    /// 64 messages of 64 bytes per turn from a client through a proxy to its upstream, then as many back.
+    /// Each goes in at one side and out at the other, as an echo goes in and out: at most 2.2 times the
+    /// instructions.
     Proxy,
-    /// As `EchoOne`, through a proxy.
+    /// The same with one message each way per turn.
     ProxyOne,
 }
 
@@ -106,9 +106,10 @@ impl Row {
     /// Returns the messages delivered, or connections served, per turn.
     pub(crate) fn messages(self) -> u64 {
         match self {
-            Self::Echo | Self::Proxy => 64,
+            Self::Echo => 64,
+            Self::Proxy => 2 * 64,
+            Self::ProxyOne => 2,
             Self::EchoJson
-            | Self::ProxyOne
             | Self::EchoTyped
             | Self::EchoOne
             | Self::EchoLarge
@@ -194,12 +195,12 @@ fn join<R: Resolve>(server: &mut Server<R>, count: usize, path: &str) -> io::Res
     Ok(clients)
 }
 
-fn payload(size: usize) -> Vec<u8> {
+pub(crate) fn payload(size: usize) -> Vec<u8> {
     HELLO.bytes().cycle().take(size).collect()
 }
 
 /// Encodes a client's frames. Returns them with the length of the resulting bytes at the other end.
-fn burst(count: usize, size: usize) -> (Vec<u8>, u64) {
+pub(crate) fn burst(count: usize, size: usize) -> (Vec<u8>, u64) {
     let payload = payload(size);
     let mut sent = Vec::new();
     let mut back = Vec::new();
@@ -210,7 +211,7 @@ fn burst(count: usize, size: usize) -> (Vec<u8>, u64) {
     (sent, back.len() as u64)
 }
 
-fn expect(client: &Client, bytes: u64) -> io::Result<()> {
+pub(crate) fn expect(client: &Client, bytes: u64) -> io::Result<()> {
     match client.written() {
         written if written == bytes => Ok(()),
         written => Err(io::Error::other(format!(
@@ -231,36 +232,6 @@ fn echo(turns: u32, depth: usize, size: usize) -> io::Result<()> {
         for client in &clients {
             expect(client, back)?;
         }
-    }
-    Ok(())
-}
-
-fn proxy(turns: u32, depth: usize) -> io::Result<()> {
-    let upstreams = Upstreams::default();
-    let runtime = upstreams.clone();
-    let proxy = Proxy::to("ws://upstream/").connect_with(move |it| it.on(runtime.clone()));
-    let mut server = Server::new(proxy, app::hub());
-    let client = server.accept();
-    client.send(wire::request("/", "localhost").as_bytes());
-    server.settle();
-    let upstream = upstreams.last()?;
-    let (_, answer) = wire::accept(&upstream.kept())?;
-    upstream.send(answer.as_bytes());
-    server.settle();
-    if client.written() < 100 {
-        return Err(io::Error::other("no answer to an upgrade"));
-    }
-    upstream.written();
-    let (up, down) = burst(depth, 64);
-    let mut back = Vec::new();
-    (0..depth).for_each(|_| wire::put_frame(&mut back, wire::TEXT, &payload(64), None));
-    for _ in 0..turns {
-        client.send(&up);
-        server.settle();
-        expect(&upstream, up.len() as u64)?;
-        upstream.send(&back);
-        server.settle();
-        expect(&client, down)?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Upstreams without sockets: a runtime for the clients of a proxy.
+//! A proxy whose upstreams have no sockets: a runtime for its clients.
 
 use std::convert::Infallible;
 use std::future::{Pending, pending};
@@ -7,20 +7,54 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crossws::proxy::Proxy;
+use crossws_bench::{app, wire};
 use crossws_native::{ConnectRuntime, Io, Listen, Runtime, ServerRuntime};
 
-use crate::memory::{Client, Socket};
+use crate::memory::{Client, Server, Socket};
+use crate::rows::{burst, expect, payload};
+
+/// Sends this many messages through a proxy and back per turn. Fails if one is not passed.
+pub(crate) fn proxy(turns: u32, depth: usize) -> io::Result<()> {
+    let upstreams = Upstreams::default();
+    let runtime = upstreams.clone();
+    let proxy = Proxy::to("ws://upstream/").connect_with(move |it| it.on(runtime.clone()));
+    let mut server = Server::new(proxy, app::hub());
+    let client = server.accept();
+    client.send(wire::request("/", "localhost").as_bytes());
+    server.settle();
+    let upstream = upstreams.last()?;
+    let (_, answer) = wire::accept(&upstream.kept())?;
+    upstream.send(answer.as_bytes());
+    server.settle();
+    if client.written() < 100 {
+        return Err(io::Error::other("no answer to an upgrade"));
+    }
+    upstream.written();
+    let (up, down) = burst(depth, 64);
+    let mut back = Vec::new();
+    (0..depth).for_each(|_| wire::put_frame(&mut back, wire::TEXT, &payload(64), None));
+    for _ in 0..turns {
+        client.send(&up);
+        server.settle();
+        expect(&upstream, up.len() as u64)?;
+        upstream.send(&back);
+        server.settle();
+        expect(&client, down)?;
+    }
+    Ok(())
+}
 
 /// A runtime whose connections end at an upstream that the test plays.
 #[derive(Clone)]
-pub(crate) struct Upstreams {
+struct Upstreams {
     opened: Arc<Mutex<Vec<Client>>>,
     now: Instant,
 }
 
 impl Upstreams {
     /// Returns the upstream that was connected to last.
-    pub(crate) fn last(&self) -> io::Result<Client> {
+    fn last(&self) -> io::Result<Client> {
         let last = self
             .opened
             .lock()
