@@ -123,8 +123,8 @@ impl Connections {
             .connect_timeout(self.connect_timeout)
             .protocols(protocols)
             .on_open(move |_| opened.open());
-        if let Some(deflate) = &self.deflate {
-            connect = connect.deflate(deflate.clone());
+        if let Some(deflate) = self.deflate {
+            connect = connect.deflate(deflate);
         }
         if let Some(allow) = self.addresses.clone() {
             connect = connect.allow_addresses(move |addr| allow(addr));
