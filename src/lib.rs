@@ -82,6 +82,10 @@ pub use crossws_memory as memory;
 #[doc(inline)]
 pub use crossws_client as client;
 
+#[cfg(feature = "proxy")]
+#[doc(inline)]
+pub use crossws_proxy as proxy;
+
 #[cfg(feature = "metrics")]
 #[doc(inline)]
 pub use crossws_metrics as metrics;

@@ -20,6 +20,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/loops.md",
     "docs/messages.md",
     "docs/operations.md",
+    "docs/proxy.md",
     "docs/rooms.md",
     "docs/sse.md",
     "docs/testing.md",

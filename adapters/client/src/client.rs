@@ -154,7 +154,13 @@ impl ClientHandle {
     /// a connection ends at once. Codes other than 1000 and 3000 to 4999 become 1000 in browsers, which
     /// permit no others.
     pub fn close(&self, code: CloseCode, reason: impl Into<Utf8Bytes>) {
-        self.shared.close(CloseFrame::new(code, reason));
+        self.close_frame(CloseFrame::new(code, reason));
+    }
+
+    /// Closes the connection as [`close`](Self::close) does, with this frame:
+    /// [`CloseFrame::without_code`] says neither a code nor a reason.
+    pub fn close_frame(&self, frame: impl Into<CloseFrame>) {
+        self.shared.close(frame.into());
     }
 
     /// Returns the present state.

@@ -5,6 +5,8 @@ mod places;
 
 use std::fmt;
 use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,6 +61,7 @@ pub fn connect<M>(url: impl IntoProvider<M>) -> Connect {
             connect_timeout: Duration::from_secs(10),
             form: WireForm::default(),
             on_open: None,
+            allow: None,
             #[cfg(all(
                 any(feature = "tokio", feature = "smol", feature = "async-std"),
                 not(target_family = "wasm")
@@ -192,6 +195,21 @@ impl Connect {
         self
     }
 
+    /// Connects only to addresses for which this holds, after the name was resolved: the address that was
+    /// checked is the one that is connected to. For URLs from outside, which may name services of an
+    /// internal network.
+    ///
+    /// Unix-domain sockets are not checked, and in memory there are no addresses. An HTTP proxy or a
+    /// browser would resolve the name itself: there, the client does not connect
+    /// ([`ConnectError::Unsupported`]).
+    pub fn allow_addresses(
+        mut self,
+        allow: impl Fn(SocketAddr) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.config.allow = Some(Box::new(allow));
+        self
+    }
+
     /// Sets what happens to messages while no connection is open. Default [`WhileConnecting::Queue`].
     pub fn while_connecting(mut self, policy: WhileConnecting) -> Self {
         self.while_connecting = policy;
@@ -313,16 +331,42 @@ impl Connect {
         F: FnMut(ClientHandle, Message) -> Fut,
         Fut: Future<Output: HookOutput>,
     {
+        let (_, running) = self.with_handler(handler)?;
+        Ok(running.await)
+    }
+
+    /// As [`run`](Self::run), for code that sends before the connection is open, or polls it in a task
+    /// of its own: returns a handle, and the future that is the connection. Nothing connects until the
+    /// future is polled.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn with_handler<F, Fut>(
+        self,
+        handler: F,
+    ) -> Result<
+        (
+            ClientHandle,
+            impl Future<Output = Arc<Disconnected>> + use<F, Fut>,
+        ),
+        ConnectError,
+    >
+    where
+        F: FnMut(ClientHandle, Message) -> Fut,
+        Fut: Future<Output: HookOutput>,
+    {
         let (handle, config) = self.build()?;
-        let run = Run::new(handle.clone(), handler);
-        let mut driver = std::pin::pin!(Driver::new(handle.clone(), config, run));
-        let mut waiting = crate::platform::Waiting::new(handle.platform());
-        poll_fn(|cx| {
-            waiting.drive(cx);
-            driver.as_mut().poll(cx)
-        })
-        .await;
-        Ok(handle.closed().await)
+        let mut driver = Driver::new(handle.clone(), config, Run::new(handle.clone(), handler));
+        let running = handle.clone();
+        Ok((handle, async move {
+            let mut waiting = crate::platform::Waiting::new(running.platform());
+            poll_fn(|cx| {
+                waiting.drive(cx);
+                Pin::new(&mut driver).poll(cx)
+            })
+            .await;
+            running.closed().await
+        }))
     }
 
     fn build(self) -> Result<(ClientHandle, Arc<Config>), ConnectError> {

@@ -43,6 +43,15 @@ impl Disconnected {
     }
 }
 
+impl std::error::Error for Disconnected {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Closed(_) => None,
+            Self::Failed(error) => error.source(),
+        }
+    }
+}
+
 impl fmt::Display for Disconnected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -14,7 +14,7 @@ fn numbers() -> impl Iterator<Item = usize> {
         .chain([230])
         .chain(241..=252)
         .chain([254])
-        .chain(268..=273)
+        .chain(256..=273)
         .chain(276..=280)
         .chain([301])
         .chain(303..=313)

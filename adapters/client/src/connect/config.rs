@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,12 +27,16 @@ pub(crate) struct Config {
     pub(crate) connect_timeout: Duration,
     pub(crate) form: WireForm,
     pub(crate) on_open: Option<Box<dyn OnOpen>>,
+    /// Decides about each address of the URL's host.
+    pub(crate) allow: Option<Box<Allow>>,
     #[cfg(all(
         any(feature = "tokio", feature = "smol", feature = "async-std"),
         not(target_family = "wasm")
     ))]
     pub(crate) wire: crate::wire::Options,
 }
+
+pub(crate) type Allow = dyn Fn(SocketAddr) -> bool + Send + Sync;
 
 /// A function that runs when a connection opens, without its type.
 pub(crate) trait OnOpen: MaybeSend + MaybeSync {

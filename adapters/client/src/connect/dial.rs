@@ -120,6 +120,7 @@ impl Target {
     }
 
     /// Returns the URL for a platform that opens it itself.
+    #[cfg_attr(not(feature = "memory"), allow(dead_code))]
     pub(crate) fn url(&self) -> Cow<'_, str> {
         let scheme = if self.secure { "wss" } else { "ws" };
         format!("{scheme}://{}{}", self.authority, self.path).into()

@@ -39,19 +39,6 @@ impl Connect {
         self.wire().tls = Some(tls);
         self
     }
-
-    /// Connects only to addresses for which this holds, after the name was resolved: the address that was
-    /// checked is the one that is connected to. For URLs from outside, which may name services of an
-    /// internal network.
-    ///
-    /// Unix-domain sockets are not checked; an HTTP proxy would resolve the name itself, and is refused.
-    pub fn allow_addresses(
-        mut self,
-        allow: impl Fn(std::net::SocketAddr) -> bool + Send + Sync + 'static,
-    ) -> Self {
-        self.wire().allow = Some(std::sync::Arc::new(allow));
-        self
-    }
 }
 
 #[cfg(feature = "memory")]

@@ -64,6 +64,9 @@ async fn open(dial: Dial) -> Result<Opened, ConnectError> {
             "headers: put the token into the query or a subprotocol",
         ));
     }
+    if dial.config.allow.is_some() {
+        return Err(ConnectError::Unsupported("checks of addresses"));
+    }
     if matches!(dial.target.place, Place::Unix(_)) {
         return Err(ConnectError::Unsupported("Unix-domain sockets"));
     }

@@ -61,7 +61,7 @@ async fn stream<R: ConnectRuntime>(runtime: &R, dial: &Dial) -> Result<Box<dyn I
             .map_err(ConnectError::Connect),
         (Place::Host { host, port }, None) => {
             let addrs = resolve(runtime, host, *port).await?;
-            let allowed = match &options.allow {
+            let allowed = match &dial.config.allow {
                 // The addresses that are checked are those that are connected to: the name is not
                 // resolved again.
                 Some(allow) => addrs.into_iter().filter(|addr| allow(*addr)).collect(),
@@ -73,9 +73,9 @@ async fn stream<R: ConnectRuntime>(runtime: &R, dial: &Dial) -> Result<Box<dyn I
             connect(runtime, allowed).await
         }
         // The proxy would resolve the name, and connect to what no code here has checked.
-        (Place::Host { .. }, Some(_)) if options.allow.is_some() => Err(ConnectError::Unsupported(
-            "checks of addresses through an HTTP proxy",
-        )),
+        (Place::Host { .. }, Some(_)) if dial.config.allow.is_some() => Err(
+            ConnectError::Unsupported("checks of addresses through an HTTP proxy"),
+        ),
         (Place::Host { host, port }, Some(proxy)) => {
             let addrs = resolve(runtime, &proxy.host, proxy.port).await?;
             let mut io = connect(runtime, addrs).await?;

@@ -1,6 +1,3 @@
-use std::net::SocketAddr;
-use std::sync::Arc;
-
 use crate::wire::HttpProxy;
 
 /// The longest head of a response, in bytes.
@@ -12,8 +9,4 @@ pub(crate) struct Options {
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<crossws_native::ClientTls>,
     pub(crate) proxy: Option<HttpProxy>,
-    /// Decides about each address of the target's host.
-    pub(crate) allow: Option<Arc<Allow>>,
 }
-
-pub(crate) type Allow = dyn Fn(SocketAddr) -> bool + Send + Sync;

@@ -7,6 +7,7 @@
 
 mod memory;
 mod rows;
+mod upstreams;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -34,6 +34,8 @@ struct Pipe {
     reader: Option<Waker>,
     /// Bytes that the server has written.
     written: u64,
+    /// What it has written, of an end that plays an upstream until it has read the request.
+    kept: Option<Vec<u8>>,
 }
 
 impl Client {
@@ -52,6 +54,19 @@ impl Client {
         self.send(&[]);
     }
 
+    /// Creates the end that plays an upstream, and the other one.
+    pub(crate) fn upstream() -> (Self, Socket) {
+        let client = Self::default();
+        lock(&client.0).kept = Some(Vec::new());
+        let socket = Socket(Arc::clone(&client.0));
+        (client, socket)
+    }
+
+    /// Returns what was written so far, and keeps no more.
+    pub(crate) fn kept(&self) -> Vec<u8> {
+        lock(&self.0).kept.take().unwrap_or_default()
+    }
+
     /// Returns the number of bytes written since the last call.
     pub(crate) fn written(&self) -> u64 {
         std::mem::take(&mut lock(&self.0).written)
@@ -59,7 +74,7 @@ impl Client {
 }
 
 /// The server's end. It has room for everything.
-struct Socket(Arc<Mutex<Pipe>>);
+pub(crate) struct Socket(Arc<Mutex<Pipe>>);
 
 impl Io for Socket {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
@@ -77,7 +92,11 @@ impl Io for Socket {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let length = bufs.iter().map(|buf| buf.len()).sum();
-        lock(&self.0).written += length as u64;
+        let mut pipe = lock(&self.0);
+        pipe.written += length as u64;
+        if let Some(kept) = &mut pipe.kept {
+            bufs.iter().for_each(|buf| kept.extend_from_slice(buf));
+        }
         Poll::Ready(Ok(length))
     }
 

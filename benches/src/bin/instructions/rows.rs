@@ -10,6 +10,7 @@ use crossws::{
 use crossws_bench::{app, wire};
 
 use crate::memory::{Client, Server};
+use crate::upstreams::proxy;
 
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 const HELLO: &str = "a text of 64 bytes, which a server sends to somebody or to others";
@@ -54,10 +55,16 @@ pub(crate) enum Row {
     EchoJson,
     /// The same with a typed hook: at most 1.1 times the instructions.
     EchoTyped,
+    /// 64 messages of 64 bytes per turn from a client through a proxy to its upstream, then as many back.
+    /// Each goes in at one side and out at the other, as an echo goes in and out: at most 2.2 times the
+    /// instructions.
+    Proxy,
+    /// The same with one message each way per turn.
+    ProxyOne,
 }
 
 impl Row {
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Echo,
         Self::EchoOne,
         Self::EchoLarge,
@@ -74,6 +81,8 @@ impl Row {
         Self::ConnectRouted,
         Self::EchoJson,
         Self::EchoTyped,
+        Self::Proxy,
+        Self::ProxyOne,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -94,6 +103,8 @@ impl Row {
             Self::ConnectRouted => "connect-routed",
             Self::EchoJson => "echo-json",
             Self::EchoTyped => "echo-typed",
+            Self::Proxy => "proxy-64",
+            Self::ProxyOne => "proxy-1",
         }
     }
 
@@ -101,6 +112,8 @@ impl Row {
     pub(crate) fn messages(self) -> u64 {
         match self {
             Self::Echo => 64,
+            Self::Proxy => 2 * 64,
+            Self::ProxyOne => 2,
             Self::EchoJson
             | Self::EchoTyped
             | Self::EchoOne
@@ -124,6 +137,8 @@ impl Row {
             Self::PublishPatterns => Some((Self::Publish, 1.05)),
             Self::PublishEvents => Some((Self::PublishMany, 1.1)),
             Self::PublishToEach => Some((Self::PublishMany, 1.3)),
+            Self::Proxy => Some((Self::Echo, 2.2)),
+            Self::ProxyOne => Some((Self::EchoOne, 2.2)),
             _ => None,
         }
     }
@@ -132,10 +147,12 @@ impl Row {
     /// count ends.
     pub(crate) fn turns(self) -> (u32, u32) {
         match self {
-            Self::Echo | Self::Publish | Self::PublishPatterns => (20, 120),
+            Self::Echo | Self::Publish | Self::PublishPatterns | Self::Proxy => (20, 120),
             Self::PublishMany | Self::PublishEvents | Self::PublishToEach => (5, 25),
             Self::Connect | Self::ConnectRouted => (50, 250),
-            Self::EchoOne | Self::EchoLarge | Self::EchoJson | Self::EchoTyped => (100, 1100),
+            Self::EchoOne | Self::EchoLarge | Self::EchoJson | Self::EchoTyped | Self::ProxyOne => {
+                (100, 1100)
+            }
             Self::Chat | Self::ChatWatched | Self::ChatObserved => (5, 15),
             Self::Turns => (10, 60),
         }
@@ -158,6 +175,8 @@ impl Row {
             Self::Turns => chat(turns, server(), 32, 1),
             Self::EchoJson => echo_json(turns, app::json_echo()),
             Self::EchoTyped => echo_json(turns, app::typed_echo()),
+            Self::Proxy => proxy(turns, 64),
+            Self::ProxyOne => proxy(turns, 1),
             Self::Connect => connect(turns, server(), "/echo"),
             Self::ConnectRouted => connect(turns, routed(1_000), "/api/r777/7/echo"),
         }
@@ -183,9 +202,13 @@ fn join<R: Resolve>(server: &mut Server<R>, count: usize, path: &str) -> io::Res
     Ok(clients)
 }
 
+pub(crate) fn payload(size: usize) -> Vec<u8> {
+    HELLO.bytes().cycle().take(size).collect()
+}
+
 /// Encodes a client's frames. Returns them with the length of the resulting bytes at the other end.
-fn burst(count: usize, size: usize) -> (Vec<u8>, u64) {
-    let payload: Vec<u8> = HELLO.bytes().cycle().take(size).collect();
+pub(crate) fn burst(count: usize, size: usize) -> (Vec<u8>, u64) {
+    let payload = payload(size);
     let mut sent = Vec::new();
     let mut back = Vec::new();
     for _ in 0..count {
@@ -195,7 +218,7 @@ fn burst(count: usize, size: usize) -> (Vec<u8>, u64) {
     (sent, back.len() as u64)
 }
 
-fn expect(client: &Client, bytes: u64) -> io::Result<()> {
+pub(crate) fn expect(client: &Client, bytes: u64) -> io::Result<()> {
     match client.written() {
         written if written == bytes => Ok(()),
         written => Err(io::Error::other(format!(

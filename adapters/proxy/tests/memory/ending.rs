@@ -1,0 +1,158 @@
+use std::time::Duration;
+
+use crossws_core::{CloseCode, CloseFrame, Message, Shutdown, hooks};
+use crossws_memory::TestServer;
+use futures_lite::future::{block_on, zip};
+
+use crate::{Log, echo, logged, proxy_to};
+
+/// Closes with the code and the reason that a message says.
+fn closes() -> impl crossws_core::Hooks {
+    hooks().on_message(|peer, message: Message| async move {
+        let text = message.text()?;
+        match text {
+            "none" => peer.close_frame(CloseFrame::without_code()),
+            "drop" => peer.terminate(),
+            code => {
+                peer.send("last words")?;
+                peer.close(
+                    CloseCode::try_from(code.parse::<u16>()?)?,
+                    "upstream's reason",
+                );
+            }
+        }
+        crossws_core::ok()
+    })
+}
+
+#[test]
+fn the_upstreams_close_reaches_the_client() {
+    block_on(async {
+        let cases = [
+            ("4321", 4321, "upstream's reason", "Upstream opened 4321"),
+            ("1000", 1000, "upstream's reason", "Upstream opened 1000"),
+            ("1012", 1012, "upstream's reason", "Upstream opened 1012"),
+            ("none", 1005, "", "Upstream opened 1005"),
+            ("drop", 1014, "the upstream is lost", "Upstream opened 1006"),
+        ];
+        for (order, code, reason, ended) in cases {
+            let log = Log::default();
+            let (_upstream, proxy) = proxy_to(closes());
+            let server = TestServer::new(logged(proxy, &log));
+            let mut client = server.connect("/").await.unwrap();
+            client.send(order).unwrap();
+            if reason == "upstream's reason" {
+                client.expect("last words").await;
+            }
+            let closed = client.closed().await;
+            assert_eq!((closed.code, &*closed.reason), (code, reason), "{order}");
+            server.settle().await;
+            assert_eq!(log.take(), ["connect", "open", ended]);
+        }
+    });
+}
+
+#[test]
+fn the_clients_close_reaches_the_upstream_after_its_messages() {
+    type Leave = fn(&mut crossws_memory::Client);
+    let cases: [(Leave, &str, &str); 4] = [
+        (
+            |client| client.close(CloseCode::new(4001).unwrap(), "bye"),
+            "4001 bye",
+            "Client opened 4001",
+        ),
+        (
+            |client| client.close(CloseCode::NORMAL, ""),
+            "1000 ",
+            "Client opened 1000",
+        ),
+        (
+            |client| client.close_without_code(),
+            "1005 ",
+            "Client opened 1005",
+        ),
+        (|client| client.vanish(), "1001 ", "Client opened 1006"),
+    ];
+    block_on(async {
+        for (leave, heard, ended) in cases {
+            let log = Log::default();
+            let (got, left) = (log.clone(), log.clone());
+            let counts = hooks()
+                .on_message(move |_, message: Message| {
+                    got.add(message.to_string());
+                    async {}
+                })
+                .on_close(move |_, closed| {
+                    left.add(format!("{} {}", closed.code, closed.reason));
+                    async {}
+                });
+            let (_upstream, proxy) = proxy_to(counts);
+            let server = TestServer::new(logged(proxy, &log));
+            let mut client = server.connect("/").await.unwrap();
+            server.settle().await;
+            client.send("one").unwrap();
+            client.send("two").unwrap();
+            leave(&mut client);
+            server.settle().await;
+            assert_eq!(log.take(), ["connect", "open", "one", "two", heard, ended]);
+        }
+    });
+}
+
+#[test]
+fn a_shutdown_of_the_proxy_closes_both_sides() {
+    block_on(async {
+        let log = Log::default();
+        let (_upstream, proxy) = proxy_to(echo(&log));
+        let server = TestServer::new(logged(proxy, &log));
+        let mut client = server.connect("/").await.unwrap();
+        client.expect("hello").await;
+        let shutdown = server.shutdown(Shutdown::default());
+        let report = server.drive(shutdown).await;
+        assert_eq!(report.forced, 0);
+        assert_eq!(client.closed().await.code, 1012);
+        assert_eq!(
+            log.take(),
+            ["connect", "open", "1001 ", "Server opened 1012"]
+        );
+    });
+}
+
+#[test]
+fn an_upstream_that_is_not_reached_after_the_upgrade_closes_with_1014() {
+    block_on(async {
+        const TIMEOUT: Duration = Duration::from_secs(2);
+        // And another code, for clients that know no 1014.
+        for code in [1014, 1011] {
+            let log = Log::default();
+            let (upstream, proxy) = proxy_to(hooks().on_upgrade(|_| std::future::pending()));
+            let proxy = logged(proxy, &log).upgrade_first().connect_timeout(TIMEOUT);
+            let server = TestServer::new(match code {
+                1014 => proxy,
+                code => proxy.failed_with(CloseCode::try_from(code).unwrap()),
+            });
+            let mut client = server.connect("/").await.unwrap();
+            let (closed, ()) = zip(client.closed(), upstream.advance(TIMEOUT)).await;
+            let expected = (code, "the upstream did not answer in time");
+            assert_eq!((closed.code, &*closed.reason), expected);
+            server.settle().await;
+            assert_eq!(log.take(), ["connect", "Upstream unopened 1006"]);
+        }
+    });
+}
+
+#[test]
+fn a_client_that_leaves_while_the_upstream_opens_ends_both() {
+    block_on(async {
+        let log = Log::default();
+        let (upstream, proxy) = proxy_to(hooks().on_upgrade(|_| std::future::pending()));
+        let server = TestServer::new(logged(proxy, &log).upgrade_first());
+        let mut client = server.connect("/").await.unwrap();
+        client.send("lost").unwrap();
+        client.close(CloseCode::NORMAL, "");
+        client.closed().await;
+        server.settle().await;
+        assert_eq!(log.take(), ["connect", "Client unopened 1000"]);
+        assert_eq!(upstream.hub().peers().len(), 0);
+    });
+}

@@ -1,0 +1,125 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crossws_client::connect;
+use crossws_core::{UpgradeRequest, hooks};
+use crossws_proxy::{Proxy, ProxyError};
+
+use crate::{echo, refusal, serve, text};
+
+/// A proxy to whatever a client names.
+fn chosen(url: String) -> Proxy {
+    Proxy::to(move |_: UpgradeRequest| url.clone())
+}
+
+#[tokio::test]
+async fn private_addresses_are_refused_after_the_name_is_resolved() {
+    let (upstream, handle) = serve(echo()).await;
+    let port = upstream.port();
+    // Names, and every notation that a resolver reads as an address of this machine.
+    for host in [
+        "localhost",
+        "127.0.0.1",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "0.0.0.0",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+    ] {
+        let error: Arc<Mutex<Option<Arc<ProxyError>>>> = Arc::default();
+        let seen = Arc::clone(&error);
+        let proxy = chosen(format!("ws://{host}:{port}/"))
+            .allow_hosts(["*"])
+            .on_close(move |_, ended| *seen.lock().unwrap() = ended.error.clone());
+        let (addr, _proxy) = serve(proxy).await;
+        let status = refusal(addr).await;
+        let error = error.lock().unwrap().take().unwrap().to_string();
+        // Some systems do not read the old notations; none connects.
+        let resolved = status == 403 && error.contains("must not be connected to");
+        let unknown = status == 502 && error.contains("cannot be resolved");
+        assert!(
+            resolved || (unknown && !host.starts_with('[')),
+            "{host}: {status} {error}"
+        );
+    }
+    assert_eq!(handle.hub().peers().len(), 0);
+}
+
+#[tokio::test]
+async fn the_address_that_is_checked_is_the_one_that_is_connected_to() {
+    let (upstream, _handle) = serve(echo()).await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let checks = Arc::clone(&asked);
+    let proxy = chosen(format!("ws://localhost:{}/", upstream.port()))
+        .allow_hosts(["localhost"])
+        .allow_addresses(move |addr| {
+            checks.fetch_add(1, Ordering::Relaxed);
+            addr.ip() == upstream.ip()
+        });
+    let (addr, _proxy) = serve(proxy).await;
+    let mut client = connect(format!("ws://{addr}/")).await.unwrap();
+    client.send("hello").unwrap();
+    assert_eq!(text(&mut client).await, "hello");
+    // Each address of the name once, in one resolution: there is no second one that could differ.
+    assert!((1..=2).contains(&asked.load(Ordering::Relaxed)));
+}
+
+#[tokio::test]
+async fn a_redirection_is_not_followed() {
+    let (secret, handle) = serve(echo()).await;
+    for status in ["301 x", "302 x", "307 x", "308 x"] {
+        let response =
+            format!("HTTP/1.1 {status}\r\nlocation: ws://{secret}/\r\ncontent-length: 0\r\n\r\n");
+        let (upstream, _task) = crate::script(response, Vec::new()).await;
+        let (addr, _proxy) = serve(Proxy::to(format!("ws://{upstream}/"))).await;
+        assert_eq!(refusal(addr).await, 502);
+    }
+    assert_eq!(handle.hub().stats().peers, 0);
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_its_own_target_is_refused_by_name() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    drop(listener);
+    // One that connects first, and one whose loop is found after its upgrade.
+    let server = crossws_tokio::Server::builder(Proxy::to(format!("ws://{addr}/")));
+    let server = server.bind(addr).await.unwrap();
+    tokio::spawn(async { server.run().await.unwrap() });
+    assert_eq!(refusal(addr).await, 508);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_upstream_may_listen_on_a_unix_socket() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("app.sock");
+    let shows = hooks().on_open(|peer| async move { peer.send(peer.request().uri().to_string()) });
+    let server = crossws_tokio::Server::builder(shows);
+    let listener = tokio::net::UnixListener::bind(&file).unwrap();
+    let server = server.listen(listener).unwrap();
+    tokio::spawn(async { server.run().await.unwrap() });
+    let url = format!("ws+unix:{}:/rooms?x=1", file.display());
+    let (fixed, _proxy) = serve(Proxy::to(url.clone())).await;
+    let mut client = connect(format!("ws://{fixed}/")).await.unwrap();
+    assert_eq!(text(&mut client).await, "/rooms?x=1");
+    // A function may name one only if it is listed.
+    let (open, _proxy) = serve(chosen(url.clone()).allow_hosts(["*"])).await;
+    assert_eq!(refusal(open).await, 403);
+    let listed = chosen(url).allow_hosts([format!("ws+unix:{}", file.display())]);
+    let (listed, _proxy) = serve(listed).await;
+    let mut client = connect(format!("ws://{listed}/")).await.unwrap();
+    assert_eq!(text(&mut client).await, "/rooms?x=1");
+}
+
+#[tokio::test]
+async fn an_upstream_that_nothing_listens_on_is_a_502() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = listener.local_addr().unwrap();
+    drop(listener);
+    let (addr, _proxy) = serve(Proxy::to(format!("ws://{nobody}/"))).await;
+    assert_eq!(refusal(addr).await, 502);
+}

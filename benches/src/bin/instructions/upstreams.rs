@@ -1,0 +1,124 @@
+//! A proxy whose upstreams have no sockets: a runtime for its clients.
+
+use std::convert::Infallible;
+use std::future::{Pending, pending};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossws::proxy::Proxy;
+use crossws_bench::{app, wire};
+use crossws_native::{ConnectRuntime, Io, Listen, Runtime, ServerRuntime};
+
+use crate::memory::{Client, Server, Socket};
+use crate::rows::{burst, expect, payload};
+
+/// Sends this many messages through a proxy and back per turn. Fails if one is not passed.
+pub(crate) fn proxy(turns: u32, depth: usize) -> io::Result<()> {
+    let upstreams = Upstreams::default();
+    let runtime = upstreams.clone();
+    let proxy = Proxy::to("ws://upstream/").connect_with(move |it| it.on(runtime.clone()));
+    let mut server = Server::new(proxy, app::hub());
+    let client = server.accept();
+    client.send(wire::request("/", "localhost").as_bytes());
+    server.settle();
+    let upstream = upstreams.last()?;
+    let (_, answer) = wire::accept(&upstream.kept())?;
+    upstream.send(answer.as_bytes());
+    server.settle();
+    if client.written() < 100 {
+        return Err(io::Error::other("no answer to an upgrade"));
+    }
+    upstream.written();
+    let (up, down) = burst(depth, 64);
+    let mut back = Vec::new();
+    (0..depth).for_each(|_| wire::put_frame(&mut back, wire::TEXT, &payload(64), None));
+    for _ in 0..turns {
+        client.send(&up);
+        server.settle();
+        expect(&upstream, up.len() as u64)?;
+        upstream.send(&back);
+        server.settle();
+        expect(&client, down)?;
+    }
+    Ok(())
+}
+
+/// A runtime whose connections end at an upstream that the test plays.
+#[derive(Clone)]
+struct Upstreams {
+    opened: Arc<Mutex<Vec<Client>>>,
+    now: Instant,
+}
+
+impl Upstreams {
+    /// Returns the upstream that was connected to last.
+    fn last(&self) -> io::Result<Client> {
+        let last = self
+            .opened
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        last.ok_or_else(|| io::Error::other("no upstream"))
+    }
+}
+
+impl Default for Upstreams {
+    fn default() -> Self {
+        Self {
+            opened: Arc::default(),
+            now: Instant::now(),
+        }
+    }
+}
+
+impl Runtime for Upstreams {
+    type Sleep = Pending<()>;
+
+    fn sleep(&self, _: Duration) -> Self::Sleep {
+        pending()
+    }
+
+    fn now(&self) -> Instant {
+        self.now
+    }
+}
+
+impl ServerRuntime for Upstreams {
+    type TcpListener = Nowhere;
+
+    fn spawn(&self, _: impl Future<Output = ()> + Send + 'static) {}
+
+    fn tcp_listener(&self, _: std::net::TcpListener) -> io::Result<Nowhere> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+impl ConnectRuntime for Upstreams {
+    async fn resolve(&self, _: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok(vec![(Ipv4Addr::LOCALHOST, port).into()])
+    }
+
+    async fn connect(&self, _: SocketAddr) -> io::Result<impl Io> {
+        let (client, socket) = Client::upstream();
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.push(client);
+        Ok(socket)
+    }
+}
+
+/// No listener.
+pub(crate) struct Nowhere(Infallible);
+
+impl Listen<Upstreams> for Nowhere {
+    type Io = Socket;
+
+    async fn accept(&mut self) -> io::Result<(Socket, Option<SocketAddr>)> {
+        match self.0 {}
+    }
+
+    fn local_addr(&self) -> io::Result<Option<SocketAddr>> {
+        match self.0 {}
+    }
+}
