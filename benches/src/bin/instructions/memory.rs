@@ -233,8 +233,9 @@ impl<R: Resolve> Server<R> {
     /// Runs all connections until every one of them waits.
     pub(crate) fn settle(&mut self) {
         loop {
-            for spawned in std::mem::take(&mut *lock(&self.lent.0)) {
-                self.spawn(spawned);
+            let spawned = std::mem::take(&mut *lock(&self.lent.0));
+            for future in spawned {
+                self.spawn(future);
             }
             let next = lock(&self.queue).pop_front();
             let Some(task) = next.and_then(|at| self.tasks.get_mut(at)) else {
