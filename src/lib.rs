@@ -44,7 +44,7 @@ pub use crossws_core::{
     hooks, http, keep_open, keep_open_then, normal_path, ok, pass, resolve_with, wrap, yield_now,
 };
 
-#[cfg(any(feature = "http", feature = "memory"))]
+#[cfg(any(feature = "http", feature = "memory", feature = "sse-transport"))]
 #[doc(inline)]
 pub use crossws_core::{Body, Sockets, SocketsOr, Through};
 

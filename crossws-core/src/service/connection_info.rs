@@ -4,7 +4,7 @@ use http::Extensions;
 
 /// Facts about the connection on which a request arrived, which the request itself does not contain.
 /// A server of this project stores them in the extensions of every request that it passes to its HTTP
-/// service, and an `Acceptor` in those of every request that it hands back.
+/// service, and an `Acceptor` in those of every request that it returns.
 ///
 /// ```
 /// # use crossws_core::ConnectionInfo;

@@ -253,8 +253,8 @@ impl<R: Resolve> Server<R> {
     pub(crate) fn settle(&mut self) {
         loop {
             let spawned = std::mem::take(&mut *lock(&self.lent.0));
-            for spawned in spawned {
-                self.spawn(spawned);
+            for future in spawned {
+                self.spawn(future);
             }
             let next = lock(&self.queue).pop_front();
             let Some(task) = next.and_then(|at| self.tasks.get_mut(at)) else {
