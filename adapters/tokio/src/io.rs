@@ -88,7 +88,6 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for Stream<S> {
         // Asks the system first, and never tokio's task budget. tokio reports the readiness that it
         // last observed, and stops a task that has used its sockets often. Neither means that the
         // client is slow, but a write that waits does.
-        // write that waits does.
         if let Some(system) = self.system {
             match (system.write)(&self.stream, bufs) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

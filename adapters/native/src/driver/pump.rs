@@ -83,16 +83,10 @@ where
     };
     async move {
         if let Some(opening) = opening {
-            let session = link.beside(opening).await;
-            let mut pump = Pump {
-                link: &mut link,
-                session,
-                turn: Turn::default(),
-            };
-            pump.run().await;
-            let closed = pump.link.closed();
-            let closing = Box::pin(pump.session.close(closed));
-            link.beside(closing).await;
+            let mut session = link.beside(opening).await;
+            run(&mut link, &mut session).await;
+            let closed = link.closed();
+            link.beside(Box::pin(session.close(closed))).await;
         }
         link.finish().await;
     }
@@ -129,105 +123,115 @@ impl Turn {
     }
 }
 
-/// The hooks of an open connection, and its socket.
-struct Pump<'a, I, R: Runtime, H: Hooks + ?Sized> {
-    link: &'a mut Link<I, R>,
-    session: Session<H>,
-    turn: Turn,
-}
-
-impl<I, R, H> Pump<'_, I, R, H>
+/// Runs hooks until the connection is ending and every message that had arrived is delivered.
+async fn run<I, R, H>(link: &mut Link<I, R>, session: &mut Session<H>)
 where
     I: Io,
     R: Runtime,
     H: Hooks + ?Sized,
 {
-    /// Runs hooks until the connection is ending and every message that had arrived is delivered.
-    async fn run(&mut self) {
-        loop {
-            let next = poll_fn(|cx| self.poll_next(cx)).await;
-            // In a box: a waiting connection owns no room for it.
-            if Box::pin(self.work(next)).await {
-                return;
+    let mut turn = Turn::default();
+    loop {
+        let next = poll_fn(|cx| poll_next(link, session, &mut turn, cx)).await;
+        // In a box: a waiting connection owns no room for it.
+        if Box::pin(work(link, session, &mut turn, next)).await {
+            return;
+        }
+        // The work has arranged its wake-up.
+        let mut slept = false;
+        poll_fn(|_| match std::mem::replace(&mut slept, true) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
+    }
+}
+
+/// Runs the hook of this step, and of others until there is none for now. Returns whether it was the
+/// last step of all.
+async fn work<I, R, H>(
+    link: &mut Link<I, R>,
+    session: &mut Session<H>,
+    turn: &mut Turn,
+    mut next: Next,
+) -> bool
+where
+    I: Io,
+    R: Runtime,
+    H: Hooks + ?Sized,
+{
+    loop {
+        let is_message = matches!(next, Next::Step(Step::Message(_)));
+        if link.must_pace() || link.must_wait_for_others(is_message) {
+            Box::pin(link.pace()).await;
+        }
+        match next {
+            Next::Step(step) => {
+                turn.count(1 + step.weight());
+                match step {
+                    Step::Message(message) => link.beside(session.message(message)).await,
+                    Step::Ping(data) => link.beside(session.ping(data)).await,
+                    Step::Pong(data) => link.beside(session.pong(data)).await,
+                    Step::Drain => link.beside(session.drain()).await,
+                    Step::Failed(error) => link.beside(session.error(error)).await,
+                    Step::Closed => return true,
+                }
+                // The most frequent next step.
+                while !turn.is_over()
+                    && !link.must_pace()
+                    && let Some(message) = link.next_message()
+                {
+                    link.beside(session.message(message)).await;
+                    turn.count(1);
+                }
             }
-            // The work has arranged its wake-up.
-            let mut slept = false;
-            poll_fn(|_| match std::mem::replace(&mut slept, true) {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
-            })
-            .await;
+            // Other notices that were due with it come before the next message.
+            Next::Notice(notice) => {
+                turn.count(1);
+                link.beside(session.notice(notice)).await;
+            }
+        }
+        if link.must_pace() {
+            turn.end();
+        }
+        let polled = poll_fn(|cx| Poll::Ready(poll_next(link, session, turn, cx)));
+        match polled.await {
+            Poll::Ready(then) => next = then,
+            Poll::Pending => return false,
         }
     }
+}
 
-    /// Runs the hook of this step, and of others until there is none for now. Returns whether it was
-    /// the last step of all.
-    async fn work(&mut self, mut next: Next) -> bool {
-        loop {
-            let is_message = matches!(next, Next::Step(Step::Message(_)));
-            if self.link.must_pace() || self.link.must_wait_for_others(is_message) {
-                Box::pin(self.link.pace()).await;
-            }
-            match next {
-                Next::Step(step) => {
-                    self.turn.count(1 + step.weight());
-                    match step {
-                        Step::Message(message) => {
-                            self.link.beside(self.session.message(message)).await
-                        }
-                        Step::Ping(data) => self.link.beside(self.session.ping(data)).await,
-                        Step::Pong(data) => self.link.beside(self.session.pong(data)).await,
-                        Step::Drain => self.link.beside(self.session.drain()).await,
-                        Step::Failed(error) => self.link.beside(self.session.error(error)).await,
-                        Step::Closed => return true,
-                    }
-                    // The most frequent next step.
-                    while !self.turn.is_over()
-                        && !self.link.must_pace()
-                        && let Some(message) = self.link.next_message()
-                    {
-                        self.link.beside(self.session.message(message)).await;
-                        self.turn.count(1);
-                    }
-                }
-                // Other notices that were due with it come before the next message.
-                Next::Notice(notice) => {
-                    self.turn.count(1);
-                    self.link.beside(self.session.notice(notice)).await;
-                }
-            }
-            if self.link.must_pace() {
-                self.turn.end();
-            }
-            let polled = poll_fn(|cx| Poll::Ready(self.poll_next(cx)));
-            match polled.await {
-                Poll::Ready(then) => next = then,
-                Poll::Pending => return false,
-            }
-        }
-    }
-
-    /// Returns what to do next. If there is nothing for now, arranges a wake-up of the task for it.
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
-        let is_over = self.turn.is_over();
-        if is_over {
-            self.link.turn_out(cx);
-        } else {
-            // Before the next message: what messages bring about must not pile up behind them.
-            if let Some(notice) = self.session.next_notice() {
-                return Poll::Ready(Next::Notice(notice));
-            }
-            if let Some(step) = self.link.turn(cx) {
-                return Poll::Ready(Next::Step(step));
-            }
-        }
-        self.link.end_turn(cx);
-        self.session.poll_tasks(cx);
-        // What brings about itself would never let others run.
-        if !is_over && let Some(notice) = self.session.next_notice() {
+/// Returns what to do next. If there is nothing for now, arranges a wake-up of the task for it.
+fn poll_next<I, R, H>(
+    link: &mut Link<I, R>,
+    session: &mut Session<H>,
+    turn: &mut Turn,
+    cx: &mut Context<'_>,
+) -> Poll<Next>
+where
+    I: Io,
+    R: Runtime,
+    H: Hooks + ?Sized,
+{
+    let is_over = turn.is_over();
+    if is_over {
+        link.turn_out(cx);
+    } else {
+        // Before the next message: what messages bring about must not pile up behind them.
+        if let Some(notice) = session.next_notice() {
             return Poll::Ready(Next::Notice(notice));
         }
-        self.turn = Turn::default();
-        Poll::Pending
+        if let Some(step) = link.turn(cx) {
+            return Poll::Ready(Next::Step(step));
+        }
     }
+    link.end_turn(cx);
+    session.poll_tasks(cx);
+    // What brings about itself would never let others run.
+    if !is_over && let Some(notice) = session.next_notice() {
+        return Poll::Ready(Next::Notice(notice));
+    }
+    *turn = Turn::default();
+    Poll::Pending
 }

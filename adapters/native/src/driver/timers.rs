@@ -26,6 +26,9 @@ use crossws_proto::sync::atomic::{AtomicBool, Ordering as Memory};
 /// slots take more. It is as fast: to move one of 10,000 entries takes 0.3 µs, of 100,000 0.8 and
 /// of a million 1.3, where a timer of tokio, which keeps them in a wheel, takes 0.5, 0.9 and 1.2. A
 /// connection is moved about once in ten seconds.
+///
+/// A timer of tokio's for each connection is simpler and takes 160 bytes of the heap: 10,000 idle
+/// connections then took 2.32 KiB each instead of 2.09, with the same program.
 pub(crate) struct Timers(Arc<Shared>);
 
 struct Shared {
