@@ -351,7 +351,7 @@ impl Upgrade {
 /// ```
 /// # use crossws_core::*;
 /// let refused: Result<Upgrade, InvalidHeader> = Upgrade::new().header("sec-websocket-accept", "x");
-/// assert!(refused.unwrap_err().to_string().contains("sec-websocket-accept"));
+/// assert!(refused.is_err_and(|error| error.to_string().contains("sec-websocket-accept")));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("header `{name}` cannot be added to the upgrade's answer: {why}")]

@@ -34,8 +34,8 @@ pub use crate::hooks::handler::incoming::Incoming;
 /// destructor is the cleanup.
 ///
 /// The adapter does not read ahead of the loop: a slow loop slows its client down. A loop cannot
-/// survive hibernation, so it needs [`Capabilities::HANDLER`]. On a hub without it the
-/// [`start`](Hooks::start) hook fails with [`Unsupported`], and every client is refused.
+/// survive hibernation, so it needs [`Capabilities::HANDLER`](crate::Capabilities::HANDLER). On a hub without it the
+/// [`start`](Hooks::start) hook fails with [`Unsupported`](crate::Unsupported), and every client is refused.
 ///
 /// ```
 /// let echo = crossws_core::handler(|peer, mut incoming| async move {
