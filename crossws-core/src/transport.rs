@@ -62,8 +62,8 @@ pub trait Transport: Any + MaybeSend + MaybeSync {
     /// the time to write is no sign of a slow client.
     ///
     /// The thread that let the queue grow calls it outside all locks, if a [`Receipt`] or an
-    /// [`Allowance`] asked for it. It may take as long as writing the queue does, and never waits
-    /// for the client.
+    /// [`Allowance`](crate::adapter::Allowance) asked for it. It may take as long as writing the
+    /// queue does, and never waits for the client.
     fn settle(&self) -> Settled {
         Settled::default()
     }
