@@ -135,7 +135,7 @@ fn documentation<'f>(files: &'f [String], name: &str) -> Option<Vec<&'f str>> {
                 rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
             })
         };
-        let at = lines.iter().position(|line| declares(line))?;
+        let at = lines.iter().position(declares)?;
         let above = lines[..at].iter().rev();
         let docs = above.take_while(|line| !line.is_empty() && **line != "}");
         Some(docs.copied().collect())
