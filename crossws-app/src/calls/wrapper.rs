@@ -180,8 +180,8 @@ impl<H: Hooks> Calls<H> {
         route(self).tell(|route| route.calls = Some(about))
     }
 
-    /// Sets what happens to a client with an event without a handler ([`Malformed::Unknown`]), or
-    /// whose payload does not fit ([`Malformed::Decode`]); by default the event is skipped, with a
+    /// Sets what happens to a client with an event without a handler ([`Malformed::Unknown`](crate::Malformed::Unknown)), or
+    /// whose payload does not fit ([`Malformed::Decode`](crate::Malformed::Decode)); by default the event is skipped, with a
     /// warning. A call of an unknown method is answered with an error.
     pub fn on_unknown(mut self, policy: OnMalformed) -> Self {
         self.0.unknown = policy;
@@ -200,7 +200,7 @@ impl<H: Hooks> Calls<H> {
     }
 
     /// Sets how many methods may run at a time for one connection; by default 100. A further call
-    /// is answered with [`Failure::TOO_MANY`].
+    /// is answered with [`Failure::TOO_MANY`](crate::calls::Failure::TOO_MANY).
     pub fn max_running(mut self, most: usize) -> Self {
         self.0.max_running = most;
         self
@@ -214,7 +214,7 @@ impl<H: Hooks> Calls<H> {
     }
 
     /// Sets how many calls and notifications a batch of JSON-RPC may have; by default 50. A larger one
-    /// is answered with [`Failure::INVALID_REQUEST`], and none of it runs.
+    /// is answered with [`Failure::INVALID_REQUEST`](crate::calls::Failure::INVALID_REQUEST), and none of it runs.
     pub fn max_batch(mut self, most: usize) -> Self {
         self.0.max_batch = most;
         self

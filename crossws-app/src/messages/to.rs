@@ -8,7 +8,7 @@ use crate::messages::peer::TypedPeer;
 
 impl<Out: 'static> TypedPeer<Out> {
     /// Addresses every subscriber of a topic, or of any of several, once each, except this peer
-    /// unless [`including_self`](TypedTo::including_self) is called: see [`Peer::to`].
+    /// unless [`including_self`](TypedTo::including_self) is called: see [`Peer::to`](crossws_core::Peer::to).
     ///
     /// ```
     /// # use crossws_core::*;
@@ -21,12 +21,12 @@ impl<Out: 'static> TypedPeer<Out> {
         TypedTo::new(self, Target::Topics(topics.into()))
     }
 
-    /// Addresses every subscriber of any topic of this peer: see [`Peer::to_own_topics`].
+    /// Addresses every subscriber of any topic of this peer: see [`Peer::to_own_topics`](crossws_core::Peer::to_own_topics).
     pub fn to_own_topics(&self) -> TypedTo<'_, Out> {
         TypedTo::new(self, Target::Own)
     }
 
-    /// Addresses every peer of this namespace: see [`Peer::to_all`].
+    /// Addresses every peer of this namespace: see [`Peer::to_all`](crossws_core::Peer::to_all).
     pub fn to_all(&self) -> TypedTo<'_, Out> {
         TypedTo::new(self, Target::Everyone)
     }

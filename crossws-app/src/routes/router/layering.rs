@@ -28,7 +28,7 @@ impl Router {
 
     /// Runs a function before the `upgrade` hook of each route: an `async fn(&mut UpgradeRequest)
     /// -> Result<(), E>`. An error refuses the request, with the response that it converts into.
-    /// Every hook can read a value that the function [attaches](UpgradeRequest::attach) to the
+    /// Every hook can read a value that the function [attaches](crossws_core::UpgradeRequest::attach) to the
     /// request.
     pub fn before<F>(self, before: F) -> Self
     where
