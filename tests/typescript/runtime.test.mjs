@@ -9,7 +9,7 @@ import { afterEach, beforeEach, mock, test } from "node:test";
 import { pathToFileURL } from "node:url";
 
 const load = (name) => import(new URL(`${name}.mjs`, pathToFileURL(`${process.env.CLIENT}/`)));
-const { connectEnums, connectEverything, configure, signals, stores } = await load("types");
+const { connectEnums, connectEverything, configure, shouldReconnect, signals, stores } = await load("types");
 const { connectFiles, connectABCDImgPng, connectGröße, connectProto, connectRooms, connectStatus } = await load("names");
 const { CallError, connectPlain, connectRpc } = await load("calls");
 
@@ -157,7 +157,11 @@ test("waits double up to their bound, with full jitter, until a connection lasts
   await ends();
   assert.equal(waits.at(-1), 200);
   Fake.last.opens();
-  await later(10_000);
+  await later(399);
+  await ends();
+  assert.equal(waits.at(-1), 200);
+  Fake.last.opens();
+  await later(400);
   await ends();
   assert.equal(waits.at(-1), 50);
   assert.equal(socket.status, "connecting");
@@ -175,7 +179,9 @@ test("the server's hint is the wait, within the bound", async () => {
   await later(1);
   assert.equal(Fake.all.length, 2);
   Fake.last.ends(1012, "; retry=999999999", true);
-  await later(30_000);
+  await later(299_999);
+  assert.equal(Fake.all.length, 2);
+  await later(1);
   assert.equal(Fake.all.length, 3);
   assert.deepEqual(closes, [740, 999999999]);
 });
@@ -208,6 +214,16 @@ test("a close that another try cannot mend is the end, until the socket is opene
   await settled();
   Fake.last.opens();
   assert.deepEqual(statuses, ["open", "closed", "connecting", "open"]);
+});
+
+// As `only_what_may_pass_is_tried_again` of the Rust client.
+test("by default a socket opens again unless the code says that this is pointless", () => {
+  const wants = (code, retry) => shouldReconnect({ code, reason: "", clean: true, retry, attempts: 1 });
+  for (const code of [1001, 1005, 1006, 1011, 1012, 1013, 1014, 3008, 4401]) assert.ok(wants(code), code);
+  for (const code of [1000, 1002, 1003, 1007, 1008, 1009, 1010, 3000, 3003]) {
+    assert.ok(!wants(code), code);
+    assert.ok(wants(code, 0), `${code}, with a time to come back`);
+  }
 });
 
 test("the app decides whether to try again", async () => {

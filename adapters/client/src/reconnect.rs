@@ -21,12 +21,16 @@ pub enum Disconnected {
 impl Disconnected {
     /// Returns whether another try may succeed.
     ///
-    /// A connection that ended: yes, except for codes that say that the server is done (1000), or
-    /// that this client's own messages are at fault (1002, 1003, 1007 to 1010). A connection that did
+    /// A connection that ended: yes, except for codes that say that the server is done (1000), that
+    /// this client's own messages are at fault (1002, 1003, 1007 to 1010), or that it may not come in
+    /// (3000, 3003); with these codes too if the server says when to come back. A connection that did
     /// not open: see [`ConnectError::is_temporary`].
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Closed(closed) => !matches!(closed.code, 1000 | 1002 | 1003 | 1007..=1010),
+            Self::Closed(closed) => {
+                let is_last = matches!(closed.code, 1000 | 1002 | 1003 | 1007..=1010 | 3000 | 3003);
+                !is_last || self.retry().is_some()
+            }
             Self::Failed(error) => error.is_temporary(),
         }
     }
@@ -83,7 +87,8 @@ impl<F: Fn(&Disconnected) -> bool + MaybeSend + MaybeSync> When for F {
 ///
 /// The wait before the `n`th try is random, between zero and `first · 2ⁿ`, and at most `most` ("full
 /// jitter"): clients of one server that failed come back spread out. A server that names a time
-/// ([`Disconnected::retry`]) decides it, up to [`longest_hint`](Self::longest_hint).
+/// ([`Disconnected::retry`]) decides it, up to [`longest_hint`](Self::longest_hint); after failures in
+/// sequence, the random wait is the least.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -165,15 +170,18 @@ impl Reconnect {
     /// Returns the wait before the next try after `failed` failures in sequence. `random` is any
     /// number.
     pub(crate) fn wait(&self, disconnected: &Disconnected, failed: u32, random: u64) -> Duration {
-        if let Some(hint) = disconnected.retry() {
-            return hint.min(self.longest_hint);
-        }
         let factor = 2_u32.saturating_pow(failed);
         let most = self.first.saturating_mul(factor).min(self.most);
         let nanos = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
         // The upper half of the product: a number below `nanos`, without a division's bias.
         let nanos = (u128::from(random) * u128::from(nanos)) >> 64;
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+        let wait = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        match disconnected.retry() {
+            None => wait,
+            Some(hint) if failed == 0 => hint.min(self.longest_hint),
+            // A server that always says "now" is believed once.
+            Some(hint) => hint.min(self.longest_hint).max(wait),
+        }
     }
 }
 
@@ -230,6 +238,15 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_always_says_now_is_believed_once() {
+        let policy = Reconnect::backoff();
+        let frame = CloseFrame::new(CloseCode::RESTART, "restarting").with_retry(Duration::ZERO);
+        let closed = Disconnected::Closed(Closed::by_client(Some(&frame)));
+        assert_eq!(policy.wait(&closed, 0, 1 << 63), Duration::ZERO);
+        assert_eq!(policy.wait(&closed, 1, 1 << 63), Duration::from_millis(500));
+    }
+
+    #[test]
     fn only_what_may_pass_is_tried_again() {
         let policy = Reconnect::backoff().tries(2);
         let closed = |code| {
@@ -237,11 +254,15 @@ mod tests {
             closed.code = code;
             Disconnected::Closed(closed)
         };
-        for code in [1001, 1005, 1006, 1011, 1012, 1013, 1014, 3000, 3008, 4401] {
+        for code in [1001, 1005, 1006, 1011, 1012, 1013, 1014, 3008, 4401] {
             assert!(policy.wants(&closed(code), 0), "{code}");
         }
-        for code in [1000, 1002, 1003, 1007, 1008, 1009, 1010] {
+        for code in [1000, 1002, 1003, 1007, 1008, 1009, 1010, 3000, 3003] {
             assert!(!policy.wants(&closed(code), 0), "{code}");
+            let mut closed = Closed::lost(crossws_core::ClosedBy::Server);
+            closed.code = code;
+            closed.reason = "later; retry=0".into();
+            assert!(policy.wants(&Disconnected::Closed(closed), 0), "{code}");
         }
         assert!(policy.wants(&lost(), 1) && !policy.wants(&lost(), 2));
         for (status, again) in [(503, true), (429, true), (401, false), (302, false)] {

@@ -22,7 +22,6 @@ pub(super) const RESERVED: &[&str] = &[
     "Error",
     "ErrorMessage",
     "JSON",
-    "LASTING",
     "Listeners",
     "MAX_RUNNING",
     "Map",

@@ -1,6 +1,8 @@
-/** The default of `Options.shouldReconnect`: whether the same try may succeed later. */
+/** The default of `Options.shouldReconnect`: whether another try may succeed. */
 export function shouldReconnect(close«: Close»)«: boolean» {
-  return close.retry !== undefined || [1001, 1006, 1011, 1012, 1013, 1014, 1015].includes(close.code);
+  // The server is done, this client's messages are at fault, or it may not come in.
+  const last = [1000, 1002, 1003, 1007, 1008, 1009, 1010, 3000, 3003];
+  return close.retry !== undefined || !last.includes(close.code);
 }
 
 const defaults«: Options» = {};
@@ -21,9 +23,6 @@ interface Environment extends Timers {
 }
 
 »const environment = globalThis« as unknown as Environment»;
-
-/** A connection that lasts this long, in milliseconds, begins the waits anew. */
-const LASTING = 10_000;
 
 class Listeners«<T>» {
   «readonly »all = new Set«<(value: T) => void>»();
@@ -86,6 +85,7 @@ function openSocket«<Send, Receive>»(
     shouldReconnect,
     minDelay: 500,
     maxDelay: 30_000,
+    maxHint: 300_000,
     openTimeout: 10_000,
     maxQueue: 64,
     maxQueueSize: 1 << 20,
@@ -142,7 +142,7 @@ function openSocket«<Send, Receive>»(
       if (own !== latest) return;
       latest++;
       current = undefined;
-      if (openedAt !== undefined && Date.now() - openedAt >= LASTING) attempts = 1;
+      if (openedAt !== undefined && Date.now() - openedAt >= options.maxDelay) attempts = 1;
       const named = /; retry=(\d{1,9})$/.exec(reason);
       const retry = named ? Number(named[1]) : undefined;
       after({ code, reason, clean, retry, attempts });
@@ -206,9 +206,9 @@ function openSocket«<Send, Receive>»(
     }
     const bound = Math.min(options.maxDelay, options.minDelay * 2 ** Math.min(attempts - 1, 30));
     const random = Math.random() * bound;
+    const hint = close.retry === undefined ? random : Math.min(close.retry, options.maxHint);
     // A server that always says "now" is believed once.
-    const wait = attempts > 1 ? Math.max(close.retry ?? 0, random) : (close.retry ?? random);
-    timer = environment.setTimeout(connect, Math.min(wait, options.maxDelay));
+    timer = environment.setTimeout(connect, attempts > 1 ? Math.max(hint, random) : hint);
     change("connecting");
     closes.call(close);
   }

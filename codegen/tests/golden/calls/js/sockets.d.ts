@@ -67,8 +67,13 @@ export interface Options {
    * random between 0 and the bound. Default 500.
    */
   minDelay?: number;
-  /** The largest bound of a wait in milliseconds, also of one that the server asks for. Default 30000. */
+  /**
+   * The largest bound of a wait in milliseconds. A connection that lasts this long begins the waits anew.
+   * Default 30000.
+   */
   maxDelay?: number;
+  /** The longest wait in milliseconds that the server can ask for. Default 300000. */
+  maxHint?: number;
   /** Milliseconds for a try to open. Default 10000. */
   openTimeout?: number;
   /** How many messages may wait for the connection to open. Default 64. */
@@ -231,7 +236,7 @@ export declare function connectFew(options?: Options): CallSocket<
   { [event: string]: unknown }
 >;
 
-/** The default of `Options.shouldReconnect`: whether the same try may succeed later. */
+/** The default of `Options.shouldReconnect`: whether another try may succeed. */
 export declare function shouldReconnect(close: Close): boolean;
 
 /** Sets the defaults of all sockets that are opened from now on. */
