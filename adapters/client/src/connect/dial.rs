@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::{HeaderMap, Uri};
@@ -120,7 +119,7 @@ impl Target {
     }
 
     /// Returns the URL for a platform that opens it itself.
-    #[cfg_attr(not(feature = "memory"), allow(dead_code))]
+    #[cfg(any(test, feature = "memory", target_family = "wasm"))]
     pub(crate) fn url(&self) -> Cow<'_, str> {
         let scheme = if self.secure { "wss" } else { "ws" };
         format!("{scheme}://{}{}", self.authority, self.path).into()
