@@ -120,9 +120,9 @@ impl Target {
 
     /// Returns the URL for a platform that opens it itself.
     #[cfg(any(test, feature = "memory", target_family = "wasm"))]
-    pub(crate) fn url(&self) -> Cow<'_, str> {
+    pub(crate) fn url(&self) -> String {
         let scheme = if self.secure { "wss" } else { "ws" };
-        format!("{scheme}://{}{}", self.authority, self.path).into()
+        format!("{scheme}://{}{}", self.authority, self.path)
     }
 }
 
