@@ -82,6 +82,11 @@ impl Upstream {
         }
     }
 
+    fn take_running(&self) -> Option<Running> {
+        let running = &mut *self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.take()
+    }
+
     /// Sends a message of the client. Waits until the upstream has taken earlier ones, so that meanwhile
     /// the client is not read.
     async fn send(&self, peer: &Peer, message: Message) {
@@ -241,13 +246,8 @@ impl Wrap for Connections {
             return Err(Sleeps.into());
         }
         let upstream = upstream_of(peer)?;
-        let running = upstream
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
         upstream.link.join(peer);
-        if let Some(running) = running {
+        if let Some(running) = upstream.take_running() {
             let link = Arc::clone(&upstream.link);
             peer.spawn(async move { link.upstream_ended(running.await) });
         }
@@ -266,8 +266,15 @@ impl Wrap for Connections {
         if let Ok(upstream) = upstream_of(peer) {
             upstream.link.client_ended(&closed);
             upstream.handle.close_frame(frame_for_upstream(&closed));
-            // The future that is the connection runs until this hook ends, and bounds the wait.
-            upstream.handle.closed().await;
+            // The future that is the connection bounds the wait. The peer runs it until this hook ends,
+            // unless hooks around the proxy's have failed before its own `open`.
+            match upstream.take_running() {
+                Some(running) => {
+                    upstream.link.join(peer);
+                    drop(running.await);
+                }
+                None => drop(upstream.handle.closed().await),
+            }
             upstream.link.tell();
         }
         self.hooks.close(peer, closed).await
