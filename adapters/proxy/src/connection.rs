@@ -126,8 +126,7 @@ impl Connections {
         let mut connect = connect(self.find(request, &link))
             .limits(self.limits.clone())
             .connect_timeout(self.connect_timeout)
-            .protocols(protocols)
-            .on_open(move |_| opened.open());
+            .protocols(protocols);
         if let Some(deflate) = self.deflate {
             connect = connect.deflate(deflate);
         }
@@ -141,7 +140,9 @@ impl Connections {
             connect = customize(connect);
         }
         // A second connection would know nothing of the first one's messages.
-        connect = connect.reconnect(Reconnect::backoff().tries(0));
+        connect = connect
+            .reconnect(Reconnect::backoff().tries(0))
+            .on_open(move |_| opened.open());
         let to_client = Arc::clone(&link);
         let ready = connect.with_handler(move |_, message| {
             let link = Arc::clone(&to_client);

@@ -2,6 +2,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crossws_app::Router;
+use crossws_client::Reconnect;
 use crossws_core::http::header::{COOKIE, HeaderMap, HeaderValue};
 use crossws_core::http::{Response, StatusCode};
 use crossws_core::{Hooks, Rejection, Upgrade, UpgradeRequest, hooks};
@@ -271,6 +272,26 @@ fn the_applications_own_hooks_run_around_the_proxys() {
             "close 1000",
         ];
         assert_eq!(log.take(), happened);
+    });
+}
+
+#[test]
+fn what_changes_the_connections_does_not_replace_the_proxys_part() {
+    block_on(async {
+        let log = Log::default();
+        let upstream = TestServer::new(echo(&Log::default()));
+        let changed = upstream.clone();
+        let proxy = Proxy::to("ws://upstream/").connect_with(move |connect| {
+            connect
+                .in_memory(&changed)
+                .on_open(|_| ())
+                .reconnect(Reconnect::backoff())
+        });
+        // Only then the upstream opens after the client.
+        let server = TestServer::new(logged(proxy, &log).upgrade_first());
+        let mut client = server.connect("/").await.unwrap();
+        client.expect("hello").await;
+        assert_eq!(log.take(), ["connect", "open"]);
     });
 }
 
