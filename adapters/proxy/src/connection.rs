@@ -8,7 +8,7 @@ use crossws_client::{
     ClientHandle, Connect, ConnectError, Disconnected, Reconnect, Status, connect,
 };
 use crossws_core::{
-    BoxError, BoxFuture, Capabilities, CloseCode, Closed, Deflate, HookResult, Hooks, Limits,
+    BoxError, BoxFuture, Capabilities, CloseCode, Closed, Deflate, HookResult, Hooks, Hub, Limits,
     Message, Peer, Rejection, SendError, Sent, SharedHooks, Upgrade, UpgradeRequest, Wrap,
 };
 
@@ -214,6 +214,14 @@ impl Wrap for Connections {
         &self.hooks
     }
 
+    /// Fails where no code can own a connection, before a client's upstream is connected to.
+    async fn start(&self, hub: &Hub) -> HookResult {
+        match hub.supports(Capabilities::HANDLER) {
+            true => self.hooks.start(hub).await,
+            false => Err(Sleeps.into()),
+        }
+    }
+
     async fn upgrade(&self, request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
         let outer = self.hooks.upgrade(request).await?;
         if outer.is_pass() || outer.is_take() {
@@ -243,7 +251,8 @@ impl Wrap for Connections {
     }
 
     async fn open(&self, peer: &Peer) -> HookResult {
-        if peer.capabilities().contains(Capabilities::HIBERNATION) {
+        // A hub may hold peers of several transports.
+        if !peer.capabilities().contains(Capabilities::HANDLER) {
             return Err(Sleeps.into());
         }
         let upstream = upstream_of(peer)?;

@@ -5,7 +5,7 @@ use crossws_app::Router;
 use crossws_client::Reconnect;
 use crossws_core::http::header::{COOKIE, HeaderMap, HeaderValue};
 use crossws_core::http::{Response, StatusCode};
-use crossws_core::{Hooks, Rejection, Upgrade, UpgradeRequest, hooks};
+use crossws_core::{Capabilities, Hooks, Hub, Rejection, Upgrade, UpgradeRequest, hooks};
 use crossws_memory::{ConnectError, TestServer};
 use crossws_proxy::Proxy;
 use futures_lite::future::{block_on, zip};
@@ -273,6 +273,15 @@ fn the_applications_own_hooks_run_around_the_proxys() {
         ];
         assert_eq!(log.take(), happened);
     });
+}
+
+#[test]
+fn where_connections_sleep_the_server_does_not_start() {
+    let hub = Hub::builder().lacks(Capabilities::HANDLER).build();
+    let proxy = Proxy::to("ws://upstream/");
+    let error = block_on(proxy.start(&hub)).unwrap_err();
+    assert!(error.to_string().contains("cannot sleep"), "{error}");
+    assert!(block_on(proxy.start(&Hub::default())).is_ok());
 }
 
 #[test]
