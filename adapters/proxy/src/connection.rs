@@ -8,7 +8,7 @@ use crossws_client::{
     ClientHandle, Connect, ConnectError, Disconnected, Reconnect, Status, connect,
 };
 use crossws_core::{
-    BoxError, BoxFuture, Capabilities, CloseCode, Closed, Deflate, HookResult, Hooks, Limits,
+    BoxError, BoxFuture, Capabilities, CloseCode, Closed, Deflate, HookResult, Hooks, Hub, Limits,
     Message, Peer, Rejection, SendError, Sent, SharedHooks, Upgrade, UpgradeRequest, Wrap,
 };
 
@@ -82,6 +82,11 @@ impl Upstream {
         }
     }
 
+    fn take_running(&self) -> Option<Running> {
+        let running = &mut *self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.take()
+    }
+
     /// Sends a message of the client. Waits until the upstream has taken earlier ones, so that meanwhile
     /// the client is not read.
     async fn send(&self, peer: &Peer, message: Message) {
@@ -121,8 +126,7 @@ impl Connections {
         let mut connect = connect(self.find(request, &link))
             .limits(self.limits.clone())
             .connect_timeout(self.connect_timeout)
-            .protocols(protocols)
-            .on_open(move |_| opened.open());
+            .protocols(protocols);
         if let Some(deflate) = self.deflate {
             connect = connect.deflate(deflate);
         }
@@ -136,7 +140,9 @@ impl Connections {
             connect = customize(connect);
         }
         // A second connection would know nothing of the first one's messages.
-        connect = connect.reconnect(Reconnect::backoff().tries(0));
+        connect = connect
+            .reconnect(Reconnect::backoff().tries(0))
+            .on_open(move |_| opened.open());
         let to_client = Arc::clone(&link);
         let ready = connect.with_handler(move |_, message| {
             let link = Arc::clone(&to_client);
@@ -208,6 +214,14 @@ impl Wrap for Connections {
         &self.hooks
     }
 
+    /// Fails where no code can own a connection, before a client's upstream is connected to.
+    async fn start(&self, hub: &Hub) -> HookResult {
+        match hub.supports(Capabilities::HANDLER) {
+            true => self.hooks.start(hub).await,
+            false => Err(Sleeps.into()),
+        }
+    }
+
     async fn upgrade(&self, request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
         let outer = self.hooks.upgrade(request).await?;
         if outer.is_pass() || outer.is_take() {
@@ -237,17 +251,13 @@ impl Wrap for Connections {
     }
 
     async fn open(&self, peer: &Peer) -> HookResult {
-        if peer.capabilities().contains(Capabilities::HIBERNATION) {
+        // A hub may hold peers of several transports.
+        if !peer.capabilities().contains(Capabilities::HANDLER) {
             return Err(Sleeps.into());
         }
         let upstream = upstream_of(peer)?;
-        let running = upstream
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
         upstream.link.join(peer);
-        if let Some(running) = running {
+        if let Some(running) = upstream.take_running() {
             let link = Arc::clone(&upstream.link);
             peer.spawn(async move { link.upstream_ended(running.await) });
         }
@@ -266,8 +276,15 @@ impl Wrap for Connections {
         if let Ok(upstream) = upstream_of(peer) {
             upstream.link.client_ended(&closed);
             upstream.handle.close_frame(frame_for_upstream(&closed));
-            // The future that is the connection runs until this hook ends, and bounds the wait.
-            upstream.handle.closed().await;
+            // The future that is the connection bounds the wait. The peer runs it until this hook ends,
+            // unless hooks around the proxy's have failed before its own `open`.
+            match upstream.take_running() {
+                Some(running) => {
+                    upstream.link.join(peer);
+                    drop(running.await);
+                }
+                None => drop(upstream.handle.closed().await),
+            }
             upstream.link.tell();
         }
         self.hooks.close(peer, closed).await

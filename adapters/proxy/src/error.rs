@@ -10,7 +10,7 @@ use http::header::RETRY_AFTER;
 #[non_exhaustive]
 pub enum ProxyError {
     /// The target's host is not in the list that [`Proxy::allow_hosts`](crate::Proxy::allow_hosts) sets.
-    #[error("the host `{0}` is not one that the proxy may connect to")]
+    #[error("the host {0:?} is not one that the proxy may connect to")]
     HostNotAllowed(String),
     /// The request's `Via` names this proxy: its target leads back to it.
     #[error("the request has passed this proxy before")]

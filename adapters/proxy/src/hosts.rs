@@ -143,7 +143,10 @@ mod tests {
             .unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the host `b.example` is not one that the proxy may connect to"
+            "the host \"b.example\" is not one that the proxy may connect to"
         );
+        // In one line of a log.
+        let forged = listed(&["a"]).check("ws+unix:/a\n500 b").unwrap_err();
+        assert!(!forged.to_string().contains('\n'));
     }
 }

@@ -184,7 +184,7 @@ impl Proxy {
     }
 
     /// Changes how upstreams are connected to: TLS, the runtime, an HTTP proxy, or the server for tests.
-    /// A proxy never reconnects.
+    /// A proxy never reconnects, and has its own `on_open`: see [`on_open`](Self::on_open).
     ///
     /// ```
     /// use crossws_core::hooks;
@@ -230,9 +230,10 @@ impl Proxy {
         self
     }
 
-    /// Runs these hooks too, each before the proxy's own, except `message`: messages go to the upstream.
-    /// What their `upgrade` refuses is not connected. What it accepts with (a namespace, a context,
-    /// headers) is the client's.
+    /// Runs these hooks too, except `message`: messages go to the upstream. Their `upgrade` runs first,
+    /// and what it refuses is not connected. What it accepts with (a namespace, a context, headers) is the
+    /// client's. Their `open` runs while messages may already pass, and their `close` after the
+    /// upstream's end.
     ///
     /// ```
     /// # use crossws_core::{Rejection, Upgrade, hooks, http::StatusCode};

@@ -8,7 +8,8 @@ use crate::layers::layer::Layer;
 /// (`X-Forwarded-For`) and whether it uses TLS (`X-Forwarded-Proto`).
 ///
 /// Each proxy adds one entry at the end, so the client's is that many from the right. The client
-/// may have written the entries before it. A header with fewer entries changes nothing. Use this
+/// may have written the entries before it. A header with fewer entries changes nothing, and neither
+/// does any header with a number of 0, for a server that is reached without a proxy. Use this
 /// only if every connection comes through the proxies. By default no header is trusted:
 /// [`UpgradeRequest::remote_addr`] is the socket's, and URLs say `ws` if the socket is plain.
 ///
@@ -59,7 +60,7 @@ impl BehindProxies {
             .iter()
             .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
             .collect();
-        let at = entries.len().checked_sub(self.hops.max(1))?;
+        let at = entries.len().checked_sub(self.hops)?;
         let entry = std::str::from_utf8(entries.get(at)?).ok()?;
         Some(entry.trim().to_ascii_lowercase())
     }

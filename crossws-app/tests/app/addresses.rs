@@ -76,7 +76,18 @@ fn what_only_the_client_can_have_written_is_not_believed() {
                 .layer(behind_proxies(2))
                 .merge(shows_address()),
         );
-        for lie in ["6.6.6.6", "nonsense, 1.1.1.1", "", ",,,"] {
+        let direct = TestServer::new(
+            Router::new()
+                .layer(behind_proxies(0))
+                .merge(shows_address()),
+        );
+        for (server, lie) in [
+            (&server, "6.6.6.6"),
+            (&server, "nonsense, 1.1.1.1"),
+            (&server, ""),
+            (&server, ",,,"),
+            (&direct, "6.6.6.6"),
+        ] {
             let client = server.connect("/").header("x-forwarded-for", lie);
             let said = client.await.unwrap().next().await.unwrap();
             assert!(

@@ -1,11 +1,17 @@
 //! The limits of connections and of messages in a time, in virtual time.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossws_app::{MessageRate, OnExcess, PerAddress, Router, behind_proxies, route};
-use crossws_core::{CloseCode, Hooks, hooks};
+use crossws_core::adapter::{Publication, Receipt, Snapshot, Transport};
+use crossws_core::{
+    Capabilities, CloseCode, CloseFrame, Hooks, Message, PeerId, SendError, SendOptions, Sent,
+    hooks,
+};
 use crossws_memory::{Client, TestServer};
+use serde_json::json;
 
 use crate::common::{block_on, first_text};
 
@@ -173,5 +179,45 @@ fn a_client_that_waits_and_goes_leaves_nothing_behind() {
         server.settle().await;
         assert!(server.hub().peers().is_empty());
         assert!(server.now() < SECOND);
+    });
+}
+
+struct Nowhere;
+
+impl Transport for Nowhere {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::PUBSUB
+    }
+    fn send(&self, _: Message, _: &SendOptions) -> Result<Sent, SendError> {
+        Ok(Sent::Written)
+    }
+    fn publish(&self, _: &Publication) -> Receipt {
+        Receipt::queued(false)
+    }
+    fn wake(&self) {}
+    fn close(&self, _: CloseFrame) {}
+    fn terminate(&self) {}
+}
+
+#[test]
+fn connections_that_wake_are_not_counted_again() {
+    block_on(async {
+        let limit = PerAddress::new().connections(1).rate(1, 60 * SECOND);
+        let app = || {
+            let limit = limit.clone();
+            Router::new().layer(limit).route("/", hooks())
+        };
+        let server = TestServer::new(app());
+        let _fresh = server.connect("/").await.unwrap();
+        assert_eq!(server.connect("/").await.unwrap_err().status(), 429);
+        // Admitted before their object slept: several clients of one office.
+        let app = Arc::new(app());
+        for id in 1..=3 {
+            let id = PeerId::from_u128(id);
+            let snapshot = json!({"i": id, "n": "/", "u": "/", "a": "127.0.0.1:0"});
+            let snapshot: Snapshot = serde_json::from_value(snapshot).unwrap();
+            let peer = server.hub().restore(&snapshot, Nowhere).unwrap();
+            assert_eq!(peer.claim(&app).await.err(), None);
+        }
     });
 }

@@ -53,6 +53,7 @@ impl RestoredPeer {
     ) -> Result<OpeningPeer<R::Hooks>, CloseFrame> {
         let peer = self.peer();
         let mut request = peer.request().clone();
+        request.restore();
         let resolution = async {
             let resolution = resolver.resolve(&mut request).await;
             if let Resolution::Route(Route {

@@ -156,3 +156,35 @@ fn a_client_that_leaves_while_the_upstream_opens_ends_both() {
         assert_eq!(upstream.hub().peers().len(), 0);
     });
 }
+
+#[test]
+fn a_client_that_outer_hooks_do_not_open_ends_its_upstream() {
+    struct Fails<H>(H);
+    impl<H: crossws_core::Hooks> crossws_core::Wrap for Fails<H> {
+        type Inner = H;
+        fn inner(&self) -> &H {
+            &self.0
+        }
+        async fn open(&self, _: &crossws_core::Peer) -> crossws_core::HookResult {
+            Err("no database".into())
+        }
+    }
+    block_on(async {
+        for first in [false, true] {
+            let log = Log::default();
+            let (upstream, proxy) = proxy_to(echo(&log));
+            let proxy = logged(proxy, &log);
+            let server = TestServer::new(crossws_core::wrap(Fails(match first {
+                true => proxy.upgrade_first(),
+                false => proxy,
+            })));
+            let mut client = server.connect("/").await.unwrap();
+            assert_eq!(client.closed().await.code, 1011);
+            server.settle().await;
+            let log = log.take();
+            assert_eq!(log.last().unwrap(), "Server unopened 1011", "{log:?}");
+            assert_eq!(upstream.hub().peers().len(), 0);
+            assert_eq!(server.hub().peers().len(), 0);
+        }
+    });
+}

@@ -2,9 +2,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crossws_app::Router;
+use crossws_client::Reconnect;
 use crossws_core::http::header::{COOKIE, HeaderMap, HeaderValue};
 use crossws_core::http::{Response, StatusCode};
-use crossws_core::{Hooks, Rejection, Upgrade, UpgradeRequest, hooks};
+use crossws_core::{Capabilities, Hooks, Hub, Rejection, Upgrade, UpgradeRequest, hooks};
 use crossws_memory::{ConnectError, TestServer};
 use crossws_proxy::Proxy;
 use futures_lite::future::{block_on, zip};
@@ -271,6 +272,35 @@ fn the_applications_own_hooks_run_around_the_proxys() {
             "close 1000",
         ];
         assert_eq!(log.take(), happened);
+    });
+}
+
+#[test]
+fn where_connections_sleep_the_server_does_not_start() {
+    let hub = Hub::builder().lacks(Capabilities::HANDLER).build();
+    let proxy = Proxy::to("ws://upstream/");
+    let error = block_on(proxy.start(&hub)).unwrap_err();
+    assert!(error.to_string().contains("cannot sleep"), "{error}");
+    assert!(block_on(proxy.start(&Hub::default())).is_ok());
+}
+
+#[test]
+fn what_changes_the_connections_does_not_replace_the_proxys_part() {
+    block_on(async {
+        let log = Log::default();
+        let upstream = TestServer::new(echo(&Log::default()));
+        let changed = upstream.clone();
+        let proxy = Proxy::to("ws://upstream/").connect_with(move |connect| {
+            connect
+                .in_memory(&changed)
+                .on_open(|_| ())
+                .reconnect(Reconnect::backoff())
+        });
+        // Only then the upstream opens after the client.
+        let server = TestServer::new(logged(proxy, &log).upgrade_first());
+        let mut client = server.connect("/").await.unwrap();
+        client.expect("hello").await;
+        assert_eq!(log.take(), ["connect", "open"]);
     });
 }
 

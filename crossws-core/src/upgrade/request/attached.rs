@@ -50,6 +50,18 @@ impl UpgradeRequest {
         self.volatile.get::<IsAdmitted>().is_some()
     }
 
+    /// Notes that the connection was admitted before its object woke, or by a Worker.
+    pub(crate) fn restore(&mut self) {
+        self.attach(IsRestored);
+    }
+
+    /// Returns whether layers run again for a connection that they have admitted before: on Workers,
+    /// where they attach their values again in the object. A layer that counts connections must not
+    /// count such a one again.
+    pub fn is_restored(&self) -> bool {
+        self.volatile.get::<IsRestored>().is_some()
+    }
+
     /// Sets the identity of the connection, for a layer that authenticates: see
     /// [`Upgrade::identity`](crate::Upgrade::identity), which replaces it.
     ///
@@ -96,12 +108,16 @@ impl UpgradeRequest {
 
     /// Returns only the attached values.
     pub(crate) fn into_volatile(self) -> Extensions {
+        self.volatile.remove::<IsRestored>();
         self.volatile
     }
 }
 
 /// See [`UpgradeRequest::admit`].
 struct IsAdmitted;
+
+/// See [`UpgradeRequest::is_restored`].
+struct IsRestored;
 
 /// The connection's identity, among the attached values.
 struct Identity(Arc<str>);
