@@ -167,7 +167,8 @@ pub trait Hooks: MaybeSend + MaybeSync + 'static {
     }
 
     /// Runs when a policy has discarded messages for the peer, after they were accepted or instead:
-    /// see [`Dropped`]. Messages that are discarded before the hook begins are added up.
+    /// see [`Dropped`]. Messages that are discarded before the hook begins are added up. A message that
+    /// the hook sends to the same peer may be discarded too, and then the hook runs again.
     fn dropped(
         &self,
         peer: &Peer,

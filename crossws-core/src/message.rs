@@ -301,7 +301,6 @@ into_message! {
     &String,
     String,
     Cow<'_, str>,
-    Utf8Bytes,
     Bytes,
     Vec<u8>,
     &[u8],
@@ -317,6 +316,14 @@ impl IntoMessage for Message {
             text.forget_decoded();
         }
         Ok(self)
+    }
+}
+
+/// As of a [`Message`]: a text that was received has what a layer decoded from it.
+impl IntoMessage for Utf8Bytes {
+    #[inline]
+    fn into_message(self) -> Result<Message, EncodeError> {
+        Message::Text(self).into_message()
     }
 }
 

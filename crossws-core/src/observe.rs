@@ -17,6 +17,7 @@ pub use self::histogram::{Histogram, HistogramSnapshot};
 pub use self::observer::{
     Audience, Disconnected, Emitted, Observer, RejectReason, Rejected, Responded,
 };
+pub(crate) use self::telling::note_loss;
 pub use self::trace::Trace;
 pub(crate) use self::trace::Watched;
 pub use self::view::{HubSnapshot, NamespaceSnapshot, PeerSnapshot, RouteSnapshot, TopicSnapshot};

@@ -212,8 +212,12 @@ pub(super) mod tests {
         let mut message = Message::from("[1]");
         assert!(parse(&mut message, &DecodeLimits::new()).is_ok());
         assert!(json(&message).is_some());
-        let sent = message.into_message().unwrap();
+        let sent = message.clone().into_message().unwrap();
         assert!(json(&sent).is_none());
+        let Message::Text(text) = message else {
+            unreachable!("it is a text");
+        };
+        assert!(json(&text.into_message().unwrap()).is_none());
     }
 
     #[test]

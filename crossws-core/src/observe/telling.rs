@@ -2,6 +2,10 @@
 
 use std::cell::RefCell;
 
+use super::watch::Watch;
+use crate::peer::Peer;
+use crate::sync::atomic::{AtomicU64, Ordering};
+
 /// One hub's observers are told of a message, in this thread, for as long as this lives.
 pub(super) struct Telling;
 
@@ -13,20 +17,54 @@ thread_local! {
 impl Telling {
     /// Begins, unless an observer of the hub has sent the message while it was told of another: an
     /// observer that answers each message with one would be told without end.
-    pub(super) fn begin<W>(watch: &W) -> Option<Self> {
-        let address = std::ptr::from_ref(watch).addr();
-        TOLD.with_borrow_mut(|told| {
-            let is_first = !told.contains(&address);
-            is_first.then(|| {
-                told.push(address);
-                Self
-            })
-        })
+    pub(super) fn begin(watch: &Watch) -> Option<Self> {
+        if Self::is_under_way(watch) {
+            return None;
+        }
+        TOLD.with_borrow_mut(|told| told.push(address(watch)));
+        Some(Self)
+    }
+
+    /// Returns whether the hub's observers are told of a message, in this thread.
+    pub(super) fn is_under_way(watch: &Watch) -> bool {
+        TOLD.with_borrow(|told| told.contains(&address(watch)))
+    }
+}
+
+fn address(watch: &Watch) -> usize {
+    std::ptr::from_ref(watch).addr()
+}
+
+/// Notes that messages were discarded for one that was just queued for a peer, or instead of it. If an
+/// observer sent that one, the observers are not told of the loss, which the connection's task reports
+/// later: an observer that answers each loss with a message would be told without end.
+#[cold]
+pub(crate) fn note_loss(peer: &Peer, messages: u64) {
+    if let Some(watch) = peer.watch()
+        && Telling::is_under_way(watch)
+        && let Some(watched) = peer.watched()
+    {
+        watched.untold.0.fetch_add(messages, Ordering::Relaxed);
     }
 }
 
 impl Drop for Telling {
     fn drop(&mut self) {
         TOLD.with_borrow_mut(|told| told.pop());
+    }
+}
+
+/// How many messages for a peer were discarded and must not be told to the observers: see [`note_loss`].
+#[derive(Default)]
+pub(super) struct Untold(AtomicU64);
+
+impl Untold {
+    /// Takes its part of these discarded messages. Returns how many the observers must be told of.
+    pub(super) fn take_from(&self, messages: u64) -> u64 {
+        let rest = |untold: u64| Some(untold.saturating_sub(messages));
+        let untold = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest);
+        messages.saturating_sub(untold.unwrap_or_default())
     }
 }

@@ -11,6 +11,7 @@ use tracing::span::Id;
 use tracing::{Level, Span};
 
 use super::observer::{Audience, Disconnected, Emitted, Rejected, Responded};
+use super::telling::Untold;
 use super::watch::Watch;
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::error::Error;
@@ -201,6 +202,7 @@ pub(crate) struct Watched {
     /// When the peer connected, by its transport's clock.
     since: Option<SystemTime>,
     connection: Span,
+    pub(super) untold: Untold,
 }
 
 impl Watched {
@@ -208,6 +210,7 @@ impl Watched {
         Self {
             since,
             connection: trace.map_or_else(Span::none, |trace| trace.connection(peer)),
+            untold: Untold::default(),
         }
     }
 

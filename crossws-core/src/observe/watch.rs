@@ -12,7 +12,7 @@ use tracing::{Level, Span};
 
 use super::counters::{Counters, HubTraffic};
 use super::observer::{Audience, Emitted, Observer};
-use super::telling::Telling;
+use super::telling::{Telling, note_loss};
 use super::trace::{self, Trace};
 use crate::error::{Error, HookKind, SendError};
 use crate::hooks::catch::panic_text;
@@ -160,7 +160,12 @@ impl Watch {
         let bytes = message.len();
         // A handle, because the transport keeps the message.
         let kept = self.reports_messages().then(|| message.clone());
+        let is_answer = !self.observers.is_empty() && Telling::is_under_way(self);
+        let before = is_answer.then(|| peer.dropped());
         let sent = peer.transport().send(message, options);
+        if let Some(before) = before {
+            note_loss(peer, peer.dropped().saturating_sub(before));
+        }
         if matches!(sent, Ok(Sent::Written | Sent::Queued { .. })) {
             self.counters.count_sent(bytes, 1);
             if let Some(message) = &kept {

@@ -13,6 +13,7 @@ use slab::Slab;
 
 use self::writing::Writing;
 use crate::adapter::{Publication, Wire};
+use crate::observe::note_loss;
 use crate::peer::Peer;
 use crate::pubsub::cursor::{QueueSize, Reader, Sequence};
 use crate::pubsub::log::{Log, Position, Rest};
@@ -114,7 +115,10 @@ impl Told {
     /// Counts what happened to the message at one subscriber.
     #[inline(always)]
     pub(crate) fn count(&mut self, peer: &Peer, receipt: Receipt) {
-        self.published.dropped += receipt.dropped;
+        if receipt.dropped > 0 {
+            self.published.dropped += receipt.dropped;
+            note_loss(peer, receipt.dropped);
+        }
         if receipt.wake {
             self.asleep.push(PeerEvents::new(peer.clone()));
         }

@@ -63,7 +63,7 @@ impl<F: Framing> End<F> {
     pub fn send(&self, message: impl Into<Message>) -> Receipt {
         let message = message.into();
         let frame = Self::frame(Opcode::from(&message), message.as_bytes());
-        let receipt = self.outbox().enqueue(message.len(), |batch| {
+        let receipt = self.outbox().enqueue(frame.len(), |batch| {
             batch.push_encoded(frame, 1);
         });
         if receipt.settle {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crossws_core::{CloseCode, ClosedBy, Limits, Message};
+use crossws_core::{CloseCode, ClosedBy, Limits, Message, Overflow};
 use proptest::prelude::*;
 
 use super::{Cut, End, Pair, Pipe};
@@ -140,6 +140,17 @@ fn steps_wait_for_a_busy_hook_and_the_rest_waits_in_the_pipe() {
     pair.server.busy = false;
     pair.run();
     assert!(pair.server.messages().into_iter().eq(&sent));
+}
+
+#[test]
+fn what_an_end_sends_counts_with_its_header() {
+    let limits = patient().max_buffered(20).overflow(Overflow::DropNewest);
+    let mut pair = Pair::new(limits);
+    pair.client.incoming.room = 0;
+    assert!(pair.server.send("first").queued);
+    pair.run();
+    assert!(!pair.server.send(vec![7; 12]).queued, "7 and 14 bytes");
+    assert!(pair.server.send(vec![7; 11]).queued, "7 and 13 bytes");
 }
 
 /// A conversation in both directions, which the server closes.

@@ -91,7 +91,13 @@ pub(crate) fn dropped(peer: &Peer, dropped: Dropped) {
     counter.fetch_add(dropped.messages, Ordering::Relaxed);
     let watch = hub.watch();
     trace::dropped(watch.and_then(Watch::trace), peer, dropped);
-    if let Some(watch) = watch {
+    let Some(watch) = watch else { return };
+    let all = dropped.messages;
+    let messages = peer
+        .watched()
+        .map_or(all, |watched| watched.untold.take_from(all));
+    if messages > 0 {
+        let dropped = Dropped::new(messages, dropped.cause);
         watch.tell_of_message(&watch.observers, |it| it.dropped(peer, dropped));
     }
 }
