@@ -6,21 +6,24 @@
 //!
 //! `GET /peers` lists the connected peers, `GET /publish?topic=chat&message=hello` publishes, and a
 //! WebSocket on any path gets a welcome and an echo. With `TLS` everything is encrypted, with a
-//! certificate that is created at the start and written to that file. `fixture/hooks.rs` and
-//! `fixture/http.rs` name no runtime: they are the same on every adapter.
+//! certificate that is created at the start and written to that file. With `UPSTREAM=ws://HOST:PORT/`
+//! the paths below `/proxy` are proxies to that server. `fixture/hooks.rs`, `fixture/http.rs` and
+//! `fixture/proxies.rs` name no runtime: they are the same on every adapter.
 
 use std::env;
 use std::io;
 
 use axum::Router;
 use axum::extract::Request;
-use crossws::tokio::{Server, Shutdown, stop_signal};
+use crossws::tokio::{Server, Shutdown, Tokio, stop_signal};
 use crossws::{Hooks, Hub, Origin};
 
 #[path = "fixture/hooks.rs"]
 mod hooks;
 #[path = "fixture/http.rs"]
 mod http;
+#[path = "fixture/proxies.rs"]
+mod proxies;
 #[path = "fixture/tls.rs"]
 mod tls;
 
@@ -44,7 +47,12 @@ async fn serve(hooks: impl Hooks) -> io::Result<()> {
         let hub = hub.clone();
         async move |request: Request| http::answer(&hub, request.uri())
     });
-    let mut server = Server::builder(hooks).hub(hub).http(http);
+    let app = proxies::mount(
+        hooks,
+        |connect| connect.on(Tokio::default()),
+        |time| Box::pin(tokio::time::sleep(time)),
+    );
+    let mut server = Server::builder(app).hub(hub).http(http);
     if let Some(tls) = tls::from_env()? {
         server = server.tls(tls);
     }

@@ -8,13 +8,15 @@ use std::io;
 use std::task::{Context, Poll};
 
 use axum::http::{Request, Response};
-use crossws::smol::{Server, Shutdown, stop_signal};
+use crossws::smol::{Server, Shutdown, Smol, stop_signal};
 use crossws::{Hooks, Hub, Origin};
 
 #[path = "fixture/hooks.rs"]
 mod hooks;
 #[path = "fixture/http.rs"]
 mod http;
+#[path = "fixture/proxies.rs"]
+mod proxies;
 #[path = "fixture/tls.rs"]
 mod tls;
 
@@ -30,7 +32,16 @@ async fn serve(hooks: impl Hooks) -> io::Result<()> {
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     // Pages of any origin may connect: this is a test server without secrets.
     let hub = Hub::builder().origin(Origin::Any).build();
-    let mut server = Server::builder(hooks).hub(hub.clone()).http(Pages(hub));
+    let app = proxies::mount(
+        hooks,
+        |connect| connect.on(Smol::default()),
+        |time| {
+            Box::pin(async move {
+                smol::Timer::after(time).await;
+            })
+        },
+    );
+    let mut server = Server::builder(app).hub(hub.clone()).http(Pages(hub));
     if let Some(tls) = tls::from_env()? {
         server = server.tls(tls);
     }

@@ -68,7 +68,7 @@ export class Checks {
 }
 
 /** A WebSocket as something to await: messages queue up until they are asked for. */
-class Socket {
+export class Socket {
   #messages = [];
   #wake = () => {};
 

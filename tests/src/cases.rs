@@ -48,7 +48,7 @@ impl Case {
         } else if self.in_memory && target.sleeps() {
             Some("is about what a sleep forgets".to_owned())
         } else {
-            None
+            target.excludes(self).map(str::to_owned)
         }
     }
 }

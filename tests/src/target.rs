@@ -6,6 +6,7 @@ use crossws_core::Capabilities;
 use http::header::{HeaderMap, SEC_WEBSOCKET_EXTENSIONS};
 use http::{Request, Response};
 
+use crate::cases::Case;
 use crate::{Control, Profile, Reply};
 
 /// A boxed future. Cases run on one thread, so it need not be `Send`.
@@ -40,6 +41,13 @@ pub trait Target: Sync {
     /// servers do occasionally.
     fn sleeps(&self) -> bool {
         false
+    }
+
+    /// Returns why a case that the capabilities select does not apply, for a target that has another
+    /// server between its clients and the application.
+    fn excludes(&self, case: &Case) -> Option<&'static str> {
+        let _ = case;
+        None
     }
 
     /// Starts a server for one case: an [`App`](crate::App) with an empty journal.

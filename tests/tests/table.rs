@@ -11,6 +11,8 @@ mod hyper_target;
 mod memory;
 #[path = "targets/native.rs"]
 mod native;
+#[path = "targets/proxied.rs"]
+mod proxied;
 
 use std::process::ExitCode;
 
@@ -21,10 +23,11 @@ use crossws_conformance::table::{Column, is_true};
 use native::Native;
 
 fn main() -> ExitCode {
-    let targets: [&dyn Target; 8] = [
+    let targets: [&dyn Target; 9] = [
         &Native::<crossws_tokio::Tokio>::new("tokio"),
         &Native::<crossws_tokio::Tokio>::secure("tokio, TLS"),
         &Native::<crossws_tokio::Tokio>::http2("tokio, HTTP/2"),
+        &proxied::Proxied,
         &hyper_target::Hyper,
         &Native::<crossws_smol::Smol>::new("smol"),
         &Native::<crossws_async_std::AsyncStd>::new("async-std"),

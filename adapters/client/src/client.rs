@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 
 use crossws_app::calls::WireForm;
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, EncodeError, IntoMessage, Message, SendError, Sent,
-    Utf8Bytes,
+    CloseCode, CloseFrame, Closed, ClosedBy, EncodeError, IntoMessage, MaybeSend, Message,
+    SendError, Sent, Utf8Bytes,
 };
 use futures_core::Stream;
 use http::HeaderMap;
@@ -201,6 +201,16 @@ impl ClientHandle {
     /// Dropping the future has no effect on the client.
     pub async fn closed(&self) -> Arc<Disconnected> {
         self.wait(|state| state.end.clone()).await
+    }
+
+    /// Runs a task on the client's runtime: for the future of
+    /// [`Connect::with_handler`](crate::Connect::with_handler), once the task that polls it has no more time
+    /// for it.
+    ///
+    /// # Panics
+    /// On tokio, outside a tokio runtime.
+    pub fn spawn(&self, task: impl Future<Output = ()> + MaybeSend + 'static) {
+        self.platform.spawn(Box::pin(task));
     }
 
     /// Returns how many bytes of messages wait to be written.

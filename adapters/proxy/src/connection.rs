@@ -194,6 +194,26 @@ impl Connections {
     }
 }
 
+/// A client that never opened: its upgrade was refused or given up after the upstream's, or its peer ended
+/// before `open`. The upstream is closed in order, in a task of its own.
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        let running = self
+            .running
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = running.take()
+            && self.handle.status() == Status::Open
+        {
+            self.link.abandon();
+            self.handle.close_frame(CloseCode::AWAY);
+            self.handle.spawn(async {
+                running.await;
+            });
+        }
+    }
+}
+
 /// Returns the connection of a peer that the proxy's `upgrade` accepted.
 fn upstream_of(peer: &Peer) -> Result<Arc<Upstream>, NoUpstream> {
     peer.extensions().get().ok_or(NoUpstream)

@@ -85,9 +85,10 @@ impl Link {
     /// that meanwhile the upstream is not read.
     pub(crate) async fn send(&self, message: Message) {
         // Before the client's side is open, only the future that contains this one is polled, and again
-        // from the moment on in which it is: no waker is needed.
+        // from the moment on in which it is, or is known never to be: no waker is needed.
         let peer = poll_fn(|_| match (self.peer.get(), self.bounds.get()) {
             (Some(peer), Some(bounds)) => Poll::Ready(peer.upgrade().map(|peer| (peer, bounds))),
+            _ if self.ended.get().is_some() => Poll::Ready(None),
             _ => Poll::Pending,
         });
         let Some((peer, bounds)) = peer.await else {
@@ -160,6 +161,11 @@ impl Link {
         self.close(frame);
     }
 
+    /// Notes that there is no client, if nothing else has ended it.
+    pub(crate) fn abandon(&self) {
+        self.end(Ended::new(EndedBy::Server, &Closed::lost(ClosedBy::Server)));
+    }
+
     /// Notes the end of the client's side.
     pub(crate) fn client_ended(&self, closed: &Closed) {
         self.end(Ended::of_client(closed));
@@ -183,12 +189,10 @@ impl Link {
             return;
         }
         if let Some(request) = &self.request {
-            let unfinished = || Ended {
-                opened: self.opened.load(Ordering::Acquire),
-                ..Ended::new(EndedBy::Server, &Closed::lost(ClosedBy::Server))
-            };
-            self.callbacks
-                .close(request, self.ended.get_or_init(unfinished));
+            self.abandon();
+            if let Some(ended) = self.ended.get() {
+                self.callbacks.close(request, ended);
+            }
         }
     }
 }

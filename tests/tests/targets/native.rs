@@ -116,16 +116,20 @@ impl<T: ServerRuntime> Target for Native<T> {
     }
 
     fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>> {
-        Box::pin(async move {
-            let journal = Arc::new(Journal::default());
-            let app = App::new(&journal).taking(taken::take);
-            let mut limits = HeadLimits::default();
-            if let Some(timeout) = profile.handshake_timeout {
-                limits.timeout = timeout;
-            }
-            Box::new(start::<_, T>(app, profile.hub(), limits, journal, self.way).await)
-                as Box<dyn Server>
-        })
+        Box::pin(async move { Box::new(self.local(profile).await) as Box<dyn Server> })
+    }
+}
+
+impl<T: ServerRuntime> Native<T> {
+    /// Starts a server, as [`Target::start`] does.
+    pub async fn local(&self, profile: Profile) -> Local {
+        let journal = Arc::new(Journal::default());
+        let app = App::new(&journal).taking(taken::take);
+        let mut limits = HeadLimits::default();
+        if let Some(timeout) = profile.handshake_timeout {
+            limits.timeout = timeout;
+        }
+        start::<_, T>(app, profile.hub(), limits, journal, self.way).await
     }
 }
 

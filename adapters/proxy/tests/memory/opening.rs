@@ -305,7 +305,7 @@ fn what_changes_the_connections_does_not_replace_the_proxys_part() {
 }
 
 #[test]
-fn an_upgrade_that_is_refused_after_the_upstream_opened_ends_it_once() {
+fn an_upgrade_that_is_refused_after_the_upstream_opened_closes_it_in_order() {
     block_on(async {
         struct Refuses<H>(H);
         impl<H: Hooks> crossws_core::Wrap for Refuses<H> {
@@ -323,7 +323,7 @@ fn an_upgrade_that_is_refused_after_the_upstream_opened_ends_it_once() {
         let server = TestServer::new(crossws_core::wrap(Refuses(logged(proxy, &log))));
         assert_eq!(server.connect("/").await.unwrap_err().status(), 409);
         upstream.settle().await;
-        assert_eq!(log.take(), ["connect", "Server unopened 1006", "1006 "]);
+        assert_eq!(log.take(), ["connect", "1001 ", "Server unopened 1006"]);
         assert_eq!(upstream.hub().peers().len(), 0);
     });
 }

@@ -4,6 +4,7 @@
 
 mod addresses;
 mod hostile;
+mod rebinding;
 mod slow;
 
 use std::net::SocketAddr;
