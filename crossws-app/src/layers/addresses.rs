@@ -20,8 +20,8 @@ use crate::layers::pace::Pace;
 /// a household gets. Behind a proxy put [`behind_proxies`](crate::behind_proxies) before it, or all
 /// clients have the proxy's address. A connection without an address, as over Unix-domain sockets,
 /// is not limited. The counts are this process's, for the routes that the layer is on; clones count
-/// together. On Workers only the rate has an effect, because a connection leaves the Worker that
-/// admits it.
+/// together. On Workers, each object counts those that it has admitted since it woke, and closes
+/// further ones with 1008.
 ///
 /// Besides the addresses of connections, at most 65,536 are remembered for the rate. Then the one
 /// that would be forgotten first is forgotten for a new one.
@@ -159,7 +159,7 @@ impl Layer for PerAddress {
         let Some(addr) = request.remote_addr() else {
             return Ok(());
         };
-        if request.is_restored() {
+        if request.has_woken() {
             return Ok(());
         }
         match self.admit(network(addr), self.shared.clock.now()) {

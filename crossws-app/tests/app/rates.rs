@@ -219,5 +219,10 @@ fn connections_that_wake_are_not_counted_again() {
             let peer = server.hub().restore(&snapshot, Nowhere).unwrap();
             assert_eq!(peer.claim(&app).await.err(), None);
         }
+        // A Worker has sent it to an object that is awake: it is new there.
+        let snapshot = json!({"i": PeerId::from_u128(4), "n": "/", "u": "/", "a": "127.0.0.1:0"});
+        let snapshot: Snapshot = serde_json::from_value(snapshot).unwrap();
+        let peer = server.hub().admit(&snapshot, Nowhere).unwrap();
+        assert_eq!(peer.claim(&app).await.err().unwrap().status(), 1008);
     });
 }

@@ -140,7 +140,7 @@ impl Hub {
             .map_err(Rejection::internal)?;
         membership.peer.persist().map_err(Rejection::internal)?;
         watch::connected(&membership.peer);
-        Ok(RestoredPeer::new(membership))
+        Ok(RestoredPeer::new(membership, false))
     }
 
     /// Restores a peer that was open when its memory was lost. It is listed and subscribed again as
@@ -181,7 +181,7 @@ impl Hub {
             .label(identity, tags, &limits)
             .map_err(RestoreError::new)?;
         watch::restored(&membership.peer);
-        Ok(RestoredPeer::new(membership))
+        Ok(RestoredPeer::new(membership, true))
     }
 
     /// Returns a retained message to a hub whose memory was lost, from the platform's

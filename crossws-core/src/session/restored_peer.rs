@@ -18,11 +18,16 @@ use crate::upgrade::resolve::{Resolution, Resolve};
 /// If it is dropped, the peer is gone and no hook runs.
 pub struct RestoredPeer {
     membership: Membership,
+    /// Its layers have admitted it in this place before.
+    has_woken: bool,
 }
 
 impl RestoredPeer {
-    pub(crate) fn new(membership: Membership) -> Self {
-        Self { membership }
+    pub(crate) fn new(membership: Membership, has_woken: bool) -> Self {
+        Self {
+            membership,
+            has_woken,
+        }
     }
 
     /// Returns the peer.
@@ -53,7 +58,9 @@ impl RestoredPeer {
     ) -> Result<OpeningPeer<R::Hooks>, CloseFrame> {
         let peer = self.peer();
         let mut request = peer.request().clone();
-        request.restore();
+        if self.has_woken {
+            request.wake();
+        }
         let resolution = async {
             let resolution = resolver.resolve(&mut request).await;
             if let Resolution::Route(Route {

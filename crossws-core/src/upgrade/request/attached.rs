@@ -50,16 +50,15 @@ impl UpgradeRequest {
         self.volatile.get::<IsAdmitted>().is_some()
     }
 
-    /// Notes that the connection was admitted before its object woke, or by a Worker.
-    pub(crate) fn restore(&mut self) {
-        self.attach(IsRestored);
+    /// Notes that the connection was admitted before its object slept.
+    pub(crate) fn wake(&mut self) {
+        self.attach(HasWoken);
     }
 
-    /// Returns whether layers run again for a connection that they have admitted before: on Workers,
-    /// where they attach their values again in the object. A layer that counts connections must not
-    /// count such a one again.
-    pub fn is_restored(&self) -> bool {
-        self.volatile.get::<IsRestored>().is_some()
+    /// Returns whether layers run again for a connection that has woken, to attach their values again. A
+    /// layer that counts connections must not count or refuse such a one.
+    pub fn has_woken(&self) -> bool {
+        self.volatile.get::<HasWoken>().is_some()
     }
 
     /// Sets the identity of the connection, for a layer that authenticates: see
@@ -108,7 +107,7 @@ impl UpgradeRequest {
 
     /// Returns only the attached values.
     pub(crate) fn into_volatile(self) -> Extensions {
-        self.volatile.remove::<IsRestored>();
+        self.volatile.remove::<HasWoken>();
         self.volatile
     }
 }
@@ -116,8 +115,8 @@ impl UpgradeRequest {
 /// See [`UpgradeRequest::admit`].
 struct IsAdmitted;
 
-/// See [`UpgradeRequest::is_restored`].
-struct IsRestored;
+/// See [`UpgradeRequest::has_woken`].
+struct HasWoken;
 
 /// The connection's identity, among the attached values.
 struct Identity(Arc<str>);
