@@ -196,7 +196,7 @@ impl Proxy {
     /// let upstream = TestServer::new(echo);
     /// let proxy = Proxy::to("ws://upstream/").connect_with(move |connect| connect.in_memory(&upstream));
     /// let mut client = TestServer::new(proxy).connect("/").await?;
-    /// client.send("hello").await?;
+    /// client.send("hello")?;
     /// client.expect("hello").await;
     /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
