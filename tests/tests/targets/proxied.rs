@@ -99,6 +99,12 @@ const NOT_CARRIED: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// Returns the names of the cases that are excluded.
+pub fn not_carried() -> impl Iterator<Item = &'static str> {
+    let names = NOT_CARRIED.iter().map(|(_, names)| names.iter().copied());
+    names.flatten()
+}
+
 impl Target for Proxied {
     fn name(&self) -> &str {
         "tokio, proxied"
