@@ -113,25 +113,24 @@ impl<F: Framing> Batch<F> {
     /// Removes the frame with this key, if no part of it is written. Returns its time and its length. It
     /// takes the same time however many keys wait.
     pub(super) fn take_out(&mut self, key: &str) -> Option<(u64, usize)> {
-        let keyed = self.keyed(key)?;
-        let (time, len) = (keyed.time, keyed.frame.len());
-        self.chunks.take_out(key)?;
-        self.bytes -= len;
+        if self.has_begun(key) {
+            return None;
+        }
+        let keyed = self.chunks.take_out(key)?;
+        self.bytes -= keyed.frame.len();
         self.uncount(1);
-        Some((time, len))
+        Some((keyed.time, keyed.frame.len()))
     }
 
     /// Returns the length of the frame that [`take_out`](Self::take_out) would remove.
     pub(super) fn len_of(&self, key: &str) -> Option<usize> {
-        self.keyed(key).map(|keyed| keyed.frame.len())
+        let keyed = self.chunks.keyed(key).filter(|_| !self.has_begun(key));
+        keyed.map(|keyed| keyed.frame.len())
     }
 
-    fn keyed(&self, key: &str) -> Option<&Keyed> {
-        let keyed = self.chunks.keyed(key)?;
-        let first = self.chunks.front();
-        let begun =
-            self.first_left != 0 && matches!(first, Some(Chunk::Keyed(one)) if *one.key == *key);
-        (!begun).then_some(keyed)
+    /// Returns whether a part of the frame with this key is written.
+    fn has_begun(&self, key: &str) -> bool {
+        self.first_left != 0 && self.chunks.front().is_some_and(|first| first.has(key))
     }
 
     /// As [`push_encoded`](Self::push_encoded), of frames whose memory has another owner, too.
