@@ -60,13 +60,14 @@ impl Batch<ServerFrame> {
     pub fn push(&mut self, opcode: Opcode, payload: &Bytes) {
         let share = payload.len() >= SHARE_FROM;
         let copied = if share { 0 } else { payload.len() };
-        let buf = self.tail(MAX_HEADER + copied);
-        let before = buf.len();
-        frame::put_header(buf, opcode, payload.len());
-        if !share {
-            buf.extend_from_slice(payload);
-        }
-        self.bytes += buf.len() - before;
+        self.bytes += self.append(MAX_HEADER + copied, |buf| {
+            let before = buf.len();
+            frame::put_header(buf, opcode, payload.len());
+            if !share {
+                buf.extend_from_slice(payload);
+            }
+            buf.len() - before
+        });
         if share {
             self.bytes += payload.len();
             self.chunks.push_back(Chunk::Shared(payload.clone()));
@@ -89,7 +90,7 @@ impl<F: Framing> Batch<F> {
         if len >= SHARE_FROM {
             self.chunks.push_back(Chunk::Shared(frames));
         } else if len > 0 {
-            self.tail(len).extend_from_slice(&frames);
+            self.append(len, |buf| buf.extend_from_slice(&frames));
         }
     }
 
@@ -169,7 +170,7 @@ impl<F: Framing> Batch<F> {
         if len >= SHARE_FROM {
             self.chunks.push_back(chunk.without_key());
         } else if len > 0 {
-            self.tail(len).extend_from_slice(chunk.as_slice());
+            self.append(len, |buf| buf.extend_from_slice(chunk.as_slice()));
         }
     }
 
@@ -184,24 +185,27 @@ impl<F: Framing> Batch<F> {
 
     /// Appends frames that are encoded already.
     pub fn push_back(&mut self, frames: &[u8], count: usize) {
-        self.tail(frames.len()).extend_from_slice(frames);
+        self.append(frames.len(), |buf| buf.extend_from_slice(frames));
         self.bytes += frames.len();
         self.count(count);
     }
 
-    /// Returns the buffer at the end, with room for this many more bytes.
+    /// Appends some bytes, for which a new buffer has room, to the buffer at the end.
     #[inline]
-    fn tail(&mut self, room: usize) -> &mut BytesMut {
-        if !matches!(self.chunks.back_mut(), Some(Chunk::Own(_))) {
-            let hint = std::mem::take(&mut self.hint);
-            let buf = BytesMut::with_capacity(room.max(hint as usize).max(MIN_BUFFER));
-            self.chunks.push_back(Chunk::Own(buf));
-        }
+    fn append<T>(&mut self, room: usize, put: impl FnOnce(&mut BytesMut) -> T) -> T {
+        let buf = match self.chunks.back_mut() {
+            Some(Chunk::Own(buf)) => buf,
+            _ => self.begin_buffer(room),
+        };
+        put(buf)
+    }
+
+    fn begin_buffer(&mut self, room: usize) -> &mut BytesMut {
+        let hint = std::mem::take(&mut self.hint) as usize;
+        let buf = BytesMut::with_capacity(room.max(hint).max(MIN_BUFFER));
+        self.chunks.push_back(Chunk::Own(buf));
         match self.chunks.back_mut() {
-            Some(Chunk::Own(buf)) => {
-                buf.reserve(room);
-                buf
-            }
+            Some(Chunk::Own(buf)) => buf,
             _ => unreachable!("a buffer was just put there"),
         }
     }
