@@ -111,18 +111,20 @@ impl<H: Hooks + ?Sized> Session<H> {
     /// # Cancel safety
     /// None of the session's hooks is safe to drop in the middle: the hook's work stops at its
     /// await.
-    pub async fn message(&mut self, message: Message) {
-        let peer = &self.membership.peer;
-        if peer.closed_here().is_none() {
-            let rest = match peer.life().is_followed() {
-                false => Rest::Counted,
-                true => watch::count(peer, message.len()),
-            };
-            // Moved and returned: borrowing the message here would copy it once more.
-            let message = match rest {
-                Rest::Counted => message,
-                rest => watch::received(peer, message, &mut self.tasks, rest),
-            };
+    #[expect(clippy::manual_async_fn, reason = "it moves each message once more")]
+    pub fn message(&mut self, mut message: Message) -> impl Future<Output = ()> {
+        async move {
+            let peer = &self.membership.peer;
+            if peer.closed_here().is_some() {
+                return;
+            }
+            if peer.life().is_followed() {
+                let rest = watch::count(peer, message.len());
+                if rest != Rest::Counted {
+                    // Moved and returned: borrowing the message here would copy it once more.
+                    message = watch::received(peer, message, &mut self.tasks, rest);
+                }
+            }
             let hook = async { self.hooks.message(peer, message).await };
             let result = self
                 .tasks

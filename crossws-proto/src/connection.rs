@@ -82,7 +82,6 @@ pub struct Connection<Q: Queue> {
     /// The context in which this connection compresses. It is freed when the connection goes idle.
     deflater: Option<Arc<Mutex<Deflater>>>,
     phase: Phase,
-    role: Role,
     /// There may be decodable bytes, here or in the driver's buffer.
     undecoded: bool,
     /// How much of this turn is used up by reads, and by bytes that reach no hook.
@@ -107,10 +106,11 @@ const MOST_READS: u8 = 64;
 
 impl<Q: Queue> Connection<Q> {
     /// Creates the connection of an accepted upgrade, whose 101 is about to be written.
+    /// The decoder must be a server's.
     pub fn new<H: Hooks + ?Sized>(queue: Arc<Q>, accepted: &Accepted<H>, decoder: Decoder) -> Self {
         let settings = Arc::clone(accepted.settings());
         let hub = accepted.hub().clone();
-        Self::with(queue, hub, settings, accepted.id(), decoder, Role::Server)
+        Self::with(queue, hub, settings, accepted.id(), decoder)
     }
 
     /// Creates a client's connection, whose 101 was read. It has the limits of the hub, and no peer in it.
@@ -118,7 +118,7 @@ impl<Q: Queue> Connection<Q> {
     pub fn client(queue: Arc<Q>, hub: Hub, decoder: Decoder) -> Self {
         let settings = Arc::clone(hub.settings());
         let id = PeerId::random();
-        Self::with(queue, hub, settings, id, decoder, Role::Client)
+        Self::with(queue, hub, settings, id, decoder)
     }
 
     fn with(
@@ -127,7 +127,6 @@ impl<Q: Queue> Connection<Q> {
         settings: Arc<Settings>,
         id: PeerId,
         decoder: Decoder,
-        role: Role,
     ) -> Self {
         let limits = &settings.limits;
         Self {
@@ -141,7 +140,6 @@ impl<Q: Queue> Connection<Q> {
             delays: Delays::default(),
             deflater: None,
             phase: Phase::Open,
-            role,
             undecoded: true,
             used: 0,
             heard: false,
@@ -192,7 +190,7 @@ impl<Q: Queue> Connection<Q> {
     pub fn closed(&self) -> Closed {
         let lost = || Closed::lost(ClosedBy::Network);
         let mut closed = self.phase.closed().cloned().unwrap_or_else(lost);
-        if self.role == Role::Client {
+        if self.decoder.role() == Role::Client {
             // Phases call this side the server.
             closed.by = match closed.by {
                 ClosedBy::Server => ClosedBy::Client,

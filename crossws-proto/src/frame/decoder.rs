@@ -18,8 +18,8 @@ pub struct Decoder {
     max_message: usize,
     max_fragments: u32,
     max_frame: u32,
-    /// The longest short message, by these bounds.
-    max_short: u8,
+    /// Messages below this length may be short ones, by these bounds and the role.
+    short_below: u8,
     /// The unfinished frame and message. Boxed, because an idle connection has neither.
     begun: Option<Box<Begun>>,
     /// Decompresses messages, if compression was negotiated.
@@ -46,11 +46,16 @@ impl Decoder {
             max_message: limits.max_message_size.get().min(MOST),
             max_fragments: bound(limits.max_fragments),
             max_frame: bound(limits.max_frame_size),
-            max_short: Self::max_short(limits),
+            short_below: short_below(role, limits),
             begun: None,
             inflater: Inflater::per_message(),
             inflates: false,
         }
+    }
+
+    /// Returns the side that decodes.
+    pub fn role(&self) -> Role {
+        self.role
     }
 
     /// Consumes bytes from the front of `input` up to the end of the next event.
@@ -111,8 +116,7 @@ impl Decoder {
         // Clears the mask bit. If it was not set, this sets it, and the length is too large for a
         // short frame.
         let len = usize::from(second ^ MASKED);
-        let fits = len <= usize::from(self.max_short) && self.max_fragments > 0;
-        if self.begun.is_some() || self.role == Role::Client || !fits {
+        if len >= usize::from(self.short_below) || self.begun.is_some() {
             return None;
         }
         let payload = input.get_mut(SHORT_HEADER..SHORT_HEADER + len)?;
@@ -129,14 +133,6 @@ impl Decoder {
 impl Decoder {
     /// The longest payload whose length fits into a header's second byte.
     pub const MAX_SHORT: usize = 125;
-
-    fn max_short(limits: &Limits) -> u8 {
-        let message = limits.max_message_size.get();
-        let most = message
-            .min(limits.max_frame_size.get())
-            .min(Self::MAX_SHORT);
-        most as u8
-    }
 
     /// Accepts compressed messages too. Use it when permessage-deflate was negotiated.
     #[must_use]
@@ -356,6 +352,18 @@ fn take<'a>(input: &mut &'a mut [u8], count: usize) -> &'a mut [u8] {
 /// blocks could grow indefinitely.
 fn most_compressed(most: usize) -> usize {
     most.saturating_add(most / 8).saturating_add(64)
+}
+
+/// Returns the length below which a message may be a short one: 0 if none may.
+fn short_below(role: Role, limits: &Limits) -> u8 {
+    if role == Role::Client || limits.max_fragments.get() == 0 {
+        return 0;
+    }
+    let message = limits.max_message_size.get();
+    let most = message
+        .min(limits.max_frame_size.get())
+        .min(Decoder::MAX_SHORT);
+    most as u8 + 1
 }
 
 /// A bound in fewer bytes: no connection comes to more.

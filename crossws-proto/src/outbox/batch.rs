@@ -60,13 +60,14 @@ impl Batch<ServerFrame> {
     pub fn push(&mut self, opcode: Opcode, payload: &Bytes) {
         let share = payload.len() >= SHARE_FROM;
         let copied = if share { 0 } else { payload.len() };
-        let buf = self.tail(MAX_HEADER + copied);
-        let before = buf.len();
-        frame::put_header(buf, opcode, payload.len());
-        if !share {
-            buf.extend_from_slice(payload);
-        }
-        self.bytes += buf.len() - before;
+        self.bytes += self.append(MAX_HEADER + copied, |buf| {
+            let before = buf.len();
+            frame::put_header(buf, opcode, payload.len());
+            if !share {
+                buf.extend_from_slice(payload);
+            }
+            buf.len() - before
+        });
         if share {
             self.bytes += payload.len();
             self.chunks.push_back(Chunk::Shared(payload.clone()));
@@ -89,7 +90,7 @@ impl<F: Framing> Batch<F> {
         if len >= SHARE_FROM {
             self.chunks.push_back(Chunk::Shared(frames));
         } else if len > 0 {
-            self.tail(len).extend_from_slice(&frames);
+            self.append(len, |buf| buf.extend_from_slice(&frames));
         }
     }
 
@@ -113,25 +114,24 @@ impl<F: Framing> Batch<F> {
     /// Removes the frame with this key, if no part of it is written. Returns its time and its length. It
     /// takes the same time however many keys wait.
     pub(super) fn take_out(&mut self, key: &str) -> Option<(u64, usize)> {
-        let keyed = self.keyed(key)?;
-        let (time, len) = (keyed.time, keyed.frame.len());
-        self.chunks.take_out(key)?;
-        self.bytes -= len;
+        if self.has_begun(key) {
+            return None;
+        }
+        let keyed = self.chunks.take_out(key)?;
+        self.bytes -= keyed.frame.len();
         self.uncount(1);
-        Some((time, len))
+        Some((keyed.time, keyed.frame.len()))
     }
 
     /// Returns the length of the frame that [`take_out`](Self::take_out) would remove.
     pub(super) fn len_of(&self, key: &str) -> Option<usize> {
-        self.keyed(key).map(|keyed| keyed.frame.len())
+        let keyed = self.chunks.keyed(key).filter(|_| !self.has_begun(key));
+        keyed.map(|keyed| keyed.frame.len())
     }
 
-    fn keyed(&self, key: &str) -> Option<&Keyed> {
-        let keyed = self.chunks.keyed(key)?;
-        let first = self.chunks.front();
-        let begun =
-            self.first_left != 0 && matches!(first, Some(Chunk::Keyed(one)) if *one.key == *key);
-        (!begun).then_some(keyed)
+    /// Returns whether a part of the frame with this key is written.
+    fn has_begun(&self, key: &str) -> bool {
+        self.first_left != 0 && self.chunks.front().is_some_and(|first| first.has(key))
     }
 
     /// As [`push_encoded`](Self::push_encoded), of frames whose memory has another owner, too.
@@ -170,7 +170,7 @@ impl<F: Framing> Batch<F> {
         if len >= SHARE_FROM {
             self.chunks.push_back(chunk.without_key());
         } else if len > 0 {
-            self.tail(len).extend_from_slice(chunk.as_slice());
+            self.append(len, |buf| buf.extend_from_slice(chunk.as_slice()));
         }
     }
 
@@ -185,24 +185,27 @@ impl<F: Framing> Batch<F> {
 
     /// Appends frames that are encoded already.
     pub fn push_back(&mut self, frames: &[u8], count: usize) {
-        self.tail(frames.len()).extend_from_slice(frames);
+        self.append(frames.len(), |buf| buf.extend_from_slice(frames));
         self.bytes += frames.len();
         self.count(count);
     }
 
-    /// Returns the buffer at the end, with room for this many more bytes.
+    /// Appends some bytes, for which a new buffer has room, to the buffer at the end.
     #[inline]
-    fn tail(&mut self, room: usize) -> &mut BytesMut {
-        if !matches!(self.chunks.back_mut(), Some(Chunk::Own(_))) {
-            let hint = std::mem::take(&mut self.hint);
-            let buf = BytesMut::with_capacity(room.max(hint as usize).max(MIN_BUFFER));
-            self.chunks.push_back(Chunk::Own(buf));
-        }
+    fn append<T>(&mut self, room: usize, put: impl FnOnce(&mut BytesMut) -> T) -> T {
+        let buf = match self.chunks.back_mut() {
+            Some(Chunk::Own(buf)) => buf,
+            _ => self.begin_buffer(room),
+        };
+        put(buf)
+    }
+
+    fn begin_buffer(&mut self, room: usize) -> &mut BytesMut {
+        let hint = std::mem::take(&mut self.hint) as usize;
+        let buf = BytesMut::with_capacity(room.max(hint).max(MIN_BUFFER));
+        self.chunks.push_back(Chunk::Own(buf));
         match self.chunks.back_mut() {
-            Some(Chunk::Own(buf)) => {
-                buf.reserve(room);
-                buf
-            }
+            Some(Chunk::Own(buf)) => buf,
             _ => unreachable!("a buffer was just put there"),
         }
     }

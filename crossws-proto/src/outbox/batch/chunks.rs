@@ -46,7 +46,7 @@ impl Chunk {
         }
     }
 
-    fn has(&self, key: &str) -> bool {
+    pub(super) fn has(&self, key: &str) -> bool {
         self.key().is_some_and(|own| **own == *key)
     }
 
@@ -159,14 +159,17 @@ impl Chunks {
         }
     }
 
-    /// Removes the chunk with this key.
-    pub(super) fn take_out(&mut self, key: &str) -> Option<Chunk> {
-        if self.first.as_ref().is_some_and(|first| first.has(key)) {
-            return self.pop_front();
-        }
-        let taken = self.others.as_mut()?.take_out(key);
+    /// Removes the chunk with this key, and returns what it was.
+    pub(super) fn take_out(&mut self, key: &str) -> Option<Box<Keyed>> {
+        let taken = match &self.first {
+            Some(first) if first.has(key) => self.pop_front(),
+            _ => self.others.as_mut()?.take_out(key),
+        };
         self.forget_no_others();
-        taken
+        match taken {
+            Some(Chunk::Keyed(keyed)) => Some(keyed),
+            _ => None,
+        }
     }
 
     fn forget_no_others(&mut self) {
@@ -232,8 +235,8 @@ impl Others {
     }
 
     fn take_out(&mut self, key: &str) -> Option<Chunk> {
-        let at = self.index(key)?;
-        self.places.remove(key);
+        let place = self.places.remove(key)?;
+        let at = usize::try_from(place.wrapping_sub(self.start)).ok()?;
         let taken = std::mem::replace(self.chunks.get_mut(at)?, Chunk::Hollow);
         self.hollow += 1;
         while self.chunks.back().is_some_and(Chunk::is_hollow) {
@@ -241,10 +244,26 @@ impl Others {
             self.hollow -= 1;
         }
         if self.hollow > FEW.max(self.chunks.len() / 2) {
-            let chunks = std::mem::take(self).chunks;
-            let whole = chunks.into_iter().filter(|chunk| !chunk.is_hollow());
-            whole.for_each(|chunk| self.push_back(chunk));
+            self.drop_hollow();
         }
         Some(taken)
+    }
+
+    /// Removes the hollow chunks. The places move in the map, whose keys are not hashed again.
+    fn drop_hollow(&mut self) {
+        let mut hollow = 0;
+        let hollow_before = self.chunks.iter().map(|chunk| {
+            let before = hollow;
+            hollow += u64::from(chunk.is_hollow());
+            before
+        });
+        let hollow_before: Vec<u64> = hollow_before.collect();
+        for place in self.places.values_mut() {
+            let at = usize::try_from(place.wrapping_sub(self.start)).ok();
+            let before = at.and_then(|at| hollow_before.get(at));
+            *place = place.wrapping_sub(before.copied().unwrap_or_default());
+        }
+        self.chunks.retain(|chunk| !chunk.is_hollow());
+        self.hollow = 0;
     }
 }
