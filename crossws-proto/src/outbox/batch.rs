@@ -143,6 +143,28 @@ impl<F: Framing> Batch<F> {
         }
     }
 
+    /// Returns the bytes and the number of the first whole frames that are at most this many bytes, or
+    /// of the first one. Must be called only while no frame is partly written.
+    pub(super) fn first_frames(&self, most: usize) -> (usize, usize) {
+        let (mut bytes, mut frames) = (0, 0);
+        // How much of the last frame is in the chunks that follow.
+        let mut beyond = 0;
+        for chunk in self.chunks.iter() {
+            let mut rest = chunk.as_slice();
+            while let Some(after) = rest.get(beyond..).filter(|after| !after.is_empty()) {
+                let len = F::len_of_first(after).unwrap_or(self.bytes - bytes);
+                if frames > 0 && bytes + len > most {
+                    return (bytes, frames);
+                }
+                bytes += len;
+                frames += 1;
+                (rest, beyond) = (after, len);
+            }
+            beyond -= rest.len();
+        }
+        (bytes, frames)
+    }
+
     /// Moves this much of the front of the batch, in whole frames, to the end of another.
     pub fn move_front(&mut self, to: &mut Self, bytes: usize, frames: usize) {
         let mut left = bytes;

@@ -197,8 +197,14 @@ impl<F: Framing> Queue<F> {
     }
 
     /// Moves the first frames into `batch`, which is empty, and begins to fetch the rest if there
-    /// are news.
-    pub(super) fn take(&mut self, batch: &mut Batch<F>) -> Option<Fetch<F>> {
+    /// are news. If more than `most` bytes precede the news, moves at most this many, or one frame, and
+    /// fetches nothing.
+    pub(super) fn take(&mut self, batch: &mut Batch<F>, most: usize) -> Option<Fetch<F>> {
+        if self.direct.bytes() > most {
+            let (bytes, frames) = self.direct.first_frames(most);
+            self.direct.move_front(batch, bytes, frames);
+            return None;
+        }
         std::mem::swap(batch, &mut self.direct);
         // The next burst may be as long as this one was.
         self.direct.expect(batch.bytes().min(MOST_EXPECTED));
@@ -217,6 +223,22 @@ impl<F: Framing> Queue<F> {
             feeds: self.backlogs(),
             behind: self.behind.take(),
         })
+    }
+
+    /// Returns to the queue what was just taken and is more than `most` bytes or one frame.
+    #[cold]
+    pub(super) fn put_back(&mut self, batch: &mut Batch<F>, most: usize) {
+        let (bytes, frames) = batch.first_frames(most);
+        if bytes == batch.bytes() {
+            return;
+        }
+        let mut first = Batch::default();
+        batch.move_front(&mut first, bytes, frames);
+        let mut rest = std::mem::replace(batch, first);
+        // Nearly always empty: what is queued while news are fetched follows them.
+        let (bytes, frames) = (self.direct.bytes(), self.direct.frames());
+        self.direct.move_front(&mut rest, bytes, frames);
+        self.direct = rest;
     }
 
     /// Ends a fetch, and keeps counting what is left in each feed.

@@ -25,6 +25,12 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
     /// Moves everything queued into `batch`, which must be empty, and returns what else must be
     /// done. If the queue is empty, the next call that queues a frame wakes the writer.
     pub fn take(&self, batch: &mut Batch<F>) -> Taken {
+        self.take_at_most(batch, usize::MAX)
+    }
+
+    /// As [`take`](Self::take), but takes messages of at most this many bytes, or one that is longer.
+    /// The rest stays queued, where the policies apply to it.
+    pub fn take_at_most(&self, batch: &mut Batch<F>, most: usize) -> Taken {
         let mut state = self.state.lock();
         if state.gives_up && state.queue.has_news() {
             drop(state);
@@ -34,7 +40,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         if self.may_sleep(&mut state) {
             return Taken::default();
         }
-        let mut state = self.take_frames(state, batch);
+        let mut state = self.take_frames(state, batch, most);
         let mut taken = Taken {
             close: None,
             overflowed: state.slow.say(),
@@ -65,12 +71,17 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
     /// As [`take`](Self::take), for a task that writes in the writer's place. Returns `false`, and
     /// takes nothing, if the connection is ending, which the writer handles.
     pub fn take_messages(&self, batch: &mut Batch<F>) -> bool {
+        self.take_messages_at_most(batch, usize::MAX)
+    }
+
+    /// As [`take_messages`](Self::take_messages), bounded as [`take_at_most`](Self::take_at_most).
+    pub fn take_messages_at_most(&self, batch: &mut Batch<F>, most: usize) -> bool {
         let mut state = self.state.lock();
         if state.closing {
             return false;
         }
         if !self.may_sleep(&mut state) {
-            let mut state = self.take_frames(state, batch);
+            let mut state = self.take_frames(state, batch, most);
             self.hold(&mut state, batch);
             return !batch.is_empty() || self.may_sleep(&mut state);
         }
@@ -89,14 +100,16 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         quiet
     }
 
-    /// Moves everything queued into `batch`, the control frames first.
+    /// Moves the first frames into `batch`, at most this many bytes of messages or one; the control
+    /// frames before them.
     fn take_frames<'s>(
         &'s self,
         mut state: MutexGuard<'s, State<F>>,
         batch: &mut Batch<F>,
+        most: usize,
     ) -> MutexGuard<'s, State<F>> {
         self.sent.store(false, Ordering::Relaxed);
-        let mut fetch = state.queue.take(batch);
+        let mut fetch = state.queue.take(batch, most);
         let controls = state.take_controls(&self.meter, &self.clock);
         let counted = (controls.count, controls.frames.len());
         batch.push_front(controls.frames, controls.count);
@@ -113,8 +126,13 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
                 state = self.state.lock();
             }
             if batch.is_empty() {
-                fetch = state.queue.take(batch);
+                fetch = state.queue.take(batch, most);
             }
+        }
+        // What was fetched may be more. Control frames do not count.
+        let most = most.saturating_add(counted.1);
+        if batch.bytes() > most {
+            state.queue.put_back(batch, most);
         }
         if let Some(meter) = self.meter.get() {
             metering::count(meter, batch, counted);

@@ -40,6 +40,8 @@ enum Op {
     Unsubscribe(usize, usize),
     /// Whether the pump looks once more, finds nothing, and sleeps.
     Take(usize, bool),
+    /// The pump takes at most this many bytes.
+    TakeAtMost(usize, usize),
     Leave(usize),
 }
 
@@ -56,6 +58,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (peer(), topic()).prop_map(|(peer, topic)| Op::Subscribe(peer, topic)),
         1 => (peer(), topic()).prop_map(|(peer, topic)| Op::Unsubscribe(peer, topic)),
         4 => (peer(), any::<bool>()).prop_map(|(peer, sleeps)| Op::Take(peer, sleeps)),
+        4 => (peer(), len()).prop_map(|(peer, most)| Op::TakeAtMost(peer, most)),
         1 => peer().prop_map(Op::Leave),
     ]
 }
@@ -82,8 +85,12 @@ fn join(hub: &Hub) -> Subject {
 
 /// Returns the frames that the pump takes, each whole.
 fn take(outbox: &Outbox) -> (Vec<Vec<u8>>, Taken) {
+    take_at_most(outbox, usize::MAX)
+}
+
+fn take_at_most(outbox: &Outbox, most: usize) -> (Vec<Vec<u8>>, Taken) {
     let mut batch = Batch::default();
-    let taken = outbox.take(&mut batch);
+    let taken = outbox.take_at_most(&mut batch, most);
     let (all, count) = (batch.bytes(), batch.frames());
     let mut bytes = Vec::new();
     while !batch.is_empty() {
@@ -170,6 +177,18 @@ fn run(ops: &[Op]) {
                 assert!(taken.close.is_none() && !taken.overflowed);
                 if *sleeps {
                     assert!(take(&subject.outbox).0.is_empty());
+                }
+            }
+            Op::TakeAtMost(peer, most) => {
+                let subject = &mut peers[*peer];
+                let (frames, _) = take_at_most(&subject.outbox, *most);
+                let bytes = |frames: &[Vec<u8>]| frames.iter().map(Vec::len).sum::<usize>();
+                assert!(frames.len() == 1 || bytes(&frames) <= *most);
+                let rest = subject.expected.split_off(frames.len());
+                assert!(std::mem::replace(&mut subject.expected, rest) == frames);
+                // As many as there is room for.
+                if let Some(next) = subject.expected.front() {
+                    assert!(!frames.is_empty() && bytes(&frames) + next.len() > *most);
                 }
             }
             Op::Leave(peer) => {

@@ -65,7 +65,8 @@ async fn what_is_queued_is_counted(scene: Scene<'_>) {
     assert_eq!(stage.wait("a", "drained").await, 0);
 }
 
-/// One hook sends the messages, so that nothing is written before all of them are counted.
+/// One hook sends the messages, so that a connection's task writes nothing before all of them are
+/// counted.
 async fn each_byte_on_the_wire_counts_and_no_other(scene: Scene<'_>) {
     let stage = scene.stage_with(roomy()).await;
     // RFC 6455 section 5.2: the length of a longer message needs two more bytes.
@@ -73,7 +74,14 @@ async fn each_byte_on_the_wire_counts_and_no_other(scene: Scene<'_>) {
         let mut peer = stage.join("/", name).await;
         peer.perform(&[Do::Flood { count: 3, size }]).await;
         let did = stage.wait(name, "did").await;
-        assert_eq!(did["answer"]["most_buffered"], 3 * (size + header));
+        let most = did["answer"]["most_buffered"].as_u64().unwrap() as usize;
+        if scene.0.reads_events() {
+            // An event's field and its ends of lines. Another task, the server's, may have taken some.
+            let event = size + "data: \n\n".len();
+            assert!((1..=3).any(|count| most == count * event), "{most}");
+        } else {
+            assert_eq!(most, 3 * (size + header));
+        }
     }
 }
 

@@ -4,16 +4,13 @@ use bytes::{BufMut, BytesMut};
 /// the client: an end of line that stayed in a value would let a text forge fields. An empty text
 /// is one empty line.
 pub(crate) fn put_lines(to: &mut BytesMut, field: &str, text: &str) {
-    let mut rest = text;
-    loop {
-        let end = rest.find(['\r', '\n']);
-        let (line, after) = rest.split_at(end.unwrap_or(rest.len()));
-        put_field(to, field, line);
-        if end.is_none() {
-            return;
+    // By one character at a time, which is a fast search.
+    let mut parts = text.split('\n').peekable();
+    while let Some(part) = parts.next() {
+        let before_lf = parts.peek().and_then(|_| part.strip_suffix('\r'));
+        for line in before_lf.unwrap_or(part).split('\r') {
+            put_field(to, field, line);
         }
-        let unpaired = after.strip_prefix("\r\n");
-        rest = unpaired.unwrap_or_else(|| after.get(1..).unwrap_or_default());
     }
 }
 

@@ -1,17 +1,21 @@
+mod post;
+mod writing;
+
 use std::collections::VecDeque;
-use std::io::IoSlice;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use crossws_core::adapter::{Background, PeerEvents};
 use crossws_core::{CloseFrame, Closed, ClosedBy, Message, Settings};
 use crossws_proto::frame::Violation;
-use crossws_proto::outbox::{Batch, Clock, Outbox};
+use crossws_proto::outbox::{Clock, Outbox};
 use event_listener::Event as Notify;
 
-use crate::transport::frame::{EventFrame, put_numbered};
+pub(crate) use self::writing::Write;
+use crate::transport::frame::EventFrame;
 use crate::transport::key::Key;
 use crate::transport::retained::Retained;
 
@@ -24,14 +28,6 @@ impl Clock for Time {
     }
 }
 
-/// Requests of one connection whose message may be on its way, or wait for room, at once. Each may hold
-/// a message of the largest size.
-const MOST_POSTS: usize = 16;
-
-/// The most bytes that wait for the server besides the queue, as in a socket's buffer: a burst that is
-/// sent before the server can run does not make its reader slow.
-const MOST_HANDED: usize = 256 << 10;
-
 /// One connection: what its stream, its posts, its driver and its peer share.
 pub(crate) struct Connection {
     pub(crate) outbox: Outbox<EventFrame, Time>,
@@ -43,6 +39,8 @@ pub(crate) struct Connection {
     pub(crate) path: String,
     pub(crate) settings: Arc<Settings>,
     state: Mutex<State>,
+    /// The server has events to write, and has not asked for more.
+    is_stalled: AtomicBool,
     /// There is room for a message, or the connection has ended.
     pub(crate) changed: Notify,
 }
@@ -56,13 +54,14 @@ struct State {
     driver_due: Option<Duration>,
     /// The queue has run empty after it had piled up.
     drain_due: bool,
+    /// The task of the stream, while it waits for something to write.
     stream: Option<Waker>,
     /// The stream that writes: the latest.
     attached: Option<u64>,
     streams: u64,
     detached_since: Option<Duration>,
-    /// Numbered events, for the server to take.
-    handed: VecDeque<Bytes>,
+    /// Events that another task has taken for the stream.
+    handed: VecDeque<BytesMut>,
     handed_bytes: usize,
     retained: Retained,
     events: Option<PeerEvents>,
@@ -85,17 +84,6 @@ impl State {
     fn is_ending(&self) -> bool {
         self.over || self.closed.is_some() || self.client_close.is_some() || self.terminated
     }
-}
-
-/// What a stream does next.
-pub(crate) enum Write {
-    Events(Bytes),
-    /// The last events.
-    Last(Bytes),
-    /// Nothing more: another stream writes, or the connection is over.
-    Over,
-    /// The stream is cut.
-    Cut,
 }
 
 impl Connection {
@@ -136,6 +124,7 @@ impl Connection {
                 unwritten: None,
                 over: false,
             }),
+            is_stalled: AtomicBool::new(false),
             changed: Notify::new(),
         }
     }
@@ -155,9 +144,6 @@ impl Connection {
         let events = state.retained.after(last)?;
         state.streams += 1;
         state.attached = Some(state.streams);
-        // They are among the retained ones.
-        state.handed.clear();
-        state.handed_bytes = 0;
         state.detached_since = None;
         let stream = state.streams;
         let wakers = [state.stream.take(), state.driver.take()];
@@ -175,106 +161,13 @@ impl Connection {
         state.attached = None;
         state.stalled_since = None;
         state.detached_since = Some(now);
+        let gone = state.stream.take();
         let wakers = [state.driver.take()];
         drop(state);
+        drop(gone);
         // From here on, the limits judge what waits.
         self.outbox.must_wait();
         wake(wakers);
-    }
-
-    /// Takes what a stream must write next.
-    pub(crate) fn poll_write(
-        &self,
-        stream: u64,
-        now: Duration,
-        cx: &mut Context<'_>,
-    ) -> Poll<Write> {
-        let mut state = self.lock();
-        if state.attached != Some(stream) {
-            return Poll::Ready(Write::Over);
-        }
-        if state.terminated {
-            return Poll::Ready(Write::Cut);
-        }
-        if state.over {
-            return Poll::Ready(Write::Over);
-        }
-        match &mut state.stream {
-            Some(waker) => waker.clone_from(cx.waker()),
-            waker => *waker = Some(cx.waker().clone()),
-        }
-        self.outbox.stay_awake();
-        // The server asks for more: it has written what it got before.
-        self.outbox.written(&Batch::default());
-        if state.handed.is_empty() {
-            self.hand_over(&mut state);
-        }
-        let next = state.handed.pop_front();
-        state.handed_bytes -= next.as_ref().map_or(0, Bytes::len);
-        state.stalled_since = next.is_some().then_some(now);
-        let is_last = state.closed.is_some() && state.handed.is_empty();
-        let is_cut = state.terminated;
-        state.drain_due |= self.outbox.take_drained();
-        let must_look = is_last
-            || is_cut
-            || state.drain_due
-            || !state.inbound.is_empty()
-            || self.outbox.has_lost()
-            // The time runs until the server asks again, which it usually does at once.
-            || (next.is_some() && self.too_late(now) < state.driver_due.unwrap_or(Duration::MAX));
-        let wakers = [must_look.then(|| state.driver.take()).flatten()];
-        let events = state.events.clone();
-        drop(state);
-        if next.is_some() {
-            // Until the server asks again.
-            self.outbox.must_wait();
-        }
-        if let Some(events) = events {
-            events.drained();
-        }
-        wake(wakers);
-        match next {
-            _ if is_cut => Poll::Ready(Write::Cut),
-            next if is_last => Poll::Ready(Write::Last(next.unwrap_or_default())),
-            Some(next) => Poll::Ready(Write::Events(next)),
-            None => Poll::Pending,
-        }
-    }
-
-    /// Moves what is queued to what the server takes.
-    fn hand_over(&self, state: &mut State) {
-        let mut batch = Batch::default();
-        let taken = self.outbox.take(&mut batch);
-        let events = bytes_of(&mut batch);
-        let mut numbered = BytesMut::with_capacity(events.len() + 64);
-        let first = state.retained.next();
-        let count = put_numbered(&mut numbered, &events, &self.resume_text, first);
-        if count > 0 {
-            let numbered = numbered.freeze();
-            state.handed_bytes += numbered.len();
-            state.handed.push_back(numbered.clone());
-            state.retained.push(count, numbered);
-        }
-        if taken.close.is_some() {
-            state.closed = taken.close;
-        }
-        state.terminated |= taken.terminated;
-    }
-
-    /// Writes the queue in the server's place, as far as there is room. Returns whether it did.
-    pub(crate) fn flush(&self) -> bool {
-        let mut state = self.lock();
-        if state.attached.is_none() || state.handed_bytes >= MOST_HANDED {
-            drop(state);
-            self.outbox.must_wait();
-            return false;
-        }
-        self.hand_over(&mut state);
-        self.outbox.written(&Batch::default());
-        let waker = state.stream.take();
-        drop(state);
-        wake([waker]);
-        true
     }
 
     /// Returns when what the server takes now is too old.
@@ -283,13 +176,16 @@ impl Connection {
         limit.map_or(Duration::MAX, |limit| now.saturating_add(limit))
     }
 
-    /// Wakes the stream, which has something to write; if it has not asked for more, the driver, which
-    /// looks at the queue.
+    /// Wakes the stream, which has something to write. Wakes the driver if it has losses to report, or
+    /// no stream waits.
     pub(crate) fn wake_stream(&self) {
+        let has_lost = self.outbox.has_lost();
         let mut state = self.lock();
-        let waker = state.stream.take().or_else(|| state.driver.take());
+        let stream = state.stream.take();
+        let must_look = has_lost || stream.is_none();
+        let wakers = [must_look.then(|| state.driver.take()).flatten(), stream];
         drop(state);
-        wake([waker]);
+        wake(wakers);
     }
 
     /// Wakes the driver, whose deadlines have changed.
@@ -323,16 +219,6 @@ impl Connection {
         self.outbox.terminate();
         self.lock().terminated = true;
         self.wake();
-    }
-
-    /// Begins a request with a message, before its body is read. `None` if there are too many.
-    pub(crate) fn begin_post(&self) -> Option<Post<'_>> {
-        let mut state = self.lock();
-        if state.posts >= MOST_POSTS {
-            return None;
-        }
-        state.posts += 1;
-        Some(Post(self))
     }
 
     /// Returns the next message from the client, unless its reply would have no room. A connection that
@@ -468,65 +354,6 @@ impl Connection {
     }
 }
 
-/// A request with a message from the client.
-pub(crate) struct Post<'a>(&'a Connection);
-
-impl Post<'_> {
-    /// Queues the message, in order, when there is room for it. Returns `false` if the connection is
-    /// over.
-    pub(crate) async fn receive(self, message: Message) -> bool {
-        let connection = self.0;
-        loop {
-            let listener = connection.changed.listen();
-            {
-                let mut state = connection.lock();
-                if state.is_ending() {
-                    return false;
-                }
-                let limits = &connection.settings.limits;
-                let bytes = limits.max_message_size.get().saturating_mul(2);
-                let has_room = state.inbound.is_empty()
-                    || (limits.max_inbound.allows(state.inbound.len() + 1)
-                        && state.inbound_bytes.saturating_add(message.len()) <= bytes);
-                if has_room {
-                    state.inbound_bytes += message.len();
-                    state.inbound.push_back(message);
-                    let wakers = [state.driver.take()];
-                    drop(state);
-                    wake(wakers);
-                    return true;
-                }
-            }
-            listener.await;
-        }
-    }
-}
-
-impl Drop for Post<'_> {
-    fn drop(&mut self) {
-        self.0.lock().posts -= 1;
-    }
-}
-
 fn wake(wakers: impl IntoIterator<Item = Option<Waker>>) {
     wakers.into_iter().flatten().for_each(Waker::wake);
-}
-
-/// Empties a batch.
-fn bytes_of(batch: &mut Batch<EventFrame>) -> BytesMut {
-    let mut bytes = BytesMut::with_capacity(batch.bytes());
-    while !batch.is_empty() {
-        let mut slices = [IoSlice::new(&[]); 16];
-        let count = batch.slices(&mut slices);
-        let before = bytes.len();
-        for slice in slices.iter().take(count) {
-            bytes.extend_from_slice(slice);
-        }
-        let read = bytes.len() - before;
-        if read == 0 {
-            break;
-        }
-        batch.advance(read);
-    }
-    bytes
 }

@@ -33,6 +33,9 @@ pub(crate) struct EventTransport(pub(crate) Arc<Connection>);
 impl EventTransport {
     fn enqueue(&self, message: &Message, options: &SendOptions) -> Receipt {
         let outbox = &self.0.outbox;
+        if options.is_volatile() || options.replaces().is_some() {
+            self.0.judge();
+        }
         if options.is_volatile()
             && let Some(receipt) = outbox.discard_volatile()
         {

@@ -5,6 +5,7 @@
 
 mod requests;
 mod resuming;
+mod slow;
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use crossws_core::http::{Method, Request, Response, StatusCode};
 use crossws_core::{
-    Body, CloseCode, Closed, HookResult, Hooks, Hub, Limits, Message, Peer, Rejection,
+    Body, CloseCode, Closed, Dropped, HookResult, Hooks, Hub, Limits, Message, Peer, Rejection,
     SharedResolver, Shutdown, Upgrade, UpgradeRequest,
 };
 use crossws_memory::TestServer;
@@ -24,6 +25,14 @@ use tower_service::Service;
 
 /// What the hooks have seen.
 type Journal = Arc<Mutex<Vec<String>>>;
+
+/// The messages of a flood, which are more than the client's end of the stream holds.
+const FLOOD: usize = 40;
+
+/// Returns a message of 4 KiB.
+fn flooded(n: usize) -> String {
+    format!("{n:04096}")
+}
 
 /// A room that echoes, publishes, and obeys.
 #[derive(Clone, Default)]
@@ -62,11 +71,21 @@ impl Hooks for Room {
             "close" => peer.close(CloseCode::new(4000).unwrap(), "bye"),
             "cut" => peer.terminate(),
             "wait" => std::future::pending().await,
+            "flood" => {
+                for n in 0..FLOOD {
+                    peer.send(flooded(n))?;
+                }
+            }
             _ => {
                 peer.send(format!("you: {text}"))?;
                 peer.publish("talk", text)?;
             }
         }
+        Ok(())
+    }
+
+    async fn dropped(&self, _: &Peer, dropped: Dropped) -> HookResult {
+        self.note(format!("dropped {} {:?}", dropped.messages, dropped.cause));
         Ok(())
     }
 

@@ -34,7 +34,7 @@ fn what_is_being_fetched_and_what_is_published_meanwhile_count() {
     peer.send(vec![0; 98]).unwrap();
     let mut batch = Batch::default();
     let mut state = outbox.state.lock();
-    let fetch = state.queue.take(&mut batch).unwrap();
+    let fetch = state.queue.take(&mut batch, usize::MAX).unwrap();
     state.count_fetched(&batch, &fetch);
     assert_eq!(state.waiting(), (400, 4));
     drop(state);
@@ -62,7 +62,12 @@ fn a_topic_that_is_left_during_a_fetch_counts_only_what_waits() {
     let Subject { peer, outbox, .. } = &subscriber(&hub);
     publish(&hub, 2);
     let mut batch = Batch::default();
-    let fetch = outbox.state.lock().queue.take(&mut batch).unwrap();
+    let fetch = outbox
+        .state
+        .lock()
+        .queue
+        .take(&mut batch, usize::MAX)
+        .unwrap();
     publish(&hub, 1);
     let fetched = fetch.into_batch(&mut batch);
     assert!(peer.unsubscribe("t"));
@@ -80,7 +85,12 @@ fn a_connection_that_ends_during_a_fetch_fetches_nothing() {
     let Subject { outbox, .. } = &subscriber(&hub);
     publish(&hub, 2);
     let mut batch = Batch::default();
-    let fetch = outbox.state.lock().queue.take(&mut batch).unwrap();
+    let fetch = outbox
+        .state
+        .lock()
+        .queue
+        .take(&mut batch, usize::MAX)
+        .unwrap();
     outbox.end();
     let fetched = fetch.into_batch(&mut batch);
     let mut state = outbox.state.lock();

@@ -1,0 +1,168 @@
+//! Out: from the queue to the server, which writes the stream.
+
+use std::io::IoSlice;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use crossws_proto::outbox::Batch;
+
+use super::{Connection, State, wake};
+use crate::transport::frame::{EventFrame, put_numbered};
+
+/// The most bytes of events that the server gets at once, unless one event has more. The others stay in
+/// the queue, where they can be replaced and dropped; and a client that comes back misses whole pieces
+/// or none.
+const PIECE: usize = 16 << 10;
+
+/// The most bytes that wait for the server besides the queue, as in a socket's buffer: a burst that is
+/// sent before the server can run does not make its reader slow.
+const MOST_HANDED: usize = 256 << 10;
+
+/// What a stream does next.
+pub(crate) enum Write {
+    Events(Bytes),
+    /// The last events.
+    Last(Bytes),
+    /// Nothing more: another stream writes, or the connection is over.
+    Over,
+    /// The stream is cut.
+    Cut,
+}
+
+impl Connection {
+    /// Takes what a stream must write next.
+    pub(crate) fn poll_write(
+        &self,
+        stream: u64,
+        now: Duration,
+        cx: &mut Context<'_>,
+    ) -> Poll<Write> {
+        let mut state = self.lock();
+        if state.attached != Some(stream) {
+            return Poll::Ready(Write::Over);
+        }
+        if state.terminated {
+            return Poll::Ready(Write::Cut);
+        }
+        if state.over {
+            return Poll::Ready(Write::Over);
+        }
+        self.outbox.stay_awake();
+        let next = self.next_events(&mut state);
+        // A server that has events to write does not ask for more when it is woken.
+        let old = match next.is_some() {
+            true => state.stream.take(),
+            false => state.stream.replace(cx.waker().clone()),
+        };
+        state.stalled_since = next.is_some().then_some(now);
+        self.is_stalled.store(next.is_some(), Ordering::Relaxed);
+        let is_last = state.closed.is_some();
+        let is_cut = state.terminated;
+        state.drain_due |= self.outbox.take_drained();
+        let must_look = is_last
+            || is_cut
+            || state.drain_due
+            || !state.inbound.is_empty()
+            || self.outbox.has_lost()
+            // The time runs until the server asks again, which it usually does at once.
+            || (next.is_some() && self.too_late(now) < state.driver_due.unwrap_or(Duration::MAX));
+        let wakers = [must_look.then(|| state.driver.take()).flatten()];
+        let events = state.events.clone();
+        drop(state);
+        drop(old);
+        if let Some(events) = events {
+            events.drained();
+        }
+        wake(wakers);
+        match next {
+            _ if is_cut => Poll::Ready(Write::Cut),
+            next if is_last => Poll::Ready(Write::Last(next.unwrap_or_default())),
+            Some(next) => Poll::Ready(Write::Events(next)),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Takes one piece of what waits, and numbers it.
+    fn next_events(&self, state: &mut State) -> Option<Bytes> {
+        let events = match state.handed.pop_front() {
+            Some(events) => {
+                state.handed_bytes -= events.len();
+                events
+            }
+            None => {
+                let mut batch = Batch::default();
+                let taken = self.outbox.take_at_most(&mut batch, PIECE);
+                // As in a socket's buffer.
+                self.outbox.written(&Batch::default());
+                if taken.close.is_some() {
+                    state.closed = taken.close;
+                }
+                state.terminated |= taken.terminated;
+                bytes_of(&mut batch)
+            }
+        };
+        if events.is_empty() {
+            return None;
+        }
+        let mut numbered = BytesMut::with_capacity(events.len() + 64);
+        let first = state.retained.next();
+        let count = put_numbered(&mut numbered, &events, &self.resume_text, first);
+        let numbered = numbered.freeze();
+        state.retained.push(count, numbered.clone());
+        Some(numbered)
+    }
+
+    /// Writes the queue in the server's place, as far as there is room. Returns whether it did.
+    pub(crate) fn flush(&self) -> bool {
+        let mut state = self.lock();
+        let mut wrote = false;
+        while state.attached.is_some() && state.handed_bytes < MOST_HANDED {
+            let mut batch = Batch::default();
+            if !self.outbox.take_messages_at_most(&mut batch, PIECE) || batch.is_empty() {
+                break;
+            }
+            self.outbox.written(&Batch::default());
+            let events = bytes_of(&mut batch);
+            state.handed_bytes += events.len();
+            state.handed.push_back(events);
+            wrote = true;
+        }
+        let is_full = state.attached.is_none() || state.handed_bytes >= MOST_HANDED;
+        let waker = wrote.then(|| state.stream.take()).flatten();
+        drop(state);
+        if is_full {
+            self.outbox.must_wait();
+        }
+        wake([waker]);
+        wrote
+    }
+
+    /// Notes whether one more message would wait for the client: the server has not asked for more,
+    /// and others wait already. Takes no lock but the queue's: publishers hold that of their topic.
+    pub(crate) fn judge(&self) {
+        if self.is_stalled.load(Ordering::Relaxed) && self.outbox.waiting() != (0, 0) {
+            self.outbox.must_wait();
+        }
+    }
+}
+
+/// Empties a batch.
+fn bytes_of(batch: &mut Batch<EventFrame>) -> BytesMut {
+    let mut bytes = BytesMut::with_capacity(batch.bytes());
+    while !batch.is_empty() {
+        let mut slices = [IoSlice::new(&[]); 16];
+        let count = batch.slices(&mut slices);
+        let before = bytes.len();
+        for slice in slices.iter().take(count) {
+            bytes.extend_from_slice(slice);
+        }
+        let read = bytes.len() - before;
+        if read == 0 {
+            break;
+        }
+        batch.advance(read);
+    }
+    bytes
+}
