@@ -68,6 +68,8 @@ pub struct Outbox<F, C> {
     sent: AtomicBool,
     /// More than [`DRAIN_MARK`] bytes had piled up since the outbox was last empty.
     piled_up: AtomicBool,
+    /// See [`take_readable`](Self::take_readable). Here, because a byte is to spare.
+    readable: AtomicBool,
     /// The bounds, as in [`Limits`].
     max_bytes: usize,
     max_frames: usize,
@@ -93,6 +95,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
             behind_until: AtomicU16::new(bounds::NOT_BEHIND),
             sent: AtomicBool::new(false),
             piled_up: AtomicBool::new(false),
+            readable: AtomicBool::new(true),
             max_bytes: limits.max_buffered.get(),
             max_frames: limits.max_queued.get(),
             asleep: AtomicBool::new(false),
@@ -112,6 +115,24 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
     /// Returns whether the writer sleeps, so that nothing waits, at this moment.
     pub fn is_asleep(&self) -> bool {
         self.asleep.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether the stream's waker has been woken since the last call: the stream may have
+    /// something to read. Kept apart from other wake-ups, so that a task that was woken to write does
+    /// not try to read.
+    pub fn take_readable(&self) -> bool {
+        self.readable.swap(false, Ordering::AcqRel)
+    }
+
+    /// As [`take_readable`](Self::take_readable), without resetting it.
+    pub fn is_readable(&self) -> bool {
+        self.readable.load(Ordering::Acquire)
+    }
+
+    /// Notes that the stream's waker was woken, or that reading stopped although there may be more to
+    /// read.
+    pub fn set_readable(&self) {
+        self.readable.store(true, Ordering::Release);
     }
 
     /// Returns whether the writer sleeps and must be woken. Called under the lock, as is the writer's

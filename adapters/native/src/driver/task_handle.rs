@@ -9,7 +9,6 @@ use atomic_waker::AtomicWaker;
 use crossws_core::Limits;
 use crossws_proto::frame::ServerFrame;
 use crossws_proto::outbox::{Clock, Outbox};
-use crossws_proto::sync::atomic::{AtomicBool, Ordering};
 use futures_task::ArcWake;
 
 use crate::driver::crew::Crew;
@@ -19,9 +18,6 @@ use crate::driver::timers::Timers;
 pub(crate) struct TaskHandle {
     outbox: Outbox<ServerFrame, ProcessClock>,
     task: AtomicWaker,
-    /// The stream may have something to read. Kept apart from other wake-ups, so that a task
-    /// that was woken to write does not try to read.
-    readable: AtomicBool,
     /// The crew of the server, if the connection has one.
     crew: Option<Arc<Crew>>,
 }
@@ -60,7 +56,6 @@ impl TaskHandle {
         Arc::new(Self {
             outbox: Outbox::new(limits, ProcessClock),
             task: AtomicWaker::new(),
-            readable: AtomicBool::new(true),
             crew,
         })
     }
@@ -84,21 +79,6 @@ impl TaskHandle {
     /// Wakes the task.
     pub(crate) fn wake(&self) {
         self.task.wake();
-    }
-
-    /// Returns whether the stream's waker has been woken since the last call.
-    pub(crate) fn take_readable(&self) -> bool {
-        self.readable.swap(false, Ordering::AcqRel)
-    }
-
-    /// As [`take_readable`](Self::take_readable), without resetting it.
-    pub(crate) fn is_readable(&self) -> bool {
-        self.readable.load(Ordering::Acquire)
-    }
-
-    /// Notes that reading stopped although there may be more to read.
-    pub(crate) fn set_readable(&self) {
-        self.readable.store(true, Ordering::Release);
     }
 }
 
