@@ -21,10 +21,11 @@ use crossws_conformance::table::{Column, is_true};
 use native::Native;
 
 fn main() -> ExitCode {
-    let targets: [&dyn Target; 8] = [
+    let targets: [&dyn Target; 9] = [
         &Native::<crossws_tokio::Tokio>::new("tokio"),
         &Native::<crossws_tokio::Tokio>::secure("tokio, TLS"),
         &Native::<crossws_tokio::Tokio>::http2("tokio, HTTP/2"),
+        &Native::<crossws_tokio::Tokio>::events("tokio, SSE"),
         &hyper_target::Hyper,
         &Native::<crossws_smol::Smol>::new("smol"),
         &Native::<crossws_async_std::AsyncStd>::new("async-std"),
