@@ -17,10 +17,11 @@ use crate::runner::Outcome;
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/compatibility.md");
 
 /// The columns, in order: the names of the targets.
-const ORDER: [&str; 12] = [
+const ORDER: [&str; 13] = [
     "tokio",
     "tokio, TLS",
     "tokio, HTTP/2",
+    "tokio, SSE",
     "tokio, proxied",
     "hyper",
     "smol",

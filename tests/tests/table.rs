@@ -23,10 +23,11 @@ use crossws_conformance::table::{Column, is_true};
 use native::Native;
 
 fn main() -> ExitCode {
-    let targets: [&dyn Target; 9] = [
+    let targets: [&dyn Target; 10] = [
         &Native::<crossws_tokio::Tokio>::new("tokio"),
         &Native::<crossws_tokio::Tokio>::secure("tokio, TLS"),
         &Native::<crossws_tokio::Tokio>::http2("tokio, HTTP/2"),
+        &Native::<crossws_tokio::Tokio>::events("tokio, SSE"),
         &proxied::Proxied,
         &hyper_target::Hyper,
         &Native::<crossws_smol::Smol>::new("smol"),

@@ -189,7 +189,10 @@ async fn post_in_order(port: Port, mut queue: UnboundedReceiver<Request<Bytes>>)
         }
         // The server may have ended a connection that was silent.
         if response.is_none() {
-            let stream = kept.insert(port.dial().await);
+            let Ok(stream) = port.try_dial().await else {
+                return;
+            };
+            let stream = kept.insert(stream);
             response = http1::exchange(stream, &bytes).await;
         }
         match response.map(|(response, _)| response.status()) {

@@ -10,6 +10,7 @@ mod streamed;
 mod tls;
 mod translated;
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,12 +78,17 @@ impl Port {
     }
 
     async fn dial(&self) -> Stream {
-        let stream = TcpStream::connect(self.addr).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        match &self.tls {
+        self.try_dial().await.expect("a server that listens")
+    }
+
+    /// As [`dial`](Self::dial), for a server that may have shut down.
+    async fn try_dial(&self) -> io::Result<Stream> {
+        let stream = TcpStream::connect(self.addr).await?;
+        stream.set_nodelay(true)?;
+        Ok(match &self.tls {
             Some(tls) => Box::new(Encrypted::connect(stream, tls).await),
             None => Box::new(stream),
-        }
+        })
     }
 
     /// Returns the connection of HTTP/2, if the clients speak it.

@@ -54,7 +54,7 @@ fn messages_that_are_longer_than_a_piece_arrive_one_by_one() {
         let world = World::new();
         let mut ann = world.open("/room").await;
         let room = world.server.hub().in_namespace("room");
-        let long = |n: usize| format!("{n:0100000}");
+        let long = |n: usize| format!("{n:050000}");
         for n in 0..5 {
             room.topic("talk").send(long(n)).unwrap();
             room.all().send("short").unwrap();
