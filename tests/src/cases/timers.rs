@@ -71,10 +71,11 @@ async fn timers_are_told_in_the_order_of_their_times(scene: Scene<'_>) {
 async fn a_timer_that_is_set_again_is_replaced(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join("/", "a").await;
-    let script = [set("later", 200), set("sooner", 60_000), set("other", 300)];
+    // Long enough for a busy machine to get to the second script.
+    let script = [set("later", 1000), set("sooner", 60_000), set("other", 1100)];
     performs(&mut peer, &script).await;
-    performs(&mut peer, &[set("later", 60_000), set("sooner", 400)]).await;
-    stage.advance(ms(600)).await;
+    performs(&mut peer, &[set("later", 60_000), set("sooner", 1200)]).await;
+    stage.advance(ms(1400)).await;
     peer.hears("timer other").await;
     peer.hears("timer sooner").await;
     peer.hears_nothing().await;
@@ -83,12 +84,13 @@ async fn a_timer_that_is_set_again_is_replaced(scene: Scene<'_>) {
 async fn the_hook_of_a_cleared_timer_does_not_run(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join("/", "a").await;
-    performs(&mut peer, &[set("gone", 200), set("kept", 300)]).await;
+    // As above.
+    performs(&mut peer, &[set("gone", 1000), set("kept", 1100)]).await;
     performs(&mut peer, &[clear("gone"), clear("gone"), clear("unknown")]).await;
     let did = stage.wait_for("a", "did", 5).await;
     let cleared: Vec<_> = did[2..].iter().map(|did| &did["answer"]).collect();
     assert_eq!(cleared, [&json!(true), &json!(false), &json!(false)]);
-    stage.advance(ms(500)).await;
+    stage.advance(ms(1300)).await;
     peer.hears("timer kept").await;
     peer.hears_nothing().await;
 }
