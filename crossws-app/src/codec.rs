@@ -8,7 +8,7 @@ pub(crate) mod json;
 pub(crate) mod limits;
 #[cfg(feature = "message-pack")]
 pub(crate) mod message_pack;
-mod parsed;
+pub(crate) mod parsed;
 pub(crate) mod raw;
 
 use crossws_core::{DecodeError, EncodeError, MaybeSend, MaybeSync, Message};

@@ -83,47 +83,6 @@ impl Message {
         serde_json::from_slice(self.as_bytes()).map_err(DecodeError::new)
     }
 
-    /// Returns the value of this type that a layer around these hooks has decoded from the message, if
-    /// one has: see [`set_decoded`](Self::set_decoded).
-    pub fn decoded<T: 'static>(&self) -> Option<&T> {
-        match self {
-            Self::Text(text) => text.decoded(),
-            Self::Binary(_) => None,
-        }
-    }
-
-    /// Keeps a value that was decoded from a text message, for the hooks that the message is passed on
-    /// to, in place of an earlier one: so that several layers decode it once. Binary messages keep
-    /// none.
-    ///
-    /// Clones share the value. It is not sent, and two messages are equal whatever they keep. It lives
-    /// as long as the message: where messages are stored, store their [`bytes`](Self::bytes).
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// struct Length<H>(H);
-    ///
-    /// impl<H: Hooks> Wrap for Length<H> {
-    ///     type Inner = H;
-    ///
-    ///     fn inner(&self) -> &H {
-    ///         &self.0
-    ///     }
-    ///
-    ///     async fn message(&self, peer: &Peer, mut message: Message) -> HookResult {
-    ///         let words: Vec<String> = message.json()?;
-    ///         peer.send(words.len().to_string())?;
-    ///         message.set_decoded(words); // `decoded::<Vec<String>>()` for the hooks inside
-    ///         self.0.message(peer, message).await
-    ///     }
-    /// }
-    /// ```
-    pub fn set_decoded<T: Send + Sync + 'static>(&mut self, value: T) {
-        if let Self::Text(text) = self {
-            text.set_decoded(value);
-        }
-    }
-
     /// Returns the payload, shared with the message: no copy.
     pub fn bytes(&self) -> Bytes {
         self.as_bytes().clone()
@@ -297,34 +256,17 @@ macro_rules! into_message {
 }
 
 into_message! {
+    Message,
     &str,
     &String,
     String,
     Cow<'_, str>,
+    Utf8Bytes,
     Bytes,
     Vec<u8>,
     &[u8],
     #[N usize] [u8; N],
     #[N usize] &[u8; N],
-}
-
-/// What a layer has decoded from a received message is not kept with the sent one, which may wait.
-impl IntoMessage for Message {
-    #[inline]
-    fn into_message(mut self) -> Result<Message, EncodeError> {
-        if let Self::Text(text) = &mut self {
-            text.forget_decoded();
-        }
-        Ok(self)
-    }
-}
-
-/// As of a [`Message`]: a text that was received has what a layer decoded from it.
-impl IntoMessage for Utf8Bytes {
-    #[inline]
-    fn into_message(self) -> Result<Message, EncodeError> {
-        Message::Text(self).into_message()
-    }
 }
 
 impl<T: Serialize> IntoMessage for Json<T> {

@@ -19,6 +19,7 @@ use crate::codec::Decode;
 use crate::codec::json::JsonCodec;
 use crate::codec::json::parse;
 use crate::codec::limits::{DecodeLimits, LimitExceeded};
+use crate::codec::parsed::take;
 use crate::description::AboutCalls;
 use crate::messages::malformed::{Malformed, OnMalformed};
 
@@ -71,18 +72,16 @@ impl<H: Hooks> Wrap for Inner<H> {
         self.hooks.close(peer, closed).await
     }
 
-    async fn message(&self, peer: &Peer, mut message: Message) -> HookResult {
+    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
         self.connection(peer);
         if self.form == WireForm::Plain && message.is_binary() {
             return self.hooks.message(peer, message).await;
         }
-        let value = parse(&mut message, &self.limits);
+        let value = parse(&message, &self.limits);
         if self.form == WireForm::Plain && !value.as_ref().is_ok_and(|it| self.form.knows(it)) {
             return self.hooks.message(peer, message).await;
         }
-        // The last handle of the value, unless a layer outside has one.
-        drop(message);
-        match value.map(Arc::unwrap_or_clone) {
+        match value.map(|value| take(message, value)) {
             Ok(Value::Array(batch)) if self.form == WireForm::JsonRpc => {
                 self.batch(peer, batch).await
             }

@@ -12,7 +12,7 @@ use crate::codec::{Decode, Encode, parsed};
 /// [`typed`](crate::typed).
 ///
 /// Inside of [`rules`](crate::rules::rules()), [`calls`](crate::calls::calls()) and
-/// [`rooms`](crate::rooms::rooms()), which read the same messages, a text is parsed once. A type then
+/// [`rooms`](crate::rooms::rooms()), which read the same messages, a text of at most 16 KiB is parsed once. A type then
 /// reads what they have parsed: of a name that an object has twice, the last value.
 ///
 /// The parser's own depth limit is 128, so that a
@@ -32,7 +32,9 @@ pub struct JsonCodec;
 
 impl<T: DeserializeOwned> Decode<T> for JsonCodec {
     fn decode(&self, message: &Message, limits: &DecodeLimits) -> Result<T, DecodeError> {
-        if let Some(value) = parsed::json(message) {
+        if let Some(known) = parsed::known(message)
+            && let Some(value) = known.json()
+        {
             match limits.deserialize(value) {
                 Err(error) if LimitExceeded::of(&error).is_none() => {
                     // From the text the error has the place. Few types read it and no value.
@@ -50,11 +52,8 @@ impl<T: DeserializeOwned> Decode<T> for JsonCodec {
     }
 }
 
-/// Parses a message as JSON, unless a layer outside has done so. Keeps the outcome in the message.
-pub(crate) fn parse(
-    message: &mut Message,
-    limits: &DecodeLimits,
-) -> Result<Arc<Value>, DecodeError> {
+/// Parses a message as JSON, unless a layer outside has done so. Keeps the outcome for the hooks inside.
+pub(crate) fn parse(message: &Message, limits: &DecodeLimits) -> Result<Arc<Value>, DecodeError> {
     match parsed::outcome(message, limits) {
         Some(outcome) => outcome,
         None => {

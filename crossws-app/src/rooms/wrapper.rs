@@ -148,8 +148,8 @@ impl<H: Hooks> Wrap for Layer<H> {
         self.hooks.start(hub).await
     }
 
-    async fn message(&self, peer: &Peer, mut message: Message) -> HookResult {
-        match read(&mut message) {
+    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+        match read(&message) {
             None => self.hooks.message(peer, message).await,
             Some(Err(failed)) => Ok(peer.send(failed.into_message()?).map(drop)?),
             Some(Ok(request)) => {
@@ -160,7 +160,7 @@ impl<H: Hooks> Wrap for Layer<H> {
     }
 }
 
-fn read(message: &mut Message) -> Option<Result<Request, Failed>> {
+fn read(message: &Message) -> Option<Result<Request, Failed>> {
     if !message.text().ok()?.trim_start().starts_with('{') {
         return None;
     }

@@ -77,8 +77,8 @@ impl<H: Hooks> Wrap for Ruled<H> {
         &self.hooks
     }
 
-    async fn message(&self, peer: &Peer, mut message: Message) -> HookResult {
-        match self.response(peer, &mut message) {
+    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+        match self.response(peer, &message) {
             Some(response) => response.say(peer),
             None => self.hooks.message(peer, message).await,
         }
@@ -86,7 +86,7 @@ impl<H: Hooks> Wrap for Ruled<H> {
 }
 
 impl<H> Ruled<H> {
-    fn response(&self, peer: &Peer, message: &mut Message) -> Option<Response> {
+    fn response(&self, peer: &Peer, message: &Message) -> Option<Response> {
         if message.is_binary() {
             return None;
         }
