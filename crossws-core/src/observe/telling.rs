@@ -1,6 +1,6 @@
 //! Observers that send and publish while they are told of a message.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 
 use super::watch::Watch;
 use crate::peer::Peer;
@@ -9,25 +9,31 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 /// One hub's observers are told of a message, in this thread, for as long as this lives.
 pub(super) struct Telling;
 
+/// Observers of one hub send to another, whose observers do the same, at most so often.
+const DEEPEST: usize = 4;
+
 thread_local! {
-    /// The addresses of the hubs' watches, the innermost last.
-    static TOLD: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    /// The addresses of the hubs' watches, the innermost first, or 0.
+    static TOLD: Cell<[usize; DEEPEST]> = const { Cell::new([0; DEEPEST]) };
 }
 
 impl Telling {
     /// Begins, unless an observer of the hub has sent the message while it was told of another: an
     /// observer that answers each message with one would be told without end.
+    #[inline]
     pub(super) fn begin(watch: &Watch) -> Option<Self> {
-        if Self::is_under_way(watch) {
+        let told = TOLD.get();
+        let [first, second, third, last] = told;
+        if told.contains(&address(watch)) || last != 0 {
             return None;
         }
-        TOLD.with_borrow_mut(|told| told.push(address(watch)));
+        TOLD.set([address(watch), first, second, third]);
         Some(Self)
     }
 
     /// Returns whether the hub's observers are told of a message, in this thread.
     pub(super) fn is_under_way(watch: &Watch) -> bool {
-        TOLD.with_borrow(|told| told.contains(&address(watch)))
+        TOLD.get().contains(&address(watch))
     }
 }
 
@@ -49,8 +55,10 @@ pub(crate) fn note_loss(peer: &Peer, messages: u64) {
 }
 
 impl Drop for Telling {
+    #[inline]
     fn drop(&mut self) {
-        TOLD.with_borrow_mut(|told| told.pop());
+        let [_, second, third, last] = TOLD.get();
+        TOLD.set([second, third, last, 0]);
     }
 }
 
