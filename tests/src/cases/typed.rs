@@ -94,7 +94,7 @@ async fn speaks_message_pack(stage: &Stage, who: &str) -> Peer {
     let offer = [("sec-websocket-protocol", "room.msgpack")];
     let peer = stage.try_connect(ROOM, Ask::named(who), &offer).await;
     let peer = peer.unwrap_or_else(|refused| panic!("{refused:?}"));
-    stage.wait(who, "open").await;
+    stage.wait(who, "open.end").await;
     assert_eq!(peer.header("sec-websocket-protocol"), Some("room.msgpack"));
     peer
 }

@@ -207,7 +207,7 @@ fn dropping_the_oldest_keeps_the_newest_in_order() {
                         .send(Message::from(vec![n]), &SendOptions::new())
                         .unwrap();
                 }
-                let dropped = transport.dropped();
+                let dropped = transport.outbox.dropped();
                 transport.close(CloseCode::NORMAL.into());
                 transport.wake();
                 dropped

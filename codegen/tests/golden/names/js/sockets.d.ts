@@ -214,7 +214,7 @@ export declare function connect2fast(options?: Options): Socket<Data | ArrayBuff
 /** `/status` */
 export declare function connectStatus(options?: Options): Socket<Data | ArrayBufferView, Status2>;
 
-/** The default of `Options.shouldReconnect`: whether another try may succeed. */
+/** The default of `Options.shouldReconnect`: whether the same try may succeed later. */
 export declare function shouldReconnect(close: Close): boolean;
 
 /** Sets the defaults of all sockets that are opened from now on. */

@@ -297,7 +297,7 @@ export declare function connectPlain(options?: Options): Socket<[number, string 
  */
 export declare function connectHalf(options?: Options): Socket<Data | ArrayBufferView, Tree | null>;
 
-/** The default of `Options.shouldReconnect`: whether another try may succeed. */
+/** The default of `Options.shouldReconnect`: whether the same try may succeed later. */
 export declare function shouldReconnect(close: Close): boolean;
 
 /** Sets the defaults of all sockets that are opened from now on. */
