@@ -135,7 +135,7 @@ await check('a forged internal request is an ordinary one', async (room) => {
 
 await check('an object obeys no client whose requests an app forwards to it', async (room) => {
   const client = await Client.open(room);
-  const command = JSON.stringify({ publish: { namespace: null, topics: null, text: true } });
+  const command = JSON.stringify({ to: 'everyone', act: { send: { text: true, topics: null } } });
   const ticket = JSON.stringify({ i: '12345678-1234-4123-8123-123456789abc', n: room, u: room });
   const forward = (to) => `/forward?${new URLSearchParams({ object: room, ...to })}`;
   for (const to of [{}, { to: 'http://crossws.internal/' }]) {
@@ -294,7 +294,7 @@ await check_both('names too long for a key of the storage are refused, the names
   const client = await Client.open(`/kept?${new URLSearchParams({ namespace })}`);
   await client.tell('subscribe a', 'retain ab: fits');
   const answer = await client.ask('retain abc: does not');
-  assert(/^refused: the names of the namespace \(2021 bytes\) and the topic \(3 bytes\)/.test(answer), answer);
+  assert(/^refused: not published: the names of the namespace \(2021 bytes\) and the topic \(3 bytes\)/.test(answer), answer);
   await client.close();
 });
 
