@@ -229,7 +229,7 @@ export declare function connectSums(options?: Options): CallSocket<
   { [event: string]: unknown }
 >;
 
-/** The default of `Options.shouldReconnect`: whether another try may succeed. */
+/** The default of `Options.shouldReconnect`: whether the same try may succeed later. */
 export declare function shouldReconnect(close: Close): boolean;
 
 /** Sets the defaults of all sockets that are opened from now on. */
