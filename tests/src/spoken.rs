@@ -151,6 +151,8 @@ impl Wrap for Recorded {
     async fn open(&self, peer: &Peer) -> HookResult {
         let who = Ask::of(peer.request()).who;
         self.journal.record(&who, "open", Value::Null);
-        self.hooks.open(peer).await
+        let opened = self.hooks.open(peer).await;
+        self.journal.record(&who, "open.end", Value::Null);
+        opened
     }
 }

@@ -1,9 +1,9 @@
 //! crossws on tokio without one mechanism, which the first argument names. All of them can be left
 //! out through the public API, so that the library needs no switch for the comparison.
 //!
-//!     ours-without crew             each connection's own task writes to its stream
-//!     ours-without drop-in-order    each connection reads until its client's end
-//!     ours-without unbuffered-tls   rustls's buffered connections, by tokio-rustls
+//! - `crew`: each connection's own task writes to its stream
+//! - `drop-in-order`: each connection reads until its client's end
+//! - `unbuffered-tls`: rustls's buffered connections, by tokio-rustls
 
 use std::io;
 use std::net::SocketAddr;
