@@ -182,14 +182,6 @@ async function at_once(url) {
   for (let round = 0; round < 20; round += 1) await answered(url, chat, `round ${round}`);
 }
 
-/** What makes the events arrive is the response's header: a proxy that ignores it keeps them. */
-async function kept(url) {
-  const chat = await source(`${url}/collected`, '/api/ws/chat');
-  // What comes with the head passes.
-  await until(`the first event through ${url}`, () => chat.events.length > 0, 5_000);
-  await assert.rejects(answered(`${url}/collected`, chat, 'kept'), /waited/);
-}
-
 /** Nothing is sent for so long, and the stream is still the same. */
 async function silent(url) {
   const chat = await source(url, '/api/ws/chat');
@@ -261,7 +253,6 @@ const waits = proxies.flatMap(([name, url]) => [
 ]);
 waits.push(...streams.map(([name, url]) => check(`${name}: a stream that is silent for ${IDLE / 1000} s`, () => silent(url))));
 for (const [name, url] of streams) await check(`${name}: events arrive at once`, () => at_once(url));
-await check('nginx that ignores our headers: events are kept', () => kept(streams[0][1]));
 for (const [name, url, reloads] of proxies) {
   await check(`${name}: a reload under load`, () => reload(url, reloads));
   await check(`${name}: a refused upgrade`, () => refused(url));

@@ -94,7 +94,7 @@ impl<F: Framing> Batch<F> {
         }
     }
 
-    /// Appends a frame that [`take_out`](Self::take_out) finds by this key, until it moves on. Its time
+    /// Appends a frame that is found by this key, until it moves on. Its time
     /// is 0.
     pub fn push_keyed(&mut self, key: Arc<str>, frame: Bytes) {
         self.bytes += frame.len();
