@@ -51,7 +51,9 @@ impl Hooks for Room {
             }
             "/close" => {
                 let room = peer.hub().in_namespace("/room");
-                let lagging = room.behind("room");
+                // Not those that are `behind`: that is only said while publishers wait for them.
+                let lags = |peer: &&Peer| peer.buffered_amount() > 0;
+                let lagging = room.peers().iter().filter(lags).count();
                 let (from, cpu) = (Instant::now(), thread_cpu());
                 room.close_all(CloseCode::RESTART);
                 let (took, cpu) = (from.elapsed().as_micros(), thread_cpu() - cpu);
