@@ -8,7 +8,7 @@ use crossws_core::adapter::{
     Background, Liveness, LivenessEvent, Notice, OpeningPeer, PeerEvents, Session,
 };
 use crossws_core::{
-    BoxFuture, CloseCode, Closed, ClosedBy, DropCause, Dropped, Error, Hooks, Limits, Message, Peer,
+    BoxFuture, Closed, ClosedBy, DropCause, Dropped, Error, Hooks, Limits, Message, Peer,
 };
 use crossws_proto::reasons;
 
@@ -215,7 +215,7 @@ impl Driver {
         self.live.credentials(expires_at, now, SystemTime::now);
         while let Some(due) = self.live.poll(now) {
             match due {
-                LivenessEvent::Expired => self.peer.close(CloseCode::RESTART, "connection expired"),
+                LivenessEvent::Expired => self.peer.close_frame(reasons::expired()),
                 LivenessEvent::CredentialsExpired => {
                     if let Some(at) = expires_at {
                         self.lifeline.expired(at);
