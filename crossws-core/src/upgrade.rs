@@ -6,6 +6,7 @@ pub(crate) mod request;
 pub(crate) mod resolve;
 pub(crate) mod swap;
 pub(crate) mod take;
+pub(crate) mod token;
 
 use std::sync::Arc;
 

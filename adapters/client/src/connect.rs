@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crossws_app::calls::WireForm;
 use crossws_app::{Decode, Encode, JsonCodec};
+use crossws_core::adapter::is_token;
 use crossws_core::{BoxFuture, Deflate, HookOutput, Limits, MaybeSend, MaybeSync, Message};
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue, ORIGIN};
@@ -26,7 +27,6 @@ pub use options::{TokenIn, WhenClosed, WhileConnecting};
 
 use crate::ConnectError;
 use crate::client::{Client, ClientHandle};
-use crate::connect::config::is_token;
 use crate::driver::{Driver, Inbox, Run};
 use crate::platform::Platform;
 use crate::provider::IntoProvider;

@@ -1,4 +1,5 @@
 use crossws_core::UpgradeRequest;
+use crossws_core::adapter::is_token;
 
 /// Which of the client's subprotocols the upstream is offered.
 #[derive(Debug, Default)]
@@ -23,12 +24,6 @@ impl Protocols {
         }
         offered
     }
-}
-
-/// Returns whether a name is a token (RFC 9110 section 5.6.2), as subprotocols must be.
-fn is_token(name: &str) -> bool {
-    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    name.bytes().all(is_tchar)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use crossws_app::calls::WireForm;
+use crossws_core::adapter::is_token;
 use crossws_core::{Deflate, Limits, MaybeSend, MaybeSync};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderValue};
@@ -100,10 +101,4 @@ pub(crate) fn basic(user: &str, password: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::try_from(format!("Basic {encoded}")).ok()?;
     value.set_sensitive(true);
     Some(value)
-}
-
-/// Returns whether a subprotocol's name is a token (RFC 9110 section 5.6.2).
-pub(super) fn is_token(name: &str) -> bool {
-    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !name.is_empty() && name.bytes().all(is_tchar)
 }
