@@ -156,7 +156,9 @@ fn send(case: &Case, mut streams: Vec<TcpStream>, each: usize) -> io::Result<Vec
         let mut frame = Vec::new();
         wire::put_frame(&mut frame, wire::TEXT, text.as_bytes(), Some(MASK));
         streams[0].write_all(&frame)?;
-        return Ok(streams);
+        // The task ends with its peer, which must answer pings if the burst is long.
+        thread::spawn(move || streams.iter_mut().try_for_each(answer_pings));
+        return Ok(Vec::new());
     }
     let mut payload = vec![b'x'; case.size];
     let mut buffer = Vec::new();
@@ -175,6 +177,32 @@ fn send(case: &Case, mut streams: Vec<TcpStream>, each: usize) -> io::Result<Vec
         }
     }
     Ok(streams)
+}
+
+/// Returns the answer to a ping. Long bursts outlive `pong_timeout`.
+fn pong(payload: &[u8]) -> Vec<u8> {
+    let mut pong = Vec::new();
+    wire::put_frame(&mut pong, wire::PONG, payload, Some(MASK));
+    pong
+}
+
+/// Reads until the server ends the connection.
+fn answer_pings(stream: &mut TcpStream) -> io::Result<()> {
+    stream.set_read_timeout(None)?;
+    let (mut bytes, mut scratch) = (Vec::new(), [0; 1024]);
+    loop {
+        let read = stream.read(&mut scratch)?;
+        if read == 0 {
+            return Ok(());
+        }
+        bytes.extend_from_slice(&scratch[..read]);
+        while let Some(frame) = wire::frame(&bytes)? {
+            if frame.opcode == wire::PING {
+                stream.write_all(&pong(&bytes[frame.payload.clone()]))?;
+            }
+            bytes.drain(..frame.payload.end);
+        }
+    }
 }
 
 fn read(streams: Vec<TcpStream>, publishers: usize, each: usize) -> io::Result<Outcome> {
@@ -240,6 +268,11 @@ fn take(member: &mut Member, scratch: &mut [u8], outcome: &mut Outcome) -> bool 
             if frame.opcode == wire::CLOSE {
                 outcome.closed += 1;
                 return true;
+            }
+            if frame.opcode == wire::PING {
+                let payload = &bytes[used + frame.payload.start..used + frame.payload.end];
+                // One pong fits into the socket's buffer.
+                let _ = member.stream.write(&pong(payload));
             }
             if frame.opcode == wire::BINARY || frame.opcode == wire::TEXT {
                 member.seen += 1;
