@@ -66,7 +66,7 @@ macro_rules! settings_setters {
         }
 
         /// Compresses messages with clients that offer it, if the platform leaves that to the
-        /// server: see [`Deflate`](crate::Deflate). Off by default.
+        /// server. Off by default.
         pub fn deflate(mut $self, deflate: impl Into<Option<$crate::Deflate>>) -> Self {
             $settings.deflate = deflate.into();
             $self
