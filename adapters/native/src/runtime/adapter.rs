@@ -76,6 +76,7 @@ macro_rules! export_adapter {
 /// Implements [`Listen`](crate::Listen) for a runtime's listeners. `io` is the module of the adapter that
 /// wraps streams.
 #[doc(hidden)]
+#[allow(clippy::crate_in_macro_def)] // the calling crate wraps its streams
 #[macro_export]
 macro_rules! listeners {
     ($runtime:ty: $tcp:ty => $tcp_stream:ty, $unix:ty => $unix_stream:ty) => {
