@@ -1,6 +1,7 @@
 //! The application that every server here runs. For crossws it uses the public API, with the async
 //! hooks that any user writes.
 
+use std::io;
 use std::sync::Arc;
 
 use crossws::{
@@ -8,6 +9,7 @@ use crossws::{
     TypedPeer, Upgrade, UpgradeRequest, resolve_with, typed,
 };
 use serde::{Deserialize, Serialize};
+use tokio::runtime::{Builder, Runtime};
 
 /// The application that a path selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +168,20 @@ pub fn hub_builder() -> HubBuilder {
         .max_buffered(64 << 20)
         .max_queued(Limit::Unlimited);
     Hub::builder().limits(limits)
+}
+
+/// Returns tokio's runtime: one thread, or `THREADS` workers, which run spawned tasks.
+pub fn runtime() -> io::Result<Runtime> {
+    let threads = std::env::var("THREADS").ok().and_then(|n| n.parse().ok());
+    let mut builder = match threads {
+        None | Some(0) => Builder::new_current_thread(),
+        Some(threads) => {
+            let mut builder = Builder::new_multi_thread();
+            builder.worker_threads(threads);
+            builder
+        }
+    };
+    builder.enable_all().build()
 }
 
 /// Returns the address to listen on. The environment sets the port.

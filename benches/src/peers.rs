@@ -42,6 +42,8 @@ enum Kind {
     Http2,
     /// crossws on tokio, with all mechanisms or without one.
     Without,
+    /// The same on two threads.
+    WithoutOnTwo,
 }
 
 impl Peer {
@@ -59,6 +61,7 @@ impl Peer {
             Kind::Tls => who == Who::Tls,
             Kind::Http2 => who == Who::Http2,
             Kind::Without => who == Who::Without,
+            Kind::WithoutOnTwo => who == Who::WithoutOnTwo,
         }
     }
 
@@ -206,14 +209,16 @@ pub(crate) fn all() -> io::Result<Vec<Peer>> {
     add("tungstenite-tls", label, Kind::Tls, tungstenite, &[]);
     add("ours-http2", "crossws", Kind::Http2, tokio.clone(), &[]);
     add("axum-http2", "axum", Kind::Http2, axum, &[]);
-    add("ours-whole", "crossws", Kind::Without, tokio, &[]);
-    for (name, label, mechanism) in [
-        ("ours-no-crew", "without the crew", "crew"),
-        ("ours-no-drop", "without drop in order", "drop-in-order"),
-    ] {
-        let (program, args) = without(mechanism);
-        add(name, label, Kind::Without, program, &args);
-    }
+    add("ours-whole", "crossws", Kind::Without, tokio.clone(), &[]);
+    let (program, args) = without("crew");
+    let label = "without the crew";
+    add("ours-no-crew", label, Kind::Without, program.clone(), &args);
+    let on_two = Kind::WithoutOnTwo;
+    add("ours-whole-two", "crossws", on_two, tokio, &[]);
+    add("ours-no-crew-two", label, on_two, program, &args);
+    let (program, args) = without("drop-in-order");
+    let label = "without drop in order";
+    add("ours-no-drop", label, Kind::Without, program, &args);
     let certificate = certificate::create(ours.parent().unwrap_or(here))?;
     for peer in &mut list {
         match peer.kind {
@@ -221,10 +226,10 @@ pub(crate) fn all() -> io::Result<Vec<Peer>> {
             Kind::Http2 => peer.launch.env.push(("HTTP2", "1".to_owned())),
             _ => {}
         }
-        if peer.kind == Kind::Threads {
+        if matches!(peer.kind, Kind::Threads | Kind::WithoutOnTwo) {
             peer.cores = &[SERVER_CORE, LOAD_CORE];
         }
-        if peer.name == "ours-two" {
+        if peer.kind == Kind::WithoutOnTwo || peer.name == "ours-two" {
             peer.launch.env.push(("THREADS", "2".to_owned()));
         }
     }

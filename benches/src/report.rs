@@ -90,6 +90,7 @@ fn full(results: &Results, peers: &[Peer]) -> String {
         ("Encrypted", Who::Tls),
         ("Over HTTP/2", Who::Http2),
         ("With and without a mechanism", Who::Without),
+        ("The same on two threads", Who::WithoutOnTwo),
     ] {
         if measured(results).any(|(row, _)| row.who == who) {
             let _ = writeln!(out, "\n### {title}\n");

@@ -65,6 +65,8 @@ pub(crate) enum Who {
     Http2,
     /// crossws on tokio, with all of its mechanisms and without one of them.
     Without,
+    /// The same on two threads, which may use all cores.
+    WithoutOnTwo,
 }
 
 impl Who {
@@ -388,6 +390,46 @@ pub(crate) const ROWS: &[Row] = &[
         measure: Measure::Rate,
         work: CONNECT,
         who: Who::Without,
+        bounds: &[],
+    },
+    Row {
+        id: "without-two-chat",
+        title: "chat, 640 pipelined",
+        measure: Measure::Cpu,
+        work: chat(640),
+        who: Who::WithoutOnTwo,
+        bounds: &[],
+    },
+    Row {
+        id: "without-two-turns",
+        title: "chat, one message at a time",
+        measure: Measure::Cpu,
+        work: chat(1),
+        who: Who::WithoutOnTwo,
+        bounds: &[],
+    },
+    Row {
+        id: "without-two-echo-1",
+        title: "echo, 64 B, one at a time",
+        measure: Measure::Cpu,
+        work: echo(1, 64),
+        who: Who::WithoutOnTwo,
+        bounds: &[],
+    },
+    Row {
+        id: "without-two-publish-64",
+        title: "one publisher, 1,000 subscribers, 64 B",
+        measure: Measure::Cpu,
+        work: publish(1000, 64),
+        who: Who::WithoutOnTwo,
+        bounds: &[],
+    },
+    Row {
+        id: "without-two-publish-16k",
+        title: "one publisher, 1,000 subscribers, 16 KiB",
+        measure: Measure::Cpu,
+        work: publish(1000, 16 << 10),
+        who: Who::WithoutOnTwo,
         bounds: &[],
     },
     Row {

@@ -8,7 +8,14 @@ use crate::rows::{Measure, Row};
 /// Formats a row with all measurements, for the terminal: median, minimum and maximum.
 pub(crate) fn row(row: &Row, result: &RowResult) -> String {
     let mut out = format!("\n{}: {}\n", row.id, row.title);
-    let names = ["ours", "ours-two", "ours-tls", "ours-http2", "ours-whole"];
+    let names = [
+        "ours",
+        "ours-two",
+        "ours-tls",
+        "ours-http2",
+        "ours-whole",
+        "ours-whole-two",
+    ];
     let ours = names.iter().find_map(|name| result.peers.get(*name));
     let ours = ours.and_then(|peer| peer.median());
     for (name, peer) in &result.peers {

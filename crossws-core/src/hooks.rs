@@ -4,6 +4,7 @@ pub(crate) mod dyn_hooks;
 pub(crate) mod handler;
 pub(crate) mod notice;
 pub(crate) mod setters;
+mod table;
 pub(crate) mod wrap;
 pub(crate) mod yielding;
 
@@ -225,43 +226,17 @@ pub trait Hooks: MaybeSend + MaybeSync + 'static {
 #[macro_export]
 macro_rules! forward_hooks {
     ($self:ident => $target:expr) => {
-        async fn start(&$self, hub: &$crate::Hub) -> $crate::HookResult {
-            $target.start(hub).await
-        }
-        async fn subscription(&$self, peer: &$crate::Peer, subscription: $crate::Subscription) -> $crate::HookResult {
-            $target.subscription(peer, subscription).await
-        }
-        async fn dropped(&$self, peer: &$crate::Peer, dropped: $crate::Dropped) -> $crate::HookResult {
-            $target.dropped(peer, dropped).await
-        }
-        async fn timer(&$self, peer: &$crate::Peer, name: &str) -> $crate::HookResult {
-            $target.timer(peer, name).await
-        }
-        async fn upgrade(&$self, request: &$crate::UpgradeRequest) -> Result<$crate::Upgrade, $crate::Rejection> {
-            $target.upgrade(request).await
-        }
-        async fn open(&$self, peer: &$crate::Peer) -> $crate::HookResult {
-            $target.open(peer).await
-        }
-        async fn message(&$self, peer: &$crate::Peer, message: $crate::Message) -> $crate::HookResult {
-            $target.message(peer, message).await
-        }
-        async fn drain(&$self, peer: &$crate::Peer) -> $crate::HookResult {
-            $target.drain(peer).await
-        }
-        async fn ping(&$self, peer: &$crate::Peer, data: $crate::Bytes) -> $crate::HookResult {
-            $target.ping(peer, data).await
-        }
-        async fn pong(&$self, peer: &$crate::Peer, data: $crate::Bytes) -> $crate::HookResult {
-            $target.pong(peer, data).await
-        }
-        async fn close(&$self, peer: &$crate::Peer, closed: $crate::Closed) -> $crate::HookResult {
-            $target.close(peer, closed).await
-        }
-        async fn error(&$self, peer: &$crate::Peer, error: $crate::Error) -> $crate::OnError {
-            $target.error(peer, error).await
-        }
+        $crate::hook_table!($crate::forward_hooks, $crate::Peer, $crate::Message, $self => $target);
     };
+    ({$self:ident => $target:expr} $(
+        $kind:ident $name:ident $name_dyn:ident $setter:ident
+            ($(&$lent:ident: $lent_type:ty),+ $(; $own:ident: $own_type:ty)?)
+            as ($($given:ident: $given_type:ty),+) -> $output:ty;
+    )*) => {$(
+        async fn $name(&$self, $($lent: &$lent_type,)+ $($own: $own_type)?) -> $output {
+            $target.$name($($lent,)+ $($own)?).await
+        }
+    )*};
 }
 pub(crate) use forward_hooks;
 

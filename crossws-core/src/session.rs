@@ -34,6 +34,19 @@ pub struct OpeningPeer<H: Hooks + ?Sized> {
     membership: Membership,
 }
 
+/// Runs a hook of a session, concurrently with the peer's own futures, and reports its error. Not a
+/// function, which would move the hook's future once more.
+macro_rules! run_hook {
+    ($session:ident, $kind:ident, |$hooks:ident, $peer:ident| $hook:expr) => {{
+        let ($hooks, $peer) = (&$session.hooks, &$session.membership.peer);
+        let hook = catch(HookKind::$kind, async { $hook.await });
+        let result = $session.tasks.alongside($peer, hook).await;
+        if let Err(error) = result {
+            $session.settle(error).await;
+        }
+    }};
+}
+
 impl<H: Hooks + ?Sized> OpeningPeer<H> {
     pub(crate) fn new(hooks: Arc<H>, membership: Membership) -> Self {
         Self { hooks, membership }
@@ -54,20 +67,8 @@ impl<H: Hooks + ?Sized> OpeningPeer<H> {
     /// # Cancel safety
     /// Dropping the future drops the hook and the peer; its `close` hook does not run.
     pub async fn open(self) -> Session<H> {
-        let mut session = Session {
-            hooks: self.hooks,
-            tasks: Tasks::default(),
-            membership: self.membership,
-        };
-        let peer = &session.membership.peer;
-        let hook = async { session.hooks.open(peer).await };
-        let result = session
-            .tasks
-            .alongside(peer, catch(HookKind::Open, hook))
-            .await;
-        if let Err(error) = result {
-            session.settle(error).await;
-        }
+        let mut session = self.resume();
+        run_hook!(session, Open, |hooks, peer| hooks.open(peer));
         session
     }
 
@@ -138,46 +139,22 @@ impl<H: Hooks + ?Sized> Session<H> {
 
     /// Runs the `ping` hook, as [`message`](Self::message) does.
     pub async fn ping(&mut self, data: Bytes) {
-        let peer = &self.membership.peer;
-        if peer.closed_here().is_none() {
-            let hook = async { self.hooks.ping(peer, data).await };
-            let result = self
-                .tasks
-                .alongside(peer, catch(HookKind::Ping, hook))
-                .await;
-            if let Err(error) = result {
-                self.settle(error).await;
-            }
+        if self.peer().closed_here().is_none() {
+            run_hook!(self, Ping, |hooks, peer| hooks.ping(peer, data));
         }
     }
 
     /// Runs the `pong` hook, as [`message`](Self::message) does.
     pub async fn pong(&mut self, data: Bytes) {
-        let peer = &self.membership.peer;
-        if peer.closed_here().is_none() {
-            let hook = async { self.hooks.pong(peer, data).await };
-            let result = self
-                .tasks
-                .alongside(peer, catch(HookKind::Pong, hook))
-                .await;
-            if let Err(error) = result {
-                self.settle(error).await;
-            }
+        if self.peer().closed_here().is_none() {
+            run_hook!(self, Pong, |hooks, peer| hooks.pong(peer, data));
         }
     }
 
     /// Runs the `drain` hook, if the peer is open.
     pub async fn drain(&mut self) {
-        let peer = &self.membership.peer;
-        if peer.state() == PeerState::Open {
-            let hook = async { self.hooks.drain(peer).await };
-            let result = self
-                .tasks
-                .alongside(peer, catch(HookKind::Drain, hook))
-                .await;
-            if let Err(error) = result {
-                self.settle(error).await;
-            }
+        if self.peer().state() == PeerState::Open {
+            run_hook!(self, Drain, |hooks, peer| hooks.drain(peer));
         }
     }
 
@@ -226,15 +203,14 @@ impl<H: Hooks + ?Sized> Session<H> {
 
     /// Runs the hook that is due: `error`, `subscription`, `dropped` or `timer`.
     pub async fn notice(&mut self, notice: Notice) {
-        let peer = &self.membership.peer;
-        let (hooks, tasks) = (&self.hooks, &mut self.tasks);
-        let result = match notice.0 {
-            Kind::Failed(error) => return self.error(error).await,
+        match notice.0 {
+            Kind::Failed(error) => self.error(error).await,
             Kind::Subscription {
                 topic,
                 kind,
                 joined,
             } => {
+                let peer = self.peer();
                 let scope = Some(peer.namespace());
                 let subscribers = peer.hub().registry().count(scope, kind, &topic);
                 let event = Subscription {
@@ -243,25 +219,17 @@ impl<H: Hooks + ?Sized> Session<H> {
                     joined,
                     subscribers,
                 };
-                let hook = async { hooks.subscription(peer, event).await };
-                tasks
-                    .alongside(peer, catch(HookKind::Subscription, hook))
-                    .await
+                run_hook!(self, Subscription, |hooks, peer| hooks
+                    .subscription(peer, event));
             }
             Kind::Dropped(dropped) => {
-                let hook = async { hooks.dropped(peer, dropped).await };
-                tasks.alongside(peer, catch(HookKind::Dropped, hook)).await
+                run_hook!(self, Dropped, |hooks, peer| hooks.dropped(peer, dropped));
             }
             Kind::Timer(name) => {
-                if !peer.begin_timer(&name) {
-                    return;
+                if self.peer().begin_timer(&name) {
+                    run_hook!(self, Timer, |hooks, peer| hooks.timer(peer, &name));
                 }
-                let hook = async { hooks.timer(peer, &name).await };
-                tasks.alongside(peer, catch(HookKind::Timer, hook)).await
             }
-        };
-        if let Err(error) = result {
-            self.settle(error).await;
         }
     }
 
@@ -284,15 +252,8 @@ impl<H: Hooks + ?Sized> Session<H> {
         let peer = &self.membership.peer;
         peer.over();
         watch::disconnected(peer, &closed);
-        let hook = async { self.hooks.close(peer, closed).await };
-        let result = self
-            .tasks
-            .alongside(peer, catch(HookKind::Close, hook))
-            .await;
-        // Reported like any other error, without a connection left to close.
-        if let Err(error) = result {
-            self.settle(error).await;
-        }
+        // An error is reported like any other, without a connection left to close.
+        run_hook!(self, Close, |hooks, peer| hooks.close(peer, closed));
         // What was left to be done must be done, also if an `error` hook here has left it.
         while !self.has_ended() {
             while let Some(cleanup) = self.tasks.take_cleanup(self.membership.peer.inbox()) {

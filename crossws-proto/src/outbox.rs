@@ -33,7 +33,7 @@ use crossws_core::DRAIN_MARK;
 #[cfg(doc)]
 use crossws_core::adapter::Receipt;
 use crossws_core::adapter::{MeterCell, OutboundQueue};
-use crossws_core::{Limits, Overflow};
+use crossws_core::{Capabilities, Limits, Overflow};
 
 pub use self::batch::Batch;
 pub use self::bounds::GRACE;
@@ -50,6 +50,27 @@ pub trait Clock: Send + Sync + 'static {
     /// Returns the time since any fixed point.
     fn now(&self) -> Duration;
 }
+
+/// The capabilities of a transport over an outbox of frames, whatever it writes them to.
+pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
+    .with(Capabilities::BINARY)
+    .with(Capabilities::CLOSE_CODE)
+    .with(Capabilities::TERMINATE)
+    .with(Capabilities::PING)
+    .with(Capabilities::HEARTBEAT)
+    .with(Capabilities::DRAIN)
+    .with(Capabilities::REMOTE_ADDR)
+    .with(Capabilities::SUBPROTOCOL)
+    .with(Capabilities::HANDLER)
+    .with(Capabilities::PANIC)
+    .with(Capabilities::SHUTDOWN)
+    .with(Capabilities::CONCURRENT_WRITE)
+    .with(Capabilities::EXPIRY)
+    .with(Capabilities::SHARED_HUB)
+    .with(Capabilities::ROUTES)
+    .with(Capabilities::RETAINED)
+    .with(Capabilities::RAW_FRAMES)
+    .with(Capabilities::COMPRESSION);
 
 /// The outbound half of one connection: see the [module](self).
 #[derive(Debug)]

@@ -1,3 +1,4 @@
+mod adapter;
 pub(crate) mod connect;
 #[cfg(feature = "futures-io")]
 pub(crate) mod futures;

@@ -1,5 +1,6 @@
 //! crossws on tokio without one mechanism, which the first argument names. All of them can be left
-//! out through the public API, so that the library needs no switch for the comparison.
+//! out through the public API, so that the library needs no switch for the comparison. It has one thread,
+//! or `THREADS` workers.
 //!
 //! - `crew`: each connection's own task writes to its stream
 //! - `drop-in-order`: each connection reads until its client's end
@@ -16,15 +17,13 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::Builder;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 fn main() -> io::Result<()> {
     let mechanism = std::env::args().nth(1).unwrap_or_default();
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    app::runtime()?.block_on(async {
         let listener = TcpListener::bind(app::address()).await?;
         println!("http://{}", listener.local_addr()?);
         match mechanism.as_str() {

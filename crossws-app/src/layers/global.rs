@@ -1,6 +1,6 @@
 use crossws_core::{
-    Bytes, Closed, Dropped, HookResult, Hooks, Hub, Message, Peer, Rejection, SharedHooks,
-    Subscription, Upgrade, UpgradeRequest, Wrap, wrap,
+    Closed, HookResult, Hooks, Hub, Message, Peer, Rejection, SharedHooks, Upgrade, UpgradeRequest,
+    Wrap, hook_table, wrap,
 };
 
 use crate::layers::layer::Layer;
@@ -20,6 +20,23 @@ impl Layer for Global {
 struct Both {
     global: SharedHooks,
     route: SharedHooks,
+}
+
+/// The hooks that run the global one, then the route's.
+macro_rules! both_hooks {
+    ({} $($kind:ident $name:ident $name_dyn:ident $setter:ident $arguments:tt as $given:tt -> $output:ty;)*) => {
+        $(both_hooks!(@ $name $arguments $output);)*
+    };
+    (@ start $($row:tt)*) => {};
+    (@ upgrade $($row:tt)*) => {};
+    (@ close $($row:tt)*) => {};
+    (@ error $($row:tt)*) => {};
+    (@ $name:ident ($(&$lent:ident: $lent_type:ty),+ $(; $own:ident: $own_type:ty)?) $output:ty) => {
+        async fn $name(&self, $($lent: &$lent_type,)+ $($own: $own_type)?) -> $output {
+            self.global.$name($($lent,)+ $($own.clone())?).await?;
+            self.route.$name($($lent,)+ $($own)?).await
+        }
+    };
 }
 
 /// The route alone runs the `error` hook: an error has one answer.
@@ -43,50 +60,11 @@ impl Wrap for Both {
         Ok(self.route.upgrade(request).await?.inherit(outer))
     }
 
-    async fn open(&self, peer: &Peer) -> HookResult {
-        self.global.open(peer).await?;
-        self.route.open(peer).await
-    }
-
-    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
-        self.global.message(peer, message.clone()).await?;
-        self.route.message(peer, message).await
-    }
-
-    async fn drain(&self, peer: &Peer) -> HookResult {
-        self.global.drain(peer).await?;
-        self.route.drain(peer).await
-    }
-
-    async fn ping(&self, peer: &Peer, data: Bytes) -> HookResult {
-        self.global.ping(peer, data.clone()).await?;
-        self.route.ping(peer, data).await
-    }
-
-    async fn pong(&self, peer: &Peer, data: Bytes) -> HookResult {
-        self.global.pong(peer, data.clone()).await?;
-        self.route.pong(peer, data).await
-    }
-
-    async fn subscription(&self, peer: &Peer, subscription: Subscription) -> HookResult {
-        self.global.subscription(peer, subscription.clone()).await?;
-        self.route.subscription(peer, subscription).await
-    }
-
-    async fn dropped(&self, peer: &Peer, dropped: Dropped) -> HookResult {
-        self.global.dropped(peer, dropped).await?;
-        self.route.dropped(peer, dropped).await
-    }
-
-    async fn timer(&self, peer: &Peer, name: &str) -> HookResult {
-        self.global.timer(peer, name).await?;
-        self.route.timer(peer, name).await
-    }
-
     /// Both clean up, even if the first fails.
     async fn close(&self, peer: &Peer, closed: Closed) -> HookResult {
         let global = self.global.close(peer, closed.clone()).await;
         let route = self.route.close(peer, closed).await;
         global.and(route)
     }
+    hook_table!(both_hooks, Peer, Message,);
 }

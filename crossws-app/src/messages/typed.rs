@@ -1,9 +1,30 @@
 use crossws_core::{
-    Bytes, Closed, Dropped, Error, HookResult, Hub, MaybeSend, MaybeSync, OnError, Peer, Rejection,
-    Subscription, Upgrade, UpgradeRequest,
+    Error, HookResult, MaybeSend, MaybeSync, OnError, Peer, Rejection, Upgrade, UpgradeRequest,
+    hook_table,
 };
 
 use crate::messages::peer::TypedPeer;
+
+/// The methods of [`Typed`] that do nothing by default.
+macro_rules! default_hooks {
+    ({} $($kind:ident $name:ident $name_dyn:ident $setter:ident $arguments:tt as $given:tt -> $output:ty;)*) => {
+        $(default_hooks!(@ $name $arguments $output);)*
+    };
+    (@ message $($row:tt)*) => {};
+    (@ upgrade $($row:tt)*) => {};
+    (@ error $($row:tt)*) => {};
+    (@ $name:ident ($(&$lent:ident: $lent_type:ty),+ $(; $own:ident: $own_type:ty)?) $output:ty) => {
+        #[doc = concat!("As [`Hooks::", stringify!($name), "`](crossws_core::Hooks::", stringify!($name), ").")]
+        fn $name(
+            &self,
+            $($lent: &$lent_type,)+
+            $($own: $own_type)?
+        ) -> impl Future<Output = $output> + MaybeSend {
+            let _ = ($($lent,)+ $($own)?);
+            async { Ok(()) }
+        }
+    };
+}
 
 /// The application as hooks over its own message types. A message that does not parse as
 /// [`In`](Self::In) never reaches [`message`](Self::message), and the peer sends and publishes only
@@ -65,12 +86,6 @@ pub trait Typed: MaybeSend + MaybeSync + 'static {
     /// The type of messages to clients.
     type Out: 'static;
 
-    /// As [`Hooks::start`](crossws_core::Hooks::start).
-    fn start(&self, hub: &Hub) -> impl Future<Output = HookResult> + MaybeSend {
-        let _ = hub;
-        async { Ok(()) }
-    }
-
     /// As [`Hooks::upgrade`](crossws_core::Hooks::upgrade).
     fn upgrade(
         &self,
@@ -80,12 +95,6 @@ pub trait Typed: MaybeSend + MaybeSync + 'static {
         async { Ok(Upgrade::new()) }
     }
 
-    /// As [`Hooks::open`](crossws_core::Hooks::open).
-    fn open(&self, peer: &TypedPeer<Self::Out>) -> impl Future<Output = HookResult> + MaybeSend {
-        let _ = peer;
-        async { Ok(()) }
-    }
-
     /// Runs for each decoded message.
     fn message(
         &self,
@@ -93,71 +102,7 @@ pub trait Typed: MaybeSend + MaybeSync + 'static {
         message: Self::In,
     ) -> impl Future<Output = HookResult> + MaybeSend;
 
-    /// As [`Hooks::drain`](crossws_core::Hooks::drain).
-    fn drain(&self, peer: &TypedPeer<Self::Out>) -> impl Future<Output = HookResult> + MaybeSend {
-        let _ = peer;
-        async { Ok(()) }
-    }
-
-    /// As [`Hooks::ping`](crossws_core::Hooks::ping).
-    fn ping(
-        &self,
-        peer: &TypedPeer<Self::Out>,
-        data: Bytes,
-    ) -> impl Future<Output = HookResult> + MaybeSend {
-        let _ = (peer, data);
-        async { Ok(()) }
-    }
-
-    /// As [`Hooks::pong`](crossws_core::Hooks::pong).
-    fn pong(
-        &self,
-        peer: &TypedPeer<Self::Out>,
-        data: Bytes,
-    ) -> impl Future<Output = HookResult> + MaybeSend {
-        let _ = (peer, data);
-        async { Ok(()) }
-    }
-
-    /// As [`Hooks::subscription`](crossws_core::Hooks::subscription).
-    fn subscription(
-        &self,
-        peer: &TypedPeer<Self::Out>,
-        subscription: Subscription,
-    ) -> impl Future<Output = HookResult> + MaybeSend {
-        let _ = (peer, subscription);
-        async { Ok(()) }
-    }
-
-    /// As [`Hooks::dropped`](crossws_core::Hooks::dropped).
-    fn dropped(
-        &self,
-        peer: &TypedPeer<Self::Out>,
-        dropped: Dropped,
-    ) -> impl Future<Output = HookResult> + MaybeSend {
-        let _ = (peer, dropped);
-        async { Ok(()) }
-    }
-
-    /// As [`Hooks::timer`](crossws_core::Hooks::timer).
-    fn timer(
-        &self,
-        peer: &TypedPeer<Self::Out>,
-        name: &str,
-    ) -> impl Future<Output = HookResult> + MaybeSend {
-        let _ = (peer, name);
-        async { Ok(()) }
-    }
-
-    /// As [`Hooks::close`](crossws_core::Hooks::close).
-    fn close(
-        &self,
-        peer: &TypedPeer<Self::Out>,
-        closed: Closed,
-    ) -> impl Future<Output = HookResult> + MaybeSend {
-        let _ = (peer, closed);
-        async { Ok(()) }
-    }
+    hook_table!(default_hooks, TypedPeer<Self::Out>, Self::In,);
 
     /// As [`Hooks::error`](crossws_core::Hooks::error). With
     /// [`OnMalformed::Fail`](crate::OnMalformed::Fail) it also gets [`Malformed`](crate::Malformed)

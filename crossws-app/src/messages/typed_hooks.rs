@@ -3,8 +3,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crossws_core::{
-    BoxError, Bytes, Closed, Dropped, Error, HookResult, Hooks, Hub, MaybeSend, MaybeSync, Message,
-    OnError, Peer, Rejection, Subscription, Upgrade, UpgradeRequest,
+    BoxError, HookResult, Hooks, Hub, MaybeSend, MaybeSync, Message, Peer, Rejection, Subscription,
+    Upgrade, UpgradeRequest, hook_table,
 };
 
 use crate::codec::json::JsonCodec;
@@ -230,11 +230,33 @@ impl<T: Typed> TypedHooks<T> {
     }
 }
 
-impl<T: Typed> Hooks for TypedHooks<T> {
-    async fn start(&self, hub: &Hub) -> HookResult {
-        self.app.start(hub).await
-    }
+/// The hooks that run those of the application, with a typed peer.
+macro_rules! typed_hooks {
+    ({} $($kind:ident $name:ident $name_dyn:ident $setter:ident $arguments:tt as $given:tt -> $output:ty;)*) => {
+        $(typed_hooks!(@ $name $arguments $output);)*
+    };
+    (@ upgrade $($row:tt)*) => {};
+    (@ open $($row:tt)*) => {};
+    (@ message $($row:tt)*) => {};
+    (@ subscription $($row:tt)*) => {};
+    (@ start $($row:tt)*) => {
+        async fn start(&self, hub: &Hub) -> HookResult {
+            self.app.start(hub).await
+        }
+    };
+    (@ $name:ident (&$peer:ident: $peer_type:ty $(, &$lent:ident: $lent_type:ty)? $(; $own:ident: $own_type:ty)?) $output:ty) => {
+        async fn $name(
+            &self,
+            $peer: &$peer_type
+            $(, $lent: &$lent_type)?
+            $(, $own: $own_type)?
+        ) -> $output {
+            self.app.$name(&self.peer($peer) $(, $lent)? $(, $own)?).await
+        }
+    };
+}
 
+impl<T: Typed> Hooks for TypedHooks<T> {
     async fn upgrade(&self, request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
         let upgrade = self.app.upgrade(request).await?;
         let offered = |name: &&str| request.protocols().any(|offered| offered == *name);
@@ -262,18 +284,6 @@ impl<T: Typed> Hooks for TypedHooks<T> {
         }
     }
 
-    async fn drain(&self, peer: &Peer) -> HookResult {
-        self.app.drain(&self.peer(peer)).await
-    }
-
-    async fn ping(&self, peer: &Peer, data: Bytes) -> HookResult {
-        self.app.ping(&self.peer(peer), data).await
-    }
-
-    async fn pong(&self, peer: &Peer, data: Bytes) -> HookResult {
-        self.app.pong(&self.peer(peer), data).await
-    }
-
     async fn subscription(&self, peer: &Peer, subscription: Subscription) -> HookResult {
         match self.known(peer, subscription) {
             Some(event) => self.app.subscription(&self.peer(peer), event).await,
@@ -281,21 +291,7 @@ impl<T: Typed> Hooks for TypedHooks<T> {
         }
     }
 
-    async fn dropped(&self, peer: &Peer, dropped: Dropped) -> HookResult {
-        self.app.dropped(&self.peer(peer), dropped).await
-    }
-
-    async fn timer(&self, peer: &Peer, name: &str) -> HookResult {
-        self.app.timer(&self.peer(peer), name).await
-    }
-
-    async fn close(&self, peer: &Peer, closed: Closed) -> HookResult {
-        self.app.close(&self.peer(peer), closed).await
-    }
-
-    async fn error(&self, peer: &Peer, error: Error) -> OnError {
-        self.app.error(&self.peer(peer), error).await
-    }
+    hook_table!(typed_hooks, Peer, Message,);
 }
 
 impl<T: Typed> fmt::Debug for TypedHooks<T> {

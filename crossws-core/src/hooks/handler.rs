@@ -4,20 +4,12 @@ mod end;
 mod incoming;
 pub(crate) mod running;
 
-use std::fmt;
-
-use crate::bounds::{BoxError, Callback, MaybeSend, MaybeSync};
-use crate::error::Error;
-use crate::hook_setters;
+use crate::bounds::{BoxError, MaybeSend, MaybeSync};
+use crate::hooks::Hooks;
 use crate::hooks::handler::running::Loop;
-use crate::hooks::{HookResult, Hooks, OnError};
-use crate::hub::Hub;
+use crate::loop_hooks;
 use crate::message::Message;
-use crate::message::close::Closed;
 use crate::peer::Peer;
-use crate::upgrade::Upgrade;
-use crate::upgrade::rejection::Rejection;
-use crate::upgrade::request::UpgradeRequest;
 
 pub use crate::hooks::handler::end::{Cleanup, HandlerEnd, keep_open, keep_open_then};
 pub use crate::hooks::handler::incoming::Incoming;
@@ -52,74 +44,15 @@ where
     Fut: Future<Output = Result<T, BoxError>> + MaybeSend + 'static,
     T: Into<HandlerEnd> + 'static,
 {
-    Handler {
-        upgrade: None,
-        timer: None,
-        error: None,
-        run: Loop::new(run),
-    }
+    Handler::new(Loop::new(run))
 }
 
-/// See [`handler`].
-///
-/// A `timer` hook runs while the loop waits. In the loop itself [`Peer::sleep`] and
-/// [`Peer::interval`] keep time.
-#[must_use = "hooks do nothing until a server runs them"]
-pub struct Handler {
-    upgrade: Option<Callback<(UpgradeRequest,), Result<Upgrade, Rejection>>>,
-    timer: Option<Callback<(Peer, String), HookResult>>,
-    error: Option<Callback<(Peer, Error), OnError>>,
-    run: Loop<Peer, Message>,
-}
-
-impl Handler {
-    hook_setters!(Hooks, Peer, Message: upgrade timer error);
-}
-
-impl Hooks for Handler {
-    async fn start(&self, hub: &Hub) -> HookResult {
-        self.run.start(hub)
-    }
-
-    async fn upgrade(&self, request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
-        match &self.upgrade {
-            Some(hook) => hook((request.clone(),)).await,
-            None => Ok(Upgrade::new()),
-        }
-    }
-
-    async fn open(&self, peer: &Peer) -> HookResult {
-        self.run.open(peer, peer.clone())
-    }
-
-    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
-        self.run.message(peer, message).await
-    }
-
-    async fn timer(&self, peer: &Peer, name: &str) -> HookResult {
-        match &self.timer {
-            Some(hook) => hook((peer.clone(), name.to_owned())).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn close(&self, peer: &Peer, closed: Closed) -> HookResult {
-        self.run.close(peer, closed).await
-    }
-
-    async fn error(&self, peer: &Peer, error: Error) -> OnError {
-        match &self.error {
-            Some(hook) => hook((peer.clone(), error)).await,
-            None => {
-                error.log(peer);
-                OnError::default()
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Handler {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Handler(..)")
-    }
+loop_hooks! {
+    /// See [`handler`].
+    ///
+    /// A `timer` hook runs while the loop waits. In the loop itself [`Peer::sleep`] and
+    /// [`Peer::interval`] keep time.
+    #[must_use = "hooks do nothing until a server runs them"]
+    pub struct Handler[] where [];
+    impl Hooks with Peer, Message, |peer| peer, {}
 }

@@ -22,50 +22,50 @@ macro_rules! hook_setters {
     ($trait:ident, $peer:ty, $message:ty: $($hook:ident)+) => {
         $($crate::hook_setters!(@$hook $trait, $peer, $message);)+
     };
-    (@start $trait:ident, $peer:ty, $message:ty) => {
-        $crate::hook_setters!(@set $trait::start on_start(hub: $crate::Hub));
-    };
     (@upgrade $trait:ident, $peer:ty, $message:ty) => {
         $crate::hook_setters!(
             @set $trait::upgrade on_upgrade(request: $crate::UpgradeRequest)
                 -> Result<$crate::Upgrade, $crate::Rejection>
         );
     };
-    (@open $trait:ident, $peer:ty, $message:ty) => {
-        $crate::hook_setters!(@set $trait::open on_open(peer: $peer));
-    };
-    (@message $trait:ident, $peer:ty, $message:ty) => {
-        $crate::hook_setters!(@set $trait::message on_message(peer: $peer, message: $message));
-    };
-    (@drain $trait:ident, $peer:ty, $message:ty) => {
-        $crate::hook_setters!(@set $trait::drain on_drain(peer: $peer));
-    };
-    (@ping $trait:ident, $peer:ty, $message:ty) => {
-        $crate::hook_setters!(@set $trait::ping on_ping(peer: $peer, data: $crate::Bytes));
-    };
-    (@pong $trait:ident, $peer:ty, $message:ty) => {
-        $crate::hook_setters!(@set $trait::pong on_pong(peer: $peer, data: $crate::Bytes));
-    };
-    (@subscription $trait:ident, $peer:ty, $message:ty) => {
-        $crate::hook_setters!(
-            @set $trait::subscription on_subscription(peer: $peer, event: $crate::Subscription)
-        );
-    };
-    (@dropped $trait:ident, $peer:ty, $message:ty) => {
-        $crate::hook_setters!(
-            @set $trait::dropped on_dropped(peer: $peer, dropped: $crate::Dropped)
-        );
-    };
     (@timer $trait:ident, $peer:ty, $message:ty) => {
         $crate::hook_setters!(@set $trait::timer on_timer(peer: $peer, name: String));
-    };
-    (@close $trait:ident, $peer:ty, $message:ty) => {
-        $crate::hook_setters!(@set $trait::close on_close(peer: $peer, closed: $crate::Closed));
     };
     (@error $trait:ident, $peer:ty, $message:ty) => {
         $crate::hook_setters!(
             @set $trait::error on_error(peer: $peer, error: $crate::Error) -> $crate::OnError
         );
+    };
+    (@run upgrade) => {
+        async fn upgrade(
+            &self,
+            request: &$crate::UpgradeRequest,
+        ) -> Result<$crate::Upgrade, $crate::Rejection> {
+            match &self.upgrade {
+                Some(hook) => hook((request.clone(),)).await,
+                None => Ok($crate::Upgrade::new()),
+            }
+        }
+    };
+    (@run timer $peer:ty) => {
+        async fn timer(&self, peer: &$peer, name: &str) -> $crate::HookResult {
+            match &self.timer {
+                Some(hook) => hook((peer.clone(), name.to_owned())).await,
+                None => Ok(()),
+            }
+        }
+    };
+    (@run error $peer:ty, $untyped:expr) => {
+        async fn error(&self, peer: &$peer, error: $crate::Error) -> $crate::OnError {
+            match &self.error {
+                Some(hook) => hook((peer.clone(), error)).await,
+                None => {
+                    let untyped: fn(&$peer) -> &$crate::Peer = $untyped;
+                    error.log(untyped(peer));
+                    $crate::OnError::default()
+                }
+            }
+        }
     };
     (@set $trait:ident::$hook:ident $setter:ident($($argument:ident: $type:ty),+)) => {
         #[doc = concat!("Sets [`", stringify!($trait), "::", stringify!($hook), "`].")]
@@ -103,152 +103,138 @@ macro_rules! closure_hooks {
         pub struct $name:ident[$($generics:ident),*] where [$($bounds:tt)*];
         impl $trait:ident with $peer:ty, $message:ty, $untyped:expr, { $($associated:tt)* }
     ) => {
+        $crate::hook_table! {
+            $crate::closure_hooks, $peer, $message,
+            $(#[$meta])*
+            pub struct $name[$($generics),*] where [$($bounds)*];
+            impl $trait with $peer, $message, $untyped, { $($associated)* }
+        }
+    };
+    (
+        {
+            $(#[$meta:meta])*
+            pub struct $name:ident[$($generics:ident),*] where [$($bounds:tt)*];
+            impl $trait:ident with $peer:ty, $message:ty, $untyped:expr, { $($associated:tt)* }
+        }
+        $(
+            plain $hook:ident $hook_dyn:ident $setter:ident
+                ($(&$lent:ident: $lent_type:ty),+ $(; $own:ident: $own_type:ty)?)
+                as ($($given:ident: $given_type:ty),+) -> $output:ty;
+        )*
+        $(other $($other:tt)*)?
+    ) => {
         $(#[$meta])*
         pub struct $name<$($generics),*> {
-            start: Option<$crate::adapter::Callback<($crate::Hub,), $crate::HookResult>>,
+            $($hook: Option<$crate::adapter::Callback<($($given_type,)+), $output>>,)*
             upgrade: Option<
                 $crate::adapter::Callback<
                     ($crate::UpgradeRequest,),
                     Result<$crate::Upgrade, $crate::Rejection>,
                 >,
             >,
-            open: Option<$crate::adapter::Callback<($peer,), $crate::HookResult>>,
-            message: Option<$crate::adapter::Callback<($peer, $message), $crate::HookResult>>,
-            drain: Option<$crate::adapter::Callback<($peer,), $crate::HookResult>>,
-            ping: Option<$crate::adapter::Callback<($peer, $crate::Bytes), $crate::HookResult>>,
-            pong: Option<$crate::adapter::Callback<($peer, $crate::Bytes), $crate::HookResult>>,
-            subscription: Option<
-                $crate::adapter::Callback<($peer, $crate::Subscription), $crate::HookResult>,
-            >,
-            dropped: Option<$crate::adapter::Callback<($peer, $crate::Dropped), $crate::HookResult>>,
-            timer: Option<$crate::adapter::Callback<($peer, String), $crate::HookResult>>,
-            close: Option<$crate::adapter::Callback<($peer, $crate::Closed), $crate::HookResult>>,
             error: Option<$crate::adapter::Callback<($peer, $crate::Error), $crate::OnError>>,
         }
 
         impl<$($generics),*> Default for $name<$($generics),*> {
             fn default() -> Self {
                 Self {
-                    start: None,
+                    $($hook: None,)*
                     upgrade: None,
-                    open: None,
-                    message: None,
-                    drain: None,
-                    ping: None,
-                    pong: None,
-                    subscription: None,
-                    dropped: None,
-                    timer: None,
-                    close: None,
                     error: None,
                 }
             }
         }
 
         impl<$($bounds)*> $name<$($generics),*> {
-            $crate::hook_setters!(
-                $trait, $peer, $message:
-                start upgrade open message drain ping pong subscription dropped timer close error
-            );
+            $($crate::hook_setters!(@set $trait::$hook $setter($($given: $given_type),+));)*
+            $crate::hook_setters!($trait, $peer, $message: upgrade error);
+        }
+
+        impl<$($bounds)*> $trait for $name<$($generics),*> {
+            $($associated)*
+
+            $(
+                async fn $hook(&self, $($lent: &$lent_type,)+ $($own: $own_type)?) -> $output {
+                    match &self.$hook {
+                        Some(hook) => hook(($($lent.to_owned(),)+ $($own,)?)).await,
+                        None => Ok(()),
+                    }
+                }
+            )*
+
+            $crate::hook_setters!(@run upgrade);
+            $crate::hook_setters!(@run error $peer, $untyped);
+        }
+
+        impl<$($generics),*> std::fmt::Debug for $name<$($generics),*> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+    };
+}
+
+/// A type that runs a loop for each connection: its [setters](hook_setters) and the implementation of a
+/// trait of hooks.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! loop_hooks {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident[$($generics:ident),*] where [$($bounds:tt)*];
+        impl $trait:ident with $peer:ty, $message:ty, $untyped:expr, { $($associated:tt)* }
+    ) => {
+        $(#[$meta])*
+        pub struct $name<$($generics),*> {
+            upgrade: Option<
+                $crate::adapter::Callback<
+                    ($crate::UpgradeRequest,),
+                    Result<$crate::Upgrade, $crate::Rejection>,
+                >,
+            >,
+            timer: Option<$crate::adapter::Callback<($peer, String), $crate::HookResult>>,
+            error: Option<$crate::adapter::Callback<($peer, $crate::Error), $crate::OnError>>,
+            run: $crate::adapter::Loop<$peer, $message>,
+        }
+
+        impl<$($bounds)*> $name<$($generics),*> {
+            fn new(run: $crate::adapter::Loop<$peer, $message>) -> Self {
+                Self {
+                    upgrade: None,
+                    timer: None,
+                    error: None,
+                    run,
+                }
+            }
+
+            $crate::hook_setters!($trait, $peer, $message: upgrade timer error);
         }
 
         impl<$($bounds)*> $trait for $name<$($generics),*> {
             $($associated)*
 
             async fn start(&self, hub: &$crate::Hub) -> $crate::HookResult {
-                match &self.start {
-                    Some(hook) => hook((hub.clone(),)).await,
-                    None => Ok(()),
-                }
-            }
-
-            async fn upgrade(
-                &self,
-                request: &$crate::UpgradeRequest,
-            ) -> Result<$crate::Upgrade, $crate::Rejection> {
-                match &self.upgrade {
-                    Some(hook) => hook((request.clone(),)).await,
-                    None => Ok($crate::Upgrade::new()),
-                }
+                self.run.start(hub)
             }
 
             async fn open(&self, peer: &$peer) -> $crate::HookResult {
-                match &self.open {
-                    Some(hook) => hook((peer.clone(),)).await,
-                    None => Ok(()),
-                }
+                let untyped: fn(&$peer) -> &$crate::Peer = $untyped;
+                self.run.open(untyped(peer), peer.clone())
             }
 
             async fn message(&self, peer: &$peer, message: $message) -> $crate::HookResult {
-                match &self.message {
-                    Some(hook) => hook((peer.clone(), message)).await,
-                    None => Ok(()),
-                }
-            }
-
-            async fn drain(&self, peer: &$peer) -> $crate::HookResult {
-                match &self.drain {
-                    Some(hook) => hook((peer.clone(),)).await,
-                    None => Ok(()),
-                }
-            }
-
-            async fn ping(&self, peer: &$peer, data: $crate::Bytes) -> $crate::HookResult {
-                match &self.ping {
-                    Some(hook) => hook((peer.clone(), data)).await,
-                    None => Ok(()),
-                }
-            }
-
-            async fn pong(&self, peer: &$peer, data: $crate::Bytes) -> $crate::HookResult {
-                match &self.pong {
-                    Some(hook) => hook((peer.clone(), data)).await,
-                    None => Ok(()),
-                }
-            }
-
-            async fn subscription(
-                &self,
-                peer: &$peer,
-                event: $crate::Subscription,
-            ) -> $crate::HookResult {
-                match &self.subscription {
-                    Some(hook) => hook((peer.clone(), event)).await,
-                    None => Ok(()),
-                }
-            }
-
-            async fn dropped(&self, peer: &$peer, dropped: $crate::Dropped) -> $crate::HookResult {
-                match &self.dropped {
-                    Some(hook) => hook((peer.clone(), dropped)).await,
-                    None => Ok(()),
-                }
-            }
-
-            async fn timer(&self, peer: &$peer, name: &str) -> $crate::HookResult {
-                match &self.timer {
-                    Some(hook) => hook((peer.clone(), name.to_owned())).await,
-                    None => Ok(()),
-                }
+                let untyped: fn(&$peer) -> &$crate::Peer = $untyped;
+                self.run.message(untyped(peer), message).await
             }
 
             async fn close(&self, peer: &$peer, closed: $crate::Closed) -> $crate::HookResult {
-                match &self.close {
-                    Some(hook) => hook((peer.clone(), closed)).await,
-                    None => Ok(()),
-                }
+                let untyped: fn(&$peer) -> &$crate::Peer = $untyped;
+                self.run.close(untyped(peer), closed).await
             }
 
-            async fn error(&self, peer: &$peer, error: $crate::Error) -> $crate::OnError {
-                match &self.error {
-                    Some(hook) => hook((peer.clone(), error)).await,
-                    None => {
-                        let untyped: fn(&$peer) -> &$crate::Peer = $untyped;
-                        error.log(untyped(peer));
-                        $crate::OnError::default()
-                    }
-                }
-            }
+            $crate::hook_setters!(@run upgrade);
+            $crate::hook_setters!(@run timer $peer);
+            $crate::hook_setters!(@run error $peer, $untyped);
         }
 
         impl<$($generics),*> std::fmt::Debug for $name<$($generics),*> {

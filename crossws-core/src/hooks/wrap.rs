@@ -1,17 +1,27 @@
-use bytes::Bytes;
-
 use crate::bounds::{MaybeSend, MaybeSync};
-use crate::error::Error;
+use crate::hook_table;
+use crate::hooks::Hooks;
 use crate::hooks::forward_hooks;
-use crate::hooks::notice::{Dropped, Subscription};
-use crate::hooks::{HookResult, Hooks, OnError};
-use crate::hub::Hub;
 use crate::message::Message;
-use crate::message::close::Closed;
 use crate::peer::Peer;
-use crate::upgrade::Upgrade;
-use crate::upgrade::rejection::Rejection;
-use crate::upgrade::request::UpgradeRequest;
+
+/// The methods of [`Wrap`], which by default call the inner hooks.
+macro_rules! wrapped_hooks {
+    ({} $(
+        $kind:ident $name:ident $name_dyn:ident $setter:ident
+            ($(&$lent:ident: $lent_type:ty),+ $(; $own:ident: $own_type:ty)?)
+            as ($($given:ident: $given_type:ty),+) -> $output:ty;
+    )*) => {$(
+        #[doc = concat!("As [`Hooks::", stringify!($name), "`].")]
+        fn $name(
+            &self,
+            $($lent: &$lent_type,)+
+            $($own: $own_type)?
+        ) -> impl Future<Output = $output> + MaybeSend {
+            self.inner().$name($($lent,)+ $($own)?)
+        }
+    )*};
+}
 
 /// Hooks around other hooks: every method forwards to [`inner`](Self::inner) unless it is written.
 /// [`wrap`] turns it into [`Hooks`].
@@ -48,80 +58,7 @@ pub trait Wrap: MaybeSend + MaybeSync + 'static {
     /// Returns the inner hooks.
     fn inner(&self) -> &Self::Inner;
 
-    /// As [`Hooks::start`].
-    fn start(&self, hub: &Hub) -> impl Future<Output = HookResult> + MaybeSend {
-        self.inner().start(hub)
-    }
-
-    /// As [`Hooks::upgrade`].
-    fn upgrade(
-        &self,
-        request: &UpgradeRequest,
-    ) -> impl Future<Output = Result<Upgrade, Rejection>> + MaybeSend {
-        self.inner().upgrade(request)
-    }
-
-    /// As [`Hooks::open`].
-    fn open(&self, peer: &Peer) -> impl Future<Output = HookResult> + MaybeSend {
-        self.inner().open(peer)
-    }
-
-    /// As [`Hooks::message`].
-    fn message(
-        &self,
-        peer: &Peer,
-        message: Message,
-    ) -> impl Future<Output = HookResult> + MaybeSend {
-        self.inner().message(peer, message)
-    }
-
-    /// As [`Hooks::drain`].
-    fn drain(&self, peer: &Peer) -> impl Future<Output = HookResult> + MaybeSend {
-        self.inner().drain(peer)
-    }
-
-    /// As [`Hooks::ping`].
-    fn ping(&self, peer: &Peer, data: Bytes) -> impl Future<Output = HookResult> + MaybeSend {
-        self.inner().ping(peer, data)
-    }
-
-    /// As [`Hooks::pong`].
-    fn pong(&self, peer: &Peer, data: Bytes) -> impl Future<Output = HookResult> + MaybeSend {
-        self.inner().pong(peer, data)
-    }
-
-    /// As [`Hooks::subscription`].
-    fn subscription(
-        &self,
-        peer: &Peer,
-        subscription: Subscription,
-    ) -> impl Future<Output = HookResult> + MaybeSend {
-        self.inner().subscription(peer, subscription)
-    }
-
-    /// As [`Hooks::dropped`].
-    fn dropped(
-        &self,
-        peer: &Peer,
-        dropped: Dropped,
-    ) -> impl Future<Output = HookResult> + MaybeSend {
-        self.inner().dropped(peer, dropped)
-    }
-
-    /// As [`Hooks::timer`].
-    fn timer(&self, peer: &Peer, name: &str) -> impl Future<Output = HookResult> + MaybeSend {
-        self.inner().timer(peer, name)
-    }
-
-    /// As [`Hooks::close`].
-    fn close(&self, peer: &Peer, closed: Closed) -> impl Future<Output = HookResult> + MaybeSend {
-        self.inner().close(peer, closed)
-    }
-
-    /// As [`Hooks::error`].
-    fn error(&self, peer: &Peer, error: Error) -> impl Future<Output = OnError> + MaybeSend {
-        self.inner().error(peer, error)
-    }
+    hook_table!(wrapped_hooks, Peer, Message,);
 }
 
 /// Turns a [`Wrap`] into hooks.

@@ -7,7 +7,6 @@ use super::{Hub, Inner};
 use crate::adapter::{HttpService, RetainedStore};
 use crate::hub::budget::Budget;
 use crate::hub::capabilities::Capabilities;
-use crate::hub::setters::settings_setters;
 use crate::hub::settings::Settings;
 use crate::hub::stats::Counts;
 use crate::hub::topic_overflow::{TopicOverflow, TopicOverflows};
@@ -15,6 +14,7 @@ use crate::observe::{Observer, Trace, Watch};
 use crate::peer::extensions::Extensions;
 use crate::pubsub::registry::Registry;
 use crate::service::api::ServiceRef;
+use crate::settings_setters;
 use crate::sync::atomic::{AtomicBool, AtomicUsize};
 use crate::sync::{Event, Mutex};
 
@@ -22,7 +22,7 @@ use crate::sync::{Event, Mutex};
 #[derive(Clone, Default)]
 #[must_use = "a builder makes nothing until `build`"]
 pub struct HubBuilder {
-    settings: Settings,
+    pub(super) settings: Settings,
     kept_headers: Vec<HeaderName>,
     partial: bool,
     lacks: Capabilities,
@@ -42,7 +42,7 @@ impl HubBuilder {
         self
     }
 
-    settings_setters!(settings);
+    settings_setters!(self => self.settings);
 
     /// Keeps these headers of a request, besides those that were named before: a peer still has them
     /// when it was restored, and drops them last where

@@ -7,9 +7,9 @@ use crate::peer::Peer;
 use crate::pubsub::filter::Filter;
 use crate::pubsub::publication::Publication;
 use crate::pubsub::published::Published;
-use crate::pubsub::registry;
+use crate::pubsub::recipients::Recipients;
 use crate::pubsub::retained::{RetainError, RetainedBy};
-use crate::pubsub::to::Topics;
+use crate::pubsub::topics::Topics;
 use crate::sync::atomic::Ordering;
 
 impl Hub {
@@ -46,12 +46,9 @@ impl Hub {
     ) -> Published {
         let registry = self.registry();
         let publish = || registry.publish(namespace, topic, except, publication);
-        let Some(watch) = self.watch() else {
-            return self.count_published(publish());
-        };
         let recipients = || without(except, registry.members(namespace, topic));
-        let (message, to) = (publication.message(), Audience::of(namespace, topic));
-        self.count_published(watch.publish(message, to, publish, &recipients))
+        let to = Audience::of(namespace, topic);
+        self.deliver_watched(publication, to, publish, &recipients)
     }
 
     pub(crate) fn deliver_to_rosters(
@@ -63,9 +60,6 @@ impl Hub {
     ) -> Published {
         let registry = self.registry();
         let publish = || registry.publish_to_rosters(rosters, only, publication);
-        let Some(watch) = self.watch() else {
-            return self.count_published(publish());
-        };
         let recipients = || {
             let mut peers = Vec::new();
             rosters
@@ -74,61 +68,53 @@ impl Hub {
             peers.retain(|peer| only.admits(peer));
             peers
         };
-        self.count_published(watch.publish(publication.message(), to, publish, &recipients))
+        self.deliver_watched(publication, to, publish, &recipients)
     }
 
     /// As [`deliver`](Self::deliver), to the named peers and without the excluded ones.
     pub(crate) fn deliver_to_each(
         &self,
         namespace: Option<&str>,
-        to: (registry::To<'_, '_>, &Topics<'_>, &Filter<'_>),
+        to: &Recipients<'_>,
         except: Option<&Peer>,
         publication: &Publication,
     ) -> Published {
         let registry = self.registry();
         let publish = || registry.publish_to_each(namespace, to, except, publication);
-        let Some(watch) = self.watch() else {
-            return self.count_published(publish());
-        };
         let recipients = || without(except, registry.members_of_each(namespace, to));
-        let to = Audience::Several(namespace);
-        self.count_published(watch.publish(publication.message(), to, publish, &recipients))
+        self.deliver_watched(
+            publication,
+            Audience::Several(namespace),
+            publish,
+            &recipients,
+        )
     }
 
     /// As [`deliver`](Self::deliver), to the subscribers of topics that retain the message.
     pub(crate) fn deliver_retained(
         &self,
         namespace: &str,
-        topics: &Topics<'_>,
+        (topics, to): (&Topics<'_>, &Recipients<'_>),
         by: RetainedBy,
         except: Option<&Peer>,
         publication: &Publication,
     ) -> Result<Published, RetainError> {
         let registry = self.registry();
         let retention = registry.retain(namespace, topics, by, publication, self.limits())?;
-        let publish = || retention.publish(topics, except, publication);
-        let Some(watch) = self.watch() else {
-            return Ok(self.count_published(publish()));
+        let publish = || retention.publish(to, except, publication);
+        let recipients = || without(except, registry.members_of_each(Some(namespace), to));
+        let audience = match topics.single() {
+            Some(topic) => Audience::of(Some(namespace), Some(topic)),
+            None => Audience::Several(Some(namespace)),
         };
-        let mut names = topics.names();
-        let to = match (names.next(), names.next()) {
-            (topic, None) => Audience::of(Some(namespace), topic),
-            _ => Audience::Several(Some(namespace)),
-        };
-        let (none, all) = (Topics::default(), Filter::default());
-        let recipients = || {
-            let to = (registry::To::Topics(topics), &none, &all);
-            without(except, registry.members_of_each(Some(namespace), to))
-        };
-        let published = watch.publish(publication.message(), to, publish, &recipients);
-        Ok(self.count_published(published))
+        Ok(self.deliver_watched(publication, audience, publish, &recipients))
     }
 
     /// As [`deliver_to_each`](Self::deliver_to_each), with a message of its own for each.
     pub(crate) fn deliver_each<E>(
         &self,
         namespace: Option<&str>,
-        to: (registry::To<'_, '_>, &Topics<'_>, &Filter<'_>),
+        to: &Recipients<'_>,
         except: Option<&Peer>,
         make: impl FnMut(&Peer) -> Result<Option<Publication>, E>,
     ) -> Result<Published, E> {
@@ -140,6 +126,21 @@ impl Hub {
             Some(watch) => watch.publish_each(Audience::Several(namespace), publish),
         };
         published.map(|published| self.count_published(published))
+    }
+
+    /// Publishes, tells it to whatever watches the hub, and counts it. `recipients` are looked up only to
+    /// be told.
+    fn deliver_watched(
+        &self,
+        publication: &Publication,
+        to: Audience<'_>,
+        publish: impl FnOnce() -> Published,
+        recipients: &dyn Fn() -> Vec<Peer>,
+    ) -> Published {
+        self.count_published(match self.watch() {
+            None => publish(),
+            Some(watch) => watch.publish(publication.message(), to, publish, recipients),
+        })
     }
 
     fn count_published(&self, published: Published) -> Published {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::error::SubscribeError;
-use crate::hub::settings::RouteSettings;
+use crate::hub::settings::{RouteSettings, Settings};
 
 /// A bound on a size or a count. For no bound, write [`Limit::Unlimited`].
 // Exhaustive on purpose: there is a bound or there is none.
@@ -179,33 +179,13 @@ macro_rules! limits {
             }
         }
 
-        /// The limits that a route sets; the others are the hub's.
-        #[derive(Debug, Clone, Default)]
-        pub(crate) struct LimitChanges {
-            $($name: Option<$kind>,)+
-        }
-
-        impl LimitChanges {
-            /// Takes from `parent` what was not set here.
-            pub(crate) fn inherit(&mut self, parent: &Self) {
-                $(self.$name = self.$name.or(parent.$name);)+
-            }
-
-            /// Applies the changes.
-            pub(crate) fn apply(&self, limits: &mut Limits) {
-                $(if let Some(value) = self.$name {
-                    limits.$name = value;
-                })+
-            }
-        }
-
         impl RouteSettings {
             $(
                 #[doc = concat!("Sets [`", stringify!($name), "`](field@Limits::", stringify!($name), ") for this route.")]
                 #[must_use]
-                pub fn $name(mut self, value: impl Into<$kind>) -> Self {
-                    self.limits.$name = Some(value.into());
-                    self.changed()
+                pub fn $name(self, value: impl Into<$kind>) -> Self {
+                    let value = value.into();
+                    self.change(move |settings: &mut Settings| settings.limits.$name = value)
                 }
             )+
         }

@@ -1,5 +1,6 @@
 //! The settings that every builder takes, under the same names.
 
+use crate::hub::settings::Settings;
 use crate::hub::{Hub, HubBuilder};
 
 /// The hub of a server: an existing one, or one of its own. A builder stores it in the field `hub`,
@@ -26,6 +27,12 @@ impl HubChoice {
         self
     }
 
+    /// Returns the defaults of the connections of the server's own hub.
+    #[doc(hidden)]
+    pub fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.own.settings
+    }
+
     /// Returns the settings of the server's own hub.
     pub fn own(&self) -> &HubBuilder {
         &self.own
@@ -40,47 +47,48 @@ impl HubChoice {
     }
 }
 
-/// The setters of one connection's settings, for a builder that keeps them in a field.
+/// The setters of a connection's settings: `$settings` is where `$self`, of which they are methods,
+/// keeps its [`Settings`](crate::Settings).
+#[doc(hidden)]
+#[macro_export]
 macro_rules! settings_setters {
-    ($($field:ident).+) => {
+    ($self:ident => $settings:expr) => {
         /// Sets the bounds and times of every connection.
-        pub fn limits(mut self, limits: $crate::Limits) -> Self {
-            self.$($field).+.limits = limits;
-            self
+        pub fn limits(mut $self, limits: $crate::Limits) -> Self {
+            $settings.limits = limits;
+            $self
         }
 
         /// Sets which origins may connect. By default only those with the same host.
-        pub fn origin(mut self, origin: $crate::Origin) -> Self {
-            self.$($field).+.origin = origin;
-            self
+        pub fn origin(mut $self, origin: $crate::Origin) -> Self {
+            $settings.origin = origin;
+            $self
         }
 
-        /// Compresses messages with clients that offer it: see [`Deflate`](crate::Deflate). Off by
-        /// default.
-        pub fn deflate(mut self, deflate: impl Into<Option<$crate::Deflate>>) -> Self {
-            self.$($field).+.deflate = deflate.into();
-            self
+        /// Compresses messages with clients that offer it, if the platform leaves that to the
+        /// server. Off by default.
+        pub fn deflate(mut $self, deflate: impl Into<Option<$crate::Deflate>>) -> Self {
+            $settings.deflate = deflate.into();
+            $self
         }
 
-        /// Sets the subprotocols of the server, the preferred one first: see
-        /// [`Settings::protocols`](field@crate::Settings::protocols).
+        /// Sets the subprotocols of the server, the preferred one first. Unless the `upgrade` hook
+        /// or the route chooses, the first that the client offers too is selected.
         pub fn protocols<P: Into<String>>(
-            mut self,
+            mut $self,
             protocols: impl IntoIterator<Item = P>,
         ) -> Self {
-            self.$($field).+.protocols = protocols.into_iter().map(Into::into).collect();
-            self
+            $settings.protocols = protocols.into_iter().map(Into::into).collect();
+            $self
         }
 
-        /// Subscribes every peer to a topic before its `open` hook: see
-        /// [`Settings::topics`](field@crate::Settings::topics).
-        pub fn topic(mut self, topic: impl Into<std::sync::Arc<str>>) -> Self {
-            self.$($field).+.topics.push(topic.into());
-            self
+        /// Subscribes every peer to a topic before its `open` hook.
+        pub fn topic(mut $self, topic: impl Into<std::sync::Arc<str>>) -> Self {
+            $settings.topics.push(topic.into());
+            $self
         }
     };
 }
-pub(crate) use settings_setters;
 
 /// The setters of a hub's settings, for a builder whose field `hub` is a
 /// [`HubChoice`](crate::adapter::HubChoice): those of [`HubBuilder`](crate::HubBuilder), and `hub`.
@@ -129,40 +137,7 @@ macro_rules! hub_setters {
             self
         }
 
-        /// Sets the bounds and times of every connection.
-        pub fn limits(mut self, limits: $crate::Limits) -> Self {
-            self.hub = self.hub.change(|hub| hub.limits(limits));
-            self
-        }
-
-        /// Sets which origins may connect. By default only those with the same host.
-        pub fn origin(mut self, origin: $crate::Origin) -> Self {
-            self.hub = self.hub.change(|hub| hub.origin(origin));
-            self
-        }
-
-        /// Compresses messages with clients that offer it, if the platform leaves that to the
-        /// server. Off by default.
-        pub fn deflate(mut self, deflate: impl Into<Option<$crate::Deflate>>) -> Self {
-            self.hub = self.hub.change(|hub| hub.deflate(deflate));
-            self
-        }
-
-        /// Sets the subprotocols of the server, the preferred one first. Unless the `upgrade` hook
-        /// or the route chooses, the first that the client offers too is selected.
-        pub fn protocols<P: Into<String>>(
-            mut self,
-            protocols: impl IntoIterator<Item = P>,
-        ) -> Self {
-            self.hub = self.hub.change(|hub| hub.protocols(protocols));
-            self
-        }
-
-        /// Subscribes every peer to a topic before its `open` hook.
-        pub fn topic(mut self, topic: impl Into<std::sync::Arc<str>>) -> Self {
-            self.hub = self.hub.change(|hub| hub.topic(topic));
-            self
-        }
+        $crate::settings_setters!(self => self.hub.settings_mut());
 
         /// Says what becomes of messages to these topics where they would have to wait for a slow
         /// client: one topic's name, or a pattern.

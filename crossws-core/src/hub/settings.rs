@@ -1,12 +1,14 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use crate::bounds::{MaybeSend, MaybeSync};
 use crate::hub::capabilities::Capabilities;
 use crate::hub::deflate::Deflate;
-use crate::hub::limits::{LimitChanges, Limits};
+use crate::hub::limits::Limits;
 use crate::hub::route_members::MembersCell;
 use crate::message::close::{CloseCode, CloseFrame};
 use crate::peer::id::PeerId;
+use crate::settings_setters;
 use crate::upgrade::origin::Origin;
 
 /// The configuration of a connection: the hub's, changed by its route's [`RouteSettings`]. One
@@ -25,6 +27,7 @@ use crate::upgrade::origin::Origin;
 /// assert_eq!(hub.settings().protocols, ["chat.v2", "chat.v1"]);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[must_use = "settings do nothing until a hub has them"]
 #[non_exhaustive]
 pub struct Settings {
     /// The bounds and times of every connection.
@@ -46,40 +49,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Sets [`limits`](field@Self::limits).
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Sets [`origin`](field@Self::origin).
-    #[must_use]
-    pub fn origin(mut self, origin: Origin) -> Self {
-        self.origin = origin;
-        self
-    }
-
-    /// Sets [`deflate`](field@Self::deflate).
-    #[must_use]
-    pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
-        self.deflate = deflate.into();
-        self
-    }
-
-    /// Sets [`protocols`](field@Self::protocols).
-    #[must_use]
-    pub fn protocols<P: Into<String>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
-        self.protocols = protocols.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Adds one of the [`topics`](field@Self::topics).
-    #[must_use]
-    pub fn topic(mut self, topic: impl Into<Arc<str>>) -> Self {
-        self.topics.push(topic.into());
-        self
-    }
+    settings_setters!(self => self);
 
     /// Returns the pattern of the route that these settings belong to, such as `/rooms/{room}`.
     pub fn route(&self) -> Option<&Arc<str>> {
@@ -147,11 +117,8 @@ impl Settings {
 pub struct RouteSettings {
     route: Option<Arc<str>>,
     name: Option<Arc<str>>,
-    pub(crate) limits: LimitChanges,
-    origin: Option<Origin>,
-    deflate: Option<Option<Deflate>>,
-    protocols: Option<Vec<String>>,
-    topics: Vec<Arc<str>>,
+    /// What the route changes of the hub's settings, in this order.
+    changes: Vec<Arc<dyn Change>>,
     /// The first hub's settings to which the changes were applied, and the result. An application
     /// has one hub.
     resolved: OnceLock<(Arc<Settings>, Arc<Settings>)>,
@@ -179,43 +146,43 @@ impl RouteSettings {
 
     /// Sets which origins may connect.
     #[must_use]
-    pub fn origin(mut self, origin: Origin) -> Self {
-        self.origin = Some(origin);
-        self.changed()
+    pub fn origin(self, origin: Origin) -> Self {
+        self.change(move |settings: &mut Settings| settings.origin = origin.clone())
     }
 
     /// Sets how messages are compressed; `None` turns compression off.
     #[must_use]
-    pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
-        self.deflate = Some(deflate.into());
-        self.changed()
+    pub fn deflate(self, deflate: impl Into<Option<Deflate>>) -> Self {
+        let deflate = deflate.into();
+        self.change(move |settings: &mut Settings| settings.deflate = deflate)
     }
 
     /// Sets the subprotocols of the route, the preferred one first: see
     /// [`Settings::protocols`](field@Settings::protocols).
     #[must_use]
-    pub fn protocols<P: Into<String>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
-        self.protocols = Some(protocols.into_iter().map(Into::into).collect());
-        self.changed()
+    pub fn protocols<P: Into<String>>(self, protocols: impl IntoIterator<Item = P>) -> Self {
+        let protocols: Vec<String> = protocols.into_iter().map(Into::into).collect();
+        self.change(move |settings: &mut Settings| settings.protocols.clone_from(&protocols))
     }
 
     /// Subscribes the route's peers to a topic before their `open` hook, in addition to the hub's
     /// and the parent's topics.
     #[must_use]
-    pub fn topic(mut self, topic: impl Into<Arc<str>>) -> Self {
-        self.topics.push(topic.into());
-        self.changed()
+    pub fn topic(self, topic: impl Into<Arc<str>>) -> Self {
+        let topic = topic.into();
+        self.change(move |settings: &mut Settings| settings.topics.push(Arc::clone(&topic)))
     }
 
     /// Takes from `parent` what was not set here, for a route in a group. Topics add up, the
     /// parent's first. Pattern and name are the route's own.
     #[must_use]
     pub fn inherit(mut self, parent: &Self) -> Self {
-        self.limits.inherit(&parent.limits);
-        self.origin = self.origin.or_else(|| parent.origin.clone());
-        self.deflate = self.deflate.or(parent.deflate);
-        self.protocols = self.protocols.or_else(|| parent.protocols.clone());
-        self.topics.splice(..0, parent.topics.iter().cloned());
+        self.changes.splice(..0, parent.changes.iter().cloned());
+        self.changed()
+    }
+
+    pub(crate) fn change(mut self, change: impl Change) -> Self {
+        self.changes.push(Arc::new(change));
         self.changed()
     }
 
@@ -233,16 +200,18 @@ impl RouteSettings {
     pub fn apply(&self, defaults: &Arc<Settings>) -> Arc<Settings> {
         let (known, resolved) = self
             .resolved
-            .get_or_init(|| (Arc::clone(defaults), Arc::new(self.change(defaults))));
+            .get_or_init(|| (Arc::clone(defaults), Arc::new(self.changed_from(defaults))));
         match Arc::ptr_eq(known, defaults) {
             true => Arc::clone(resolved),
-            false => Arc::new(self.change(defaults)),
+            false => Arc::new(self.changed_from(defaults)),
         }
     }
 
-    fn change(&self, defaults: &Settings) -> Settings {
+    fn changed_from(&self, defaults: &Settings) -> Settings {
         let mut settings = defaults.on_route(self.route.clone(), self.name.clone());
-        self.limits.apply(&mut settings.limits);
+        for change in &self.changes {
+            change.apply(&mut settings);
+        }
         // A route cannot change the hub's bounds.
         let (limits, hub) = (&mut settings.limits, &defaults.limits);
         limits.max_peers = hub.max_peers;
@@ -251,21 +220,11 @@ impl RouteSettings {
         limits.max_unfinished = hub.max_unfinished;
         limits.max_retained = hub.max_retained;
         limits.max_target = hub.max_target;
-        if let Some(origin) = &self.origin {
-            settings.origin = origin.clone();
-        }
-        if let Some(deflate) = self.deflate {
-            settings.deflate = deflate;
-        }
-        if let Some(protocols) = &self.protocols {
-            settings.protocols.clone_from(protocols);
-        }
-        settings.topics.extend(self.topics.iter().cloned());
         settings
     }
 
     /// Discards the cached result of earlier changes.
-    pub(crate) fn changed(mut self) -> Self {
+    fn changed(mut self) -> Self {
         self.resolved = OnceLock::new();
         self
     }
@@ -276,11 +235,7 @@ impl Clone for RouteSettings {
         Self {
             route: self.route.clone(),
             name: self.name.clone(),
-            limits: self.limits.clone(),
-            origin: self.origin.clone(),
-            deflate: self.deflate,
-            protocols: self.protocols.clone(),
-            topics: self.topics.clone(),
+            changes: self.changes.clone(),
             resolved: OnceLock::new(),
         }
     }
@@ -291,11 +246,18 @@ impl fmt::Debug for RouteSettings {
         f.debug_struct("RouteSettings")
             .field("route", &self.route)
             .field("name", &self.name)
-            .field("limits", &self.limits)
-            .field("origin", &self.origin)
-            .field("deflate", &self.deflate)
-            .field("protocols", &self.protocols)
-            .field("topics", &self.topics)
+            .field("changes", &self.changes.len())
             .finish_non_exhaustive()
+    }
+}
+
+/// A change of a hub's settings for one route.
+pub(crate) trait Change: MaybeSend + MaybeSync + 'static {
+    fn apply(&self, settings: &mut Settings);
+}
+
+impl<F: Fn(&mut Settings) + MaybeSend + MaybeSync + 'static> Change for F {
+    fn apply(&self, settings: &mut Settings) {
+        self(settings);
     }
 }

@@ -1,11 +1,9 @@
 //! What of a peer outlives the memory, where the transport stores it.
 
-use std::sync::Arc;
-
 use crate::adapter::Snapshot;
 use crate::peer::Peer;
 use crate::peer::life::PeerState;
-use crate::peer::snapshot::PersistError;
+use crate::peer::snapshot::{PersistError, owned};
 
 impl Peer {
     /// Stores what must outlive the memory, where the transport does that.
@@ -31,21 +29,12 @@ impl Peer {
         let timers = self.0.sleepers.timers(|timers| timers.stored());
         snapshot.timers = timers.unwrap_or_default();
         if let Some(labels) = self.labels() {
-            let owned = |name: &Arc<str>| (**name).to_owned();
             let labels = labels.lock();
             snapshot.identity = labels.identity().map(owned);
             snapshot.tags = labels.tags().map(owned).collect();
         }
-        snapshot.topics = self
-            .topics()
-            .iter()
-            .map(|topic| (**topic).to_owned())
-            .collect();
-        snapshot.patterns = self
-            .patterns()
-            .iter()
-            .map(|pattern| (**pattern).to_owned())
-            .collect();
+        snapshot.topics = self.topics().iter().map(owned).collect();
+        snapshot.patterns = self.patterns().iter().map(owned).collect();
         Ok(snapshot)
     }
 }

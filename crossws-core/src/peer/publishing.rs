@@ -7,7 +7,9 @@ use crate::message::send::SendOptions;
 use crate::peer::Peer;
 use crate::pubsub::publication::Publication;
 use crate::pubsub::published::Published;
-use crate::pubsub::to::{Target, To, Topics};
+use crate::pubsub::recipients::Target;
+use crate::pubsub::to::To;
+use crate::pubsub::topics::Topics;
 
 impl Peer {
     /// Sends a message to every subscriber of a topic in this namespace except this peer, which

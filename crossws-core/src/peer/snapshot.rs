@@ -81,6 +81,11 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, 
     Value::deserialize(deserializer).map(Some)
 }
 
+/// Copies a name as it is stored.
+pub(crate) fn owned(name: &Arc<str>) -> String {
+    (**name).to_owned()
+}
+
 impl Snapshot {
     /// Creates the snapshot of a peer, with those of its request's headers that `keep` names.
     pub(crate) fn new(
@@ -124,9 +129,8 @@ impl Snapshot {
 
     /// Notes the route that these settings belong to, and the limits that are not its hub's.
     pub(crate) fn set_route(&mut self, settings: &Settings, hub: &Settings) {
-        let owned = |name: Option<&Arc<str>>| name.map(|name| String::from(&**name));
-        self.route = owned(settings.route());
-        self.route_name = owned(settings.route_name());
+        self.route = settings.route().map(owned);
+        self.route_name = settings.route_name().map(owned);
         self.limits = settings.limits.to_stored(&hub.limits);
     }
 

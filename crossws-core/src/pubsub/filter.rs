@@ -79,14 +79,14 @@ impl<'a> Filter<'a> {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! filter_setters {
-    ($field:ident, $before:literal, $to:literal, $message:literal) => {
+    ($($field:ident).+, $before:literal, $to:literal, $message:literal) => {
         /// Restricts the recipients to peers with this tag, in addition to earlier tags. Each recipient is
         /// looked at, so that sending takes as long as sending the message to each of them.
         ///
         #[doc = concat!("```\n# use crossws_core::*;\n# ", $before, " -> Result<(), PublishError> {")]
         #[doc = concat!($to, ".tagged(\"moderator\").send(", $message, ")?;\n# Ok(()) }\n```")]
         pub fn tagged(mut self, tag: impl Into<std::borrow::Cow<'a, str>>) -> Self {
-            self.$field = self.$field.with_tag(tag.into());
+            self.$($field).+ = self.$($field).+.with_tag(tag.into());
             self
         }
 
@@ -95,7 +95,7 @@ macro_rules! filter_setters {
         #[doc = concat!("```\n# use crossws_core::*;\n# ", $before, " -> Result<(), PublishError> {")]
         #[doc = concat!($to, ".except_tagged(\"bot\").send(", $message, ")?;\n# Ok(()) }\n```")]
         pub fn except_tagged(mut self, tag: impl Into<std::borrow::Cow<'a, str>>) -> Self {
-            self.$field = self.$field.without_tag(tag.into());
+            self.$($field).+ = self.$($field).+.without_tag(tag.into());
             self
         }
 
@@ -105,7 +105,7 @@ macro_rules! filter_setters {
         #[doc = concat!("```\n# use crossws_core::*;\n# ", $before, " -> Result<(), PublishError> {")]
         #[doc = concat!($to, ".except_identity(\"ann\").send(", $message, ")?;\n# Ok(()) }\n```")]
         pub fn except_identity(mut self, identity: impl Into<std::borrow::Cow<'a, str>>) -> Self {
-            self.$field = self.$field.without_identity(identity.into());
+            self.$($field).+ = self.$($field).+.without_identity(identity.into());
             self
         }
     };

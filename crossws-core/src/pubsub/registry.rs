@@ -39,7 +39,7 @@ use crate::peer::id::PeerId;
 use crate::peer::{Peer, subscriptions};
 use crate::pubsub::filter::Filter;
 use crate::pubsub::published::Published;
-use crate::pubsub::to::Topics;
+use crate::pubsub::recipients::Recipients;
 use crate::pubsub::topic::{Each, Told};
 use crate::session::peer_events::PeerEvents;
 use crate::sync::Mutex;
@@ -56,17 +56,6 @@ pub(crate) struct Registry {
     routes: Routes,
     labels: LabelIndex,
     behind: Behind,
-}
-
-/// The recipients of a message.
-#[derive(Clone, Copy)]
-pub(crate) enum To<'a, 'n> {
-    /// To every peer of a namespace.
-    Everyone,
-    /// To the members of any of these.
-    Topics(&'a Topics<'n>),
-    /// To the members of any of this peer's topics.
-    TopicsOf(&'a Peer),
 }
 
 impl Registry {
@@ -226,13 +215,13 @@ impl Registry {
     pub(crate) fn publish_to_each(
         &self,
         scope: Option<&str>,
-        (to, not_to, only): (To<'_, '_>, &Topics<'_>, &Filter<'_>),
+        recipients: &Recipients<'_>,
         except: Option<&Peer>,
         publication: &Publication,
     ) -> Published {
         let mut told = Told::default();
         self.visit(scope, |namespace| {
-            let audience = namespace.audience(to, not_to, only);
+            let audience = namespace.audience(recipients);
             audience.publish(except, publication, &mut told);
         });
         self.tell(told)
@@ -243,7 +232,7 @@ impl Registry {
     pub(crate) fn publish_each<E>(
         &self,
         scope: Option<&str>,
-        (to, not_to, only): (To<'_, '_>, &Topics<'_>, &Filter<'_>),
+        recipients: &Recipients<'_>,
         except: Option<&Peer>,
         mut make: impl FnMut(&Peer) -> Result<Option<Publication>, E>,
         watched: bool,
@@ -252,7 +241,7 @@ impl Registry {
         let mut failed = None;
         let mut all = Vec::new();
         self.visit(scope, |namespace| {
-            let audience = namespace.audience(to, not_to, only);
+            let audience = namespace.audience(recipients);
             let mut publications = Vec::new();
             for peer in audience.members(except) {
                 match make(&peer) {

@@ -1,8 +1,4 @@
-use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
-
-use smallvec::SmallVec;
 
 use crate::error::PublishError;
 use crate::hub::Hub;
@@ -13,117 +9,9 @@ use crate::peer::Peer;
 use crate::pubsub::filter::Filter;
 use crate::pubsub::publication::Publication;
 use crate::pubsub::published::Published;
-use crate::pubsub::registry;
+use crate::pubsub::recipients::{Recipients, Target};
 use crate::pubsub::retained::{RetainError, RetainedBy};
-
-/// Topics by their names: one, or several in an array, a slice or a `Vec`. See [`Peer::to`].
-///
-/// ```
-/// # use crossws_core::*;
-/// let topics = Topics::from(["red", "blue"]);
-/// assert!(topics.names().eq(["red", "blue"]));
-/// let name = String::from("red");
-/// assert_eq!(Topics::from(name.as_str()).names().count(), 1);
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Topics<'a>(SmallVec<[Cow<'a, str>; 1]>);
-
-impl<'a> Topics<'a> {
-    /// Returns the names, in the order in which they were given.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|name| &**name)
-    }
-
-    /// Returns whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn one(name: impl Into<Cow<'a, str>>) -> Self {
-        Self(SmallVec::from_buf([name.into()]))
-    }
-}
-
-impl<'a> From<&'a str> for Topics<'a> {
-    fn from(topic: &'a str) -> Self {
-        Self::one(topic)
-    }
-}
-
-impl<'a> From<&'a String> for Topics<'a> {
-    fn from(topic: &'a String) -> Self {
-        Self::one(topic)
-    }
-}
-
-impl<'a> From<&'a Arc<str>> for Topics<'a> {
-    fn from(topic: &'a Arc<str>) -> Self {
-        Self::one(&**topic)
-    }
-}
-
-impl From<String> for Topics<'_> {
-    fn from(topic: String) -> Self {
-        Self::one(topic)
-    }
-}
-
-impl<'a, T: Into<Cow<'a, str>>> FromIterator<T> for Topics<'a> {
-    fn from_iter<I: IntoIterator<Item = T>>(topics: I) -> Self {
-        Self(topics.into_iter().map(Into::into).collect())
-    }
-}
-
-impl<'a, T: Into<Cow<'a, str>>, const N: usize> From<[T; N]> for Topics<'a> {
-    fn from(topics: [T; N]) -> Self {
-        topics.into_iter().collect()
-    }
-}
-
-impl<'a, T: Into<Cow<'a, str>>> From<Vec<T>> for Topics<'a> {
-    fn from(topics: Vec<T>) -> Self {
-        topics.into_iter().collect()
-    }
-}
-
-impl<'a, T: AsRef<str>> From<&'a [T]> for Topics<'a> {
-    fn from(topics: &'a [T]) -> Self {
-        topics.iter().map(AsRef::as_ref).collect()
-    }
-}
-
-impl<'a, T: AsRef<str>, const N: usize> From<&'a [T; N]> for Topics<'a> {
-    fn from(topics: &'a [T; N]) -> Self {
-        topics.as_slice().into()
-    }
-}
-
-impl<'a, T: AsRef<str>> From<&'a Vec<T>> for Topics<'a> {
-    fn from(topics: &'a Vec<T>) -> Self {
-        topics.as_slice().into()
-    }
-}
-
-/// The recipients of a message.
-#[derive(Debug, Clone)]
-pub(crate) enum Target<'a> {
-    /// Every peer.
-    Everyone,
-    /// The subscribers of any of these.
-    Topics(Topics<'a>),
-    /// The subscribers of any topic of the publishing peer.
-    Own(&'a Peer),
-}
-
-impl<'n> Target<'n> {
-    fn to(&self) -> registry::To<'_, 'n> {
-        match self {
-            Self::Everyone => registry::To::Everyone,
-            Self::Topics(topics) => registry::To::Topics(topics),
-            Self::Own(peer) => registry::To::TopicsOf(peer),
-        }
-    }
-}
+use crate::pubsub::topics::Topics;
 
 /// A message to many peers, before it is sent: see [`Peer::to`], [`Peer::to_all`],
 /// [`Peer::to_own_topics`], [`Scope::topic`](crate::Scope::topic) and
@@ -145,9 +33,7 @@ impl<'n> Target<'n> {
 pub struct To<'a> {
     hub: &'a Hub,
     namespace: Option<&'a str>,
-    target: Target<'a>,
-    except: Topics<'a>,
-    only: Filter<'a>,
+    recipients: Recipients<'a>,
     from: Option<&'a Peer>,
     including_self: bool,
     retained: bool,
@@ -164,9 +50,7 @@ impl<'a> To<'a> {
         Self {
             hub,
             namespace,
-            target,
-            except: Topics::default(),
-            only: Filter::default(),
+            recipients: Recipients::of(target),
             from,
             including_self: false,
             retained: false,
@@ -186,12 +70,12 @@ impl<'a> To<'a> {
     /// # Ok(()) }
     /// ```
     pub fn except(mut self, topics: impl Into<Topics<'a>>) -> Self {
-        self.except.0.extend(topics.into().0);
+        self.recipients.except.add(topics.into());
         self
     }
 
     crate::filter_setters!(
-        only,
+        recipients.only,
         "fn example(peer: &Peer)",
         "peer.to(\"news\")",
         "\"hello\""
@@ -200,7 +84,7 @@ impl<'a> To<'a> {
     /// Restricts the recipients to those that this filter admits, and replaces an earlier one.
     #[doc(hidden)]
     pub fn filter(mut self, only: Filter<'a>) -> Self {
-        self.only = only;
+        self.recipients.only = only;
         self
     }
 
@@ -277,24 +161,17 @@ impl<'a> To<'a> {
         if self.retained {
             return self.deliver_retained(&publication);
         }
-        let without = self.from.filter(|_| !self.including_self);
-        let alike = self.except.is_empty()
-            && self.only.is_empty()
-            && publication.options().treats_all_alike();
-        match &self.target {
-            Target::Everyone if alike => {
-                return Ok(self.deliver(None, without, &publication));
-            }
-            Target::Topics(Topics(topics)) if alike && topics.len() == 1 => {
-                let topic = topics.first().map(|topic| &**topic);
-                return Ok(self.deliver(topic, without, &publication));
-            }
-            _ => {}
-        }
-        let to = (self.target.to(), &self.except, &self.only);
-        Ok(self
-            .hub
-            .deliver_to_each(self.namespace, to, without, &publication))
+        let (hub, namespace, without) = (self.hub, self.namespace, self.without());
+        let one = match &self.recipients.to {
+            _ if self.recipients.is_narrowed() || !publication.options().treats_all_alike() => None,
+            Target::Everyone => Some(None),
+            Target::Topics(topics) => topics.single().map(Some),
+            Target::Own(_) => None,
+        };
+        Ok(match one {
+            Some(topic) => hub.deliver(namespace, topic, without, &publication),
+            None => hub.deliver_to_each(namespace, &self.recipients, without, &publication),
+        })
     }
 
     /// Sends each recipient a message of its own: the result of `message` for it, or nothing for
@@ -328,13 +205,17 @@ impl<'a> To<'a> {
             return Err(RetainError::Audience.into());
         }
         let options = self.take_options();
-        let without = self.from.filter(|_| !self.including_self);
-        let to = (self.target.to(), &self.except, &self.only);
+        let (to, without) = (&self.recipients, self.without());
         self.hub.deliver_each(self.namespace, to, without, |peer| {
             let message = message(peer);
             let publish = |message| Publication::of(message, options.clone());
             Ok(message.map(publish).transpose()?)
         })
+    }
+
+    /// Returns the publishing peer, if it gets nothing.
+    fn without(&self) -> Option<&'a Peer> {
+        self.from.filter(|_| !self.including_self)
     }
 
     /// The options that were set, and what the hub says of the topics.
@@ -344,7 +225,7 @@ impl<'a> To<'a> {
         if policies.is_empty() {
             return options;
         }
-        match &self.target {
+        match &self.recipients.to {
             Target::Everyone => options,
             Target::Topics(topics) => policies.apply(topics.names(), options),
             Target::Own(peer) => {
@@ -357,9 +238,9 @@ impl<'a> To<'a> {
     #[cold]
     #[inline(never)]
     fn deliver_retained(&self, publication: &Publication) -> Result<Published, PublishError> {
-        let is_narrowed = !self.except.is_empty() || !self.only.is_empty();
+        let recipients = &self.recipients;
         let (Some(namespace), Target::Topics(topics), false) =
-            (self.namespace, &self.target, is_narrowed)
+            (self.namespace, &recipients.to, recipients.is_narrowed())
         else {
             return Err(RetainError::Audience.into());
         };
@@ -370,21 +251,10 @@ impl<'a> To<'a> {
             Some(_) => RetainedBy::Peer,
             None => RetainedBy::Hub,
         };
-        let without = self.from.filter(|_| !self.including_self);
-        let published = self
+        let to = (topics, recipients);
+        Ok(self
             .hub
-            .deliver_retained(namespace, topics, by, without, publication)?;
-        Ok(published)
-    }
-
-    fn deliver(
-        &self,
-        topic: Option<&str>,
-        without: Option<&Peer>,
-        publication: &Publication,
-    ) -> Published {
-        self.hub
-            .deliver(self.namespace, topic, without, publication)
+            .deliver_retained(namespace, to, by, self.without(), publication)?)
     }
 }
 
@@ -392,9 +262,7 @@ impl fmt::Debug for To<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("To")
             .field("namespace", &self.namespace)
-            .field("target", &self.target)
-            .field("except", &self.except)
-            .field("only", &self.only)
+            .field("recipients", &self.recipients)
             .field("including_self", &self.including_self)
             .field("retained", &self.retained)
             .field("options", &self.options)

@@ -26,7 +26,7 @@ use crate::peer::life::Life;
 use crate::peer::membership::{Membership, Ongoing, TOO_MANY_TOPICS};
 use crate::peer::rare::RareCell;
 use crate::peer::sleep::Sleepers;
-use crate::peer::snapshot::PersistError;
+use crate::peer::snapshot::{PersistError, owned};
 use crate::peer::subscriptions::Subscriptions;
 use crate::peer::tasks::Inbox;
 use crate::peer::{Inner, Peer, credentials_expired};
@@ -40,13 +40,15 @@ use crate::upgrade::take::{Take, Taken};
 
 /// An upgrade that the hooks accepted. The adapter answers the client with
 /// [`headers`](Self::headers), then calls [`join`](Self::join). Dropping it leaves no trace.
-// A pointer, because it moves from future to future.
-pub struct Accepted<H: Hooks + ?Sized>(Box<Settled<H>>);
+pub struct Accepted<H: Hooks + ?Sized> {
+    hooks: Arc<H>,
+    /// A pointer, because it moves from future to future.
+    settled: Box<Settled>,
+}
 
 /// The results of an upgrade.
-struct Settled<H: Hooks + ?Sized> {
+struct Settled {
     ongoing: Ongoing,
-    hooks: Arc<H>,
     request: UpgradeRequest,
     id: PeerId,
     namespace: Arc<str>,
@@ -124,9 +126,8 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             Some(_) => None,
             None => upgrade.deflate.unwrap_or(settings.deflate),
         };
-        Ok(Self(Box::new(Settled {
+        let settled = Box::new(Settled {
             ongoing,
-            hooks,
             request,
             id,
             namespace,
@@ -141,43 +142,29 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             expiry: upgrade.expiry,
             gives_extensions,
             take: upgrade.take,
-        })))
+        });
+        Ok(Self { hooks, settled })
     }
 
     /// Returns the same upgrade, with the type of its hooks erased.
     pub(crate) fn erase(self) -> Accepted<SharedHooks> {
-        let settled = *self.0;
-        Accepted(Box::new(Settled {
-            hooks: Arc::new(SharedHooks::new(settled.hooks)),
-            ongoing: settled.ongoing,
-            request: settled.request,
-            id: settled.id,
-            namespace: settled.namespace,
-            headers: settled.headers,
-            protocol: settled.protocol,
-            context: settled.context,
-            settings: settled.settings,
-            topics: settled.topics,
-            identity: settled.identity,
-            tags: settled.tags,
-            deflate: settled.deflate,
-            expiry: settled.expiry,
-            gives_extensions: settled.gives_extensions,
-            take: settled.take,
-        }))
+        Accepted {
+            hooks: Arc::new(SharedHooks::new(self.hooks)),
+            settled: self.settled,
+        }
     }
 
     /// Returns the code that [takes](Upgrade::take) the connection, if the `upgrade` hook set one:
     /// [`Taken::run`] follows the 101, and no peer is created. `None` for an upgrade that becomes a
     /// peer. An adapter that has called [`Claim::with_raw_streams`](crate::adapter::Claim::with_raw_streams) must call it.
     pub fn taken<C: 'static>(&mut self) -> Option<Taken<C>> {
-        match self.0.take.take()?.for_connection() {
+        match self.settled.take.take()?.for_connection() {
             Ok(run) => {
-                let ongoing = Ongoing::new(self.0.ongoing.hub());
-                Some(Taken::new(run, self.0.request.path(), ongoing))
+                let ongoing = Ongoing::new(self.settled.ongoing.hub());
+                Some(Taken::new(run, self.settled.request.path(), ongoing))
             }
             Err(take) => {
-                self.0.take = Some(take);
+                self.settled.take = Some(take);
                 None
             }
         }
@@ -185,12 +172,12 @@ impl<H: Hooks + ?Sized> Accepted<H> {
 
     /// Returns the headers for the 101, including the chosen subprotocol.
     pub fn headers(&self) -> &HeaderMap {
-        &self.0.headers
+        &self.settled.headers
     }
 
     /// Returns the id that the peer will have.
     pub fn id(&self) -> PeerId {
-        self.0.id
+        self.settled.id
     }
 
     /// Returns the peer's future state, to be admitted where the peer will live: see
@@ -200,48 +187,44 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     /// # Errors
     /// If the context does not convert to JSON.
     pub fn snapshot(&self, now: SystemTime) -> Result<Snapshot, PersistError> {
-        let mut snapshot = Snapshot::new(self.0.id, &self.0.namespace, &self.0.request, |_| true);
-        snapshot.set_route(&self.0.settings, self.hub().settings());
-        snapshot.protocol.clone_from(&self.0.protocol);
-        snapshot.context = self.0.context.to_stored()?;
-        snapshot.expires = self.0.expiry.moment(now).millis();
-        snapshot.topics = self
-            .0
-            .topics
-            .iter()
-            .map(|topic| (**topic).to_owned())
-            .collect();
-        let owned = |name: &Arc<str>| (**name).to_owned();
-        snapshot.identity = self.0.identity.as_ref().map(owned);
-        snapshot.tags = self.0.tags.iter().map(owned).collect();
+        let accepted = &*self.settled;
+        let (namespace, request) = (&accepted.namespace, &accepted.request);
+        let mut snapshot = Snapshot::new(accepted.id, namespace, request, |_| true);
+        snapshot.set_route(&accepted.settings, self.hub().settings());
+        snapshot.protocol.clone_from(&accepted.protocol);
+        snapshot.context = accepted.context.to_stored()?;
+        snapshot.expires = accepted.expiry.moment(now).millis();
+        snapshot.topics = accepted.topics.iter().map(owned).collect();
+        snapshot.identity = accepted.identity.as_ref().map(owned);
+        snapshot.tags = accepted.tags.iter().map(owned).collect();
         Ok(snapshot)
     }
 
     /// Returns the volatile values that the peer will have; a snapshot does not contain them.
     pub fn extensions(&self) -> &Extensions {
-        self.0.request.volatile()
+        self.settled.request.volatile()
     }
 
     /// Returns whether the `upgrade` hook gave the peer volatile values, which a snapshot loses.
     /// Values that layers have attached do not count: the layers attach them again where the peer
     /// will live.
     pub fn gives_extensions(&self) -> bool {
-        self.0.gives_extensions
+        self.settled.gives_extensions
     }
 
     /// Returns how messages are compressed if the client offers it; `None` if compression is off.
     pub fn deflate(&self) -> Option<&Deflate> {
-        self.0.deflate.as_ref()
+        self.settled.deflate.as_ref()
     }
 
     /// Returns the hub that the peer will join.
     pub fn hub(&self) -> &Hub {
-        self.0.ongoing.hub()
+        self.settled.ongoing.hub()
     }
 
     /// Returns the settings of the connection: the route's, over the hub's.
     pub fn settings(&self) -> &Arc<Settings> {
-        &self.0.settings
+        &self.settled.settings
     }
 
     /// Creates the peer. It is listed and can be sent to from here on; no hook has run.
@@ -251,7 +234,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     /// the upgrade was accepted; if the credentials have ended, or the transport cannot keep the
     /// time of their end. A server that has already answered 101 closes with the frame.
     pub fn join(self, transport: impl Transport) -> Result<OpeningPeer<H>, CloseFrame> {
-        let accepted = *self.0;
+        let (hooks, accepted) = (self.hooks, *self.settled);
         let ongoing = accepted.ongoing;
         let hub = ongoing.hub().clone();
         if let Some(take) = accepted.take {
@@ -319,13 +302,13 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             CloseFrame::new(CloseCode::ERROR, "internal error")
         })?;
         watch::connected(&membership.peer);
-        Ok(OpeningPeer::new(accepted.hooks, membership))
+        Ok(OpeningPeer::new(hooks, membership))
     }
 }
 
 impl<H: Hooks + ?Sized> fmt::Debug for Accepted<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Accepted({})", self.0.id)
+        write!(f, "Accepted({})", self.settled.id)
     }
 }
 

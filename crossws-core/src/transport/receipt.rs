@@ -1,5 +1,8 @@
 //! What a transport says of what it was passed.
 
+use crate::error::SendError;
+use crate::message::Message;
+use crate::message::send::{SendOptions, Sent};
 #[cfg(doc)]
 use crate::transport::Transport;
 
@@ -88,6 +91,21 @@ impl Receipt {
             settle: false,
             dropped,
             waiting: 0,
+        }
+    }
+
+    /// Returns what [`Transport::send`] returns for a message with this receipt.
+    ///
+    /// # Errors
+    /// As [`Transport::send`].
+    pub fn into_sent(self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
+        match self {
+            Self { queued: true, .. } => Ok(Sent::Queued {
+                bytes: self.waiting,
+            }),
+            Self { dropped: 0, .. } => Err(SendError::Closed(message)),
+            _ if options.is_volatile() => Ok(Sent::Dropped),
+            _ => Err(SendError::Full(message)),
         }
     }
 

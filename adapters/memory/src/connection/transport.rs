@@ -9,31 +9,13 @@ use crossws_proto::connection::Queue;
 use crossws_proto::deflate::Deflater;
 use crossws_proto::frame::Opcode;
 use crossws_proto::handshake::Agreed;
-use crossws_proto::outbox::Encoder;
+use crossws_proto::outbox::{self, Encoder};
 use crossws_proto::sync::Mutex;
 
 use crate::connection::wire::Wire;
 
 /// The capabilities of this adapter: everything but raw HTTP and raw streams.
-pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
-    .with(Capabilities::BINARY)
-    .with(Capabilities::CLOSE_CODE)
-    .with(Capabilities::TERMINATE)
-    .with(Capabilities::PING)
-    .with(Capabilities::HEARTBEAT)
-    .with(Capabilities::DRAIN)
-    .with(Capabilities::REMOTE_ADDR)
-    .with(Capabilities::SUBPROTOCOL)
-    .with(Capabilities::HANDLER)
-    .with(Capabilities::PANIC)
-    .with(Capabilities::SHUTDOWN)
-    .with(Capabilities::CONCURRENT_WRITE)
-    .with(Capabilities::EXPIRY)
-    .with(Capabilities::SHARED_HUB)
-    .with(Capabilities::ROUTES)
-    .with(Capabilities::RETAINED)
-    .with(Capabilities::RAW_FRAMES)
-    .with(Capabilities::COMPRESSION);
+pub const CAPABILITIES: Capabilities = outbox::CAPABILITIES;
 
 /// One connection's outbound half.
 pub(crate) struct MemoryTransport {
@@ -85,13 +67,10 @@ impl Transport for MemoryTransport {
         };
         match receipt {
             _ if settled.closed => Err(SendError::Full(message)),
-            Receipt { queued: true, .. } => Ok(match outbox.buffered() {
-                0 => Sent::Written,
-                bytes => Sent::Queued { bytes },
-            }),
-            Receipt { dropped: 0, .. } => Err(SendError::Closed(message)),
-            _ if options.is_volatile() => Ok(Sent::Dropped),
-            _ => Err(SendError::Full(message)),
+            Receipt { queued: true, .. } if outbox.buffered() == 0 => Ok(Sent::Written),
+            _ => receipt
+                .with_waiting(outbox.buffered())
+                .into_sent(message, options),
         }
     }
 

@@ -21,31 +21,13 @@ use crate::driver::task_handle::TaskHandle;
 use crossws_proto::deflate::Deflater;
 use crossws_proto::frame::Opcode;
 use crossws_proto::handshake::Agreed;
-use crossws_proto::outbox::Encoder;
+use crossws_proto::outbox::{self, Encoder};
 use crossws_proto::sync::Mutex;
 
 /// The capabilities of native transports.
-pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
-    .with(Capabilities::BINARY)
-    .with(Capabilities::CLOSE_CODE)
-    .with(Capabilities::TERMINATE)
-    .with(Capabilities::PING)
-    .with(Capabilities::HEARTBEAT)
-    .with(Capabilities::DRAIN)
-    .with(Capabilities::REMOTE_ADDR)
-    .with(Capabilities::SUBPROTOCOL)
-    .with(Capabilities::HANDLER)
-    .with(Capabilities::PANIC)
-    .with(Capabilities::SHUTDOWN)
-    .with(Capabilities::CONCURRENT_WRITE)
+pub const CAPABILITIES: Capabilities = outbox::CAPABILITIES
     .with(Capabilities::RAW_HTTP)
-    .with(Capabilities::COMPRESSION)
-    .with(Capabilities::EXPIRY)
-    .with(Capabilities::SHARED_HUB)
-    .with(Capabilities::ROUTES)
-    .with(Capabilities::RAW_STREAM)
-    .with(Capabilities::RETAINED)
-    .with(Capabilities::RAW_FRAMES);
+    .with(Capabilities::RAW_STREAM);
 
 /// [`Transport`] over an outbox.
 pub(crate) struct NativeTransport {
@@ -245,14 +227,7 @@ impl NativeTransport {
                 });
             }
         }
-        match receipt {
-            Receipt { queued: true, .. } => Ok(Sent::Queued {
-                bytes: receipt.waiting,
-            }),
-            Receipt { dropped: 0, .. } => Err(SendError::Closed(message)),
-            _ if options.is_volatile() => Ok(Sent::Dropped),
-            _ => Err(SendError::Full(message)),
-        }
+        receipt.into_sent(message, options)
     }
 
     fn control(&self, opcode: Opcode, data: Bytes) -> Result<(), ControlError> {

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use crate::peer::Peer;
 use crate::peer::id::PeerId;
-use crate::pubsub::filter::Filter;
+use crate::pubsub::recipients::{Recipients, Target};
 use crate::pubsub::registry::Registry;
-use crate::pubsub::registry::To;
 use crate::pubsub::registry::hub_map::ById;
 use crate::pubsub::registry::namespace::Namespace;
-use crate::pubsub::to::Topics;
 use crate::pubsub::topic::TopicKind;
+use crate::pubsub::topics::Topics;
 use crate::sort::sort_by;
 
 impl Registry {
@@ -107,21 +106,21 @@ impl Registry {
     pub(crate) fn members_of_each(
         &self,
         scope: Option<&str>,
-        (to, not_to, only): (To<'_, '_>, &Topics<'_>, &Filter<'_>),
+        recipients: &Recipients<'_>,
     ) -> Vec<Peer> {
         let of = |topic: &str| self.members(scope, Some(topic));
-        let mut peers: Vec<Peer> = match to {
-            To::Everyone => self.members(scope, None),
-            To::Topics(topics) => topics.names().flat_map(of).collect(),
-            To::TopicsOf(peer) => peer.topics().iter().flat_map(|topic| of(topic)).collect(),
+        let mut peers: Vec<Peer> = match &recipients.to {
+            Target::Everyone => self.members(scope, None),
+            Target::Topics(topics) => topics.names().flat_map(of).collect(),
+            Target::Own(peer) => peer.topics().iter().flat_map(|topic| of(topic)).collect(),
         };
         let by_id = |one: &Peer, other: &Peer| one.id().cmp(&other.id());
         sort_by(&mut peers, by_id);
         peers.dedup();
-        let mut none: Vec<Peer> = not_to.names().flat_map(of).collect();
+        let mut none: Vec<Peer> = recipients.except.names().flat_map(of).collect();
         sort_by(&mut none, by_id);
         let is_left_out = |peer: &Peer| none.binary_search_by(|other| by_id(other, peer)).is_ok();
-        peers.retain(|peer| only.admits(peer) && !is_left_out(peer));
+        peers.retain(|peer| recipients.only.admits(peer) && !is_left_out(peer));
         peers
     }
 }

@@ -7,15 +7,14 @@ use crate::adapter::Publication;
 use crate::hub::budget::Budget;
 use crate::peer::Peer;
 use crate::pubsub::cursor::Sequence;
-use crate::pubsub::filter::Filter;
 use crate::pubsub::members::Key;
 use crate::pubsub::pattern::Patterns;
-use crate::pubsub::registry::To;
+use crate::pubsub::recipients::{Recipients, Target};
 use crate::pubsub::registry::retaining::Holds;
 use crate::pubsub::retained::Retained;
-use crate::pubsub::to::Topics;
 use crate::pubsub::topic;
 use crate::pubsub::topic::{Audience, Several, Told, Topic, TopicKind};
+use crate::pubsub::topics::Topics;
 use crate::sync::Mutex;
 
 pub(super) struct Namespace {
@@ -51,22 +50,21 @@ pub(super) struct Index {
 
 impl Namespace {
     /// Returns the topics of the addressed peers.
-    pub(super) fn audience<'a, 'f>(
-        &self,
-        to: To<'_, '_>,
-        not_to: &Topics<'_>,
-        only: &'a Filter<'f>,
-    ) -> Audience<'a, 'f> {
-        let any = match to {
-            To::Everyone => std::iter::once(Arc::clone(&self.everyone)).collect(),
-            To::Topics(topics) => self.several(topics),
-            To::TopicsOf(peer) => {
+    pub(super) fn audience<'a, 'f>(&self, recipients: &'a Recipients<'f>) -> Audience<'a, 'f> {
+        let any = match &recipients.to {
+            Target::Everyone => std::iter::once(Arc::clone(&self.everyone)).collect(),
+            Target::Topics(topics) => self.several(topics),
+            Target::Own(peer) => {
                 let mut any = peer.subscriptions().topics();
                 self.index.lock().add_matching(&mut any);
                 any
             }
         };
-        Audience::new(any, self.without_patterns(not_to), only)
+        Audience::new(
+            any,
+            self.without_patterns(&recipients.except),
+            &recipients.only,
+        )
     }
 
     /// Queues a publication at every subscriber of `topic`, or at every peer when there is none given.

@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::Registry;
 use super::namespace::Namespace;
-use super::{Registry, To};
 use crate::adapter::Publication;
 use crate::hub::budget::Budget;
 use crate::hub::limits::{Limit, Limits};
 use crate::message::Message;
 use crate::message::send::SendOptions;
 use crate::peer::Peer;
-use crate::pubsub::filter::Filter;
 use crate::pubsub::published::Published;
+use crate::pubsub::recipients::{Recipients, Target};
 use crate::pubsub::retained::{Kept, RetainError, RetainedBy, RetainedMessage, RetainedStore};
-use crate::pubsub::to::Topics;
 use crate::pubsub::topic::Told;
+use crate::pubsub::topics::Topics;
 use crate::sort::sort_by;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard};
@@ -106,7 +106,7 @@ impl Retention<'_> {
     /// Publishes the message to the subscribers of its topics, and retains it.
     pub(crate) fn publish(
         mut self,
-        topics: &Topics<'_>,
+        recipients: &Recipients<'_>,
         except: Option<&Peer>,
         publication: &Publication,
     ) -> Published {
@@ -124,14 +124,14 @@ impl Retention<'_> {
                     namespace.holds.end(old.by());
                 }
             }
-            let mut names = topics.names();
-            match (names.next(), names.next()) {
-                (Some(topic), None) if publication.options().treats_all_alike() => {
-                    namespace.publish(Some(topic), except, publication, &mut told);
+            match &recipients.to {
+                Target::Topics(topics)
+                    if topics.single().is_some() && publication.options().treats_all_alike() =>
+                {
+                    namespace.publish(topics.single(), except, publication, &mut told);
                 }
                 _ => {
-                    let (none, all) = (Topics::default(), Filter::default());
-                    let audience = namespace.audience(To::Topics(topics), &none, &all);
+                    let audience = namespace.audience(recipients);
                     audience.publish(except, publication, &mut told);
                 }
             }
