@@ -42,4 +42,4 @@ pub use crate::session::unfinished::{Overloaded, Unfinished};
 pub use crate::session::{OpeningPeer, Session};
 pub use crate::transport::{Hibernation, LogReader, OutboundQueue, Receipt, Settled, Transport};
 pub use crate::upgrade::take::{FromConnection, Taken};
-pub use crate::upgrade::token::is_token;
+pub use crate::upgrade::token::{is_token, is_word};

@@ -198,7 +198,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
 
     /// Returns how many messages a policy discarded.
     pub fn dropped(&self) -> u64 {
-        self.state.lock().dropped
+        self.state.lock().losses.all()
     }
 }
 

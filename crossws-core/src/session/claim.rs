@@ -21,6 +21,7 @@ use crate::peer::id::PeerId;
 use crate::peer::membership::{Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS};
 use crate::session::accepted::Accepted;
 use crate::sort::sort_by;
+use crate::upgrade::Upgrade;
 use crate::upgrade::origin::Origin;
 use crate::upgrade::path::normal_path;
 use crate::upgrade::rejection::Rejection;
@@ -111,38 +112,45 @@ impl<H: Hooks + ?Sized> Claim<H> {
     ///
     /// # Cancel safety
     /// Dropping the future drops the hook; nothing was registered.
-    pub async fn upgrade(self) -> Result<Accepted<H>, ClaimError> {
-        // Without the query, which may hold a token.
-        let is_told = self.hub.is_watched() || tracing::enabled!(tracing::Level::ERROR);
-        let path = is_told.then(|| self.request.path().to_owned());
-        let remote_addr = self.request.remote_addr();
-        let hub = self.hub.clone();
-        self.run().await.map_err(|error| match error {
-            ClaimError::Rejected(rejection) => {
-                let reason = RejectReason::of(&rejection);
-                let path = path.as_deref().unwrap_or_default();
-                hub.rejected(reason, &rejection, path, remote_addr);
-                rejection.into()
-            }
-            other => other,
-        })
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "it would own the claim three times, and not fit the allocator's caches"
+    )]
+    pub fn upgrade(mut self) -> impl Future<Output = Result<Accepted<H>, ClaimError>> {
+        async move {
+            // Without the query, which may hold a token.
+            let is_told = self.hub.is_watched() || tracing::enabled!(tracing::Level::ERROR);
+            let path = is_told.then(|| self.request.path().to_owned());
+            let remote_addr = self.request.remote_addr();
+            let hub = self.hub.clone();
+            let upgrade = self.run().await;
+            let accepted = upgrade.and_then(|(ongoing, upgrade)| self.accept(ongoing, upgrade));
+            accepted.map_err(|error| match error {
+                ClaimError::Rejected(rejection) => {
+                    let reason = RejectReason::of(&rejection);
+                    let path = path.as_deref().unwrap_or_default();
+                    hub.rejected(reason, &rejection, path, remote_addr);
+                    rejection.into()
+                }
+                other => other,
+            })
+        }
     }
 
-    async fn run(self) -> Result<Accepted<H>, ClaimError> {
+    /// Checks the request, and runs the layers and the hook.
+    async fn run(&mut self) -> Result<(Ongoing, Upgrade), ClaimError> {
         let Self {
             hub,
             hooks,
-            mut request,
-            mut namespace,
-            path_is_normal,
+            request,
+            namespace,
             settings,
             before,
-            connection,
-            id,
+            ..
         } = self;
         // Counted before the check for a shutdown: either the shutdown waits for this upgrade, or
         // this upgrade sees the shutdown.
-        let ongoing = Ongoing::new(&hub);
+        let ongoing = Ongoing::new(hub);
         if hub.is_shutting_down() {
             return Err(Rejection::unavailable(SHUTTING_DOWN).into());
         }
@@ -150,43 +158,53 @@ impl<H: Hooks + ?Sized> Claim<H> {
         if !hub.limits().max_peers.allows(hub.registry().len() + 1) {
             return Err(Rejection::unavailable(TOO_MANY_PEERS).into());
         }
-        if !settings.origin.admits(&request) {
-            return Err(Origin::refusal(&request).into());
+        if !settings.origin.admits(request) {
+            return Err(Origin::refusal(request).into());
         }
-        if namespace.is_none() && !path_is_normal {
+        if namespace.is_none() && !self.path_is_normal {
             let path = normal_path(request.path()).map_err(|error| {
                 Rejection::new(StatusCode::BAD_REQUEST, error.to_string()).with_source(error)
             })?;
             // Most paths are their own normal form, and the namespace may exist already.
             if let Cow::Owned(path) = path {
-                namespace = Some(Arc::from(path));
+                *namespace = Some(Arc::from(path));
             }
         }
         let hooks_accept = async {
             if let Some(before) = before {
-                before.run(&mut request).await?;
+                before.run(request).await?;
             }
-            hooks.upgrade(&request).await
+            hooks.upgrade(request).await
         };
-        let mut upgrade = catch_panic(hooks_accept)
+        let upgrade = catch_panic(hooks_accept)
             .await
             .map_err(|message| Rejection::internal(Error::panic(HookKind::Upgrade, &message)))??;
+        Ok((ongoing, upgrade))
+    }
+
+    /// Checks the hook's result.
+    fn accept(self, ongoing: Ongoing, mut upgrade: Upgrade) -> Result<Accepted<H>, ClaimError> {
         if upgrade.is_pass() {
-            return Err(ClaimError::NotHandled(Box::new(request)));
+            return Err(ClaimError::NotHandled(Box::new(self.request)));
         }
-        if hub.is_shutting_down() {
+        if self.hub.is_shutting_down() {
             return Err(Rejection::unavailable(SHUTTING_DOWN).into());
         }
         if let Some(take) = &upgrade.take {
-            take.check(connection).map_err(Rejection::internal)?;
+            take.check(self.connection).map_err(Rejection::internal)?;
             if upgrade.expiry != Expiry::Never {
                 // A peer is never admitted for longer than asked.
                 return Err(Rejection::internal(ExpiryError::Unsupported).into());
             }
         }
-        upgrade.id = upgrade.id.or(id);
+        upgrade.id = upgrade.id.or(self.id);
         Ok(Accepted::new(
-            ongoing, hooks, request, namespace, settings, upgrade,
+            ongoing,
+            self.hooks,
+            self.request,
+            self.namespace,
+            self.settings,
+            upgrade,
         )?)
     }
 }

@@ -54,12 +54,11 @@ impl Origin {
     /// Returns whether this policy admits the request.
     pub fn admits(&self, request: &UpgradeRequest) -> bool {
         let mut origins = request.values(&ORIGIN);
-        let origin = match (origins.next(), origins.next()) {
-            (None, _) => return true,
-            (Some(origin), None) => text(origin),
-            // A forgery.
-            (Some(_), Some(_)) => None,
+        let Some(origin) = origins.next() else {
+            return true;
         };
+        // A second one is a forgery.
+        let origin = text(origin).filter(|_| origins.next().is_none());
         let Some(origin) = origin else {
             return *self == Self::Any;
         };

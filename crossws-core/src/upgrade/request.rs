@@ -88,10 +88,16 @@ impl UpgradeRequest {
 
     /// Adds what is known about the connection.
     #[must_use]
-    pub fn with_connection(self, info: ConnectionInfo) -> Self {
-        self.with_remote_addr(info.remote_addr)
-            .with_secure(info.secure)
-            .with_forwarded(info.forwarded)
+    pub fn with_connection(mut self, info: ConnectionInfo) -> Self {
+        match &mut self.head {
+            Head::Whole(whole) => {
+                whole.remote_addr = info.remote_addr;
+                whole.secure = info.secure;
+                whole.forwarded = info.forwarded;
+            }
+            Head::Packed(packed) => packed.set_connection(info),
+        }
+        self
     }
 
     /// Adds the client's address.
@@ -218,7 +224,7 @@ impl UpgradeRequest {
     pub fn path(&self) -> &str {
         match &self.head {
             Head::Whole(whole) => whole.parts.uri.path(),
-            Head::Packed(packed) => packed.path_and_query().0,
+            Head::Packed(packed) => packed.path(),
         }
     }
 

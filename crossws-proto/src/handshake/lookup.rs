@@ -1,5 +1,6 @@
 //! Headers, in a map or in a parsed head.
 
+use crossws_core::adapter::is_word;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 /// Looks up headers.
@@ -35,23 +36,25 @@ impl<'a> Iterator for Values<'a, '_> {
 
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
-        let name = self.name;
-        let is_it = |found: &str| found.len() == name.len() && found.eq_ignore_ascii_case(name);
         loop {
             let header = self.rest.next()?;
-            if is_it(header.name) {
+            if is_word(header.name.as_bytes(), self.name.as_bytes()) {
                 return Some(header.value);
             }
         }
     }
 }
 
-/// Returns whether a list header, over all of its lines, contains a token.
+/// Returns whether a list header, over all of its lines, contains a token, which is a [word](is_word).
 pub(super) fn has_token<L: Lookup + ?Sized>(headers: &L, name: &HeaderName, token: &str) -> bool {
-    headers
-        .values(name)
-        .flat_map(|value| value.split(|byte| *byte == b','))
-        .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+    let is_it = |item: &[u8]| is_word(item, token.as_bytes());
+    // Nearly always the only one.
+    headers.values(name).any(|value| {
+        is_it(value)
+            || value
+                .split(|byte| *byte == b',')
+                .any(|item| is_it(item.trim_ascii()))
+    })
 }
 
 /// Returns the value of a header that must be present exactly once.

@@ -259,6 +259,12 @@ impl<F: Framing> Batch<F> {
         self.bytes == 0
     }
 
+    /// Returns the bytes if they are one slice, which they nearly always are.
+    #[inline]
+    pub fn only_slice(&self) -> Option<&[u8]> {
+        self.chunks.only().map(Chunk::as_slice)
+    }
+
     /// Fills in the first bytes, as many slices as fit. Returns the number of slices.
     #[inline]
     pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {

@@ -16,13 +16,36 @@ pub struct Lost {
     pub volatile: u32,
 }
 
+/// How many messages were discarded. Boxed, because most connections lose none.
+#[derive(Debug, Default)]
+pub(super) struct Losses(Option<Box<Counts>>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    all: u64,
+    untold: Lost,
+}
+
+impl Losses {
+    /// Returns how many there are.
+    pub(super) fn all(&self) -> u64 {
+        self.0.as_ref().map_or(0, |counts| counts.all)
+    }
+
+    /// Counts messages of which the peer need not be told.
+    pub(super) fn add(&mut self, messages: u64) -> &mut Lost {
+        let counts = self.0.get_or_insert_default();
+        counts.all += messages;
+        &mut counts.untold
+    }
+}
+
 impl<F: Framing, C: Clock> Outbox<F, C> {
     /// Notes that the policy has discarded messages. The writer tells the peer when it is woken.
     pub(super) fn note_lost(&self, state: &mut State<F>, messages: u64) {
         if messages > 0 {
-            state.dropped += messages;
-            let messages = u32::try_from(messages).unwrap_or(u32::MAX);
-            state.lost.overflow = state.lost.overflow.saturating_add(messages);
+            let untold = &mut state.losses.add(messages).overflow;
+            *untold = untold.saturating_add(u32::try_from(messages).unwrap_or(u32::MAX));
             self.flags.fetch_or(LOST, Ordering::Relaxed);
         }
     }
@@ -37,8 +60,8 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         if state.closing {
             return Some(Receipt::closed());
         }
-        state.dropped += 1;
-        state.lost.volatile = state.lost.volatile.saturating_add(1);
+        let untold = &mut state.losses.add(1).volatile;
+        *untold = untold.saturating_add(1);
         // Once is enough until the writer has looked.
         let first = self.flags.fetch_or(LOST, Ordering::Relaxed) & LOST == 0;
         Some(Receipt::discarded(first))
@@ -54,6 +77,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
     pub fn take_lost(&self) -> Lost {
         let mut state = self.state.lock();
         self.flags.fetch_and(!LOST, Ordering::Relaxed);
-        std::mem::take(&mut state.lost)
+        let counts = state.losses.0.as_mut();
+        counts.map_or_else(Lost::default, |counts| std::mem::take(&mut counts.untold))
     }
 }

@@ -2,7 +2,7 @@ use crossws_core::Overflow;
 use crossws_core::adapter::MeterCell;
 
 use super::control::{ControlFrames, Controls};
-use super::lost::Lost;
+use super::lost::Losses;
 use super::queue::{Fetch, Queue};
 use super::{Batch, Clock, Framing};
 use crate::reasons;
@@ -28,8 +28,7 @@ pub(super) struct State<F> {
     /// The feeds are not read for this client any more.
     pub(super) gives_up: bool,
     pub(super) terminated: bool,
-    pub(super) dropped: u64,
-    pub(super) lost: Lost,
+    pub(super) losses: Losses,
 }
 
 /// Whether the connection is closed as a slow consumer's.
@@ -68,8 +67,7 @@ impl<F: Framing> State<F> {
             slow: Slow::No,
             gives_up: false,
             terminated: false,
-            dropped: 0,
-            lost: Lost::default(),
+            losses: Losses::default(),
         }
     }
 

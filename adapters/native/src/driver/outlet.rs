@@ -104,10 +104,15 @@ impl<I: Io> Outlet<I> {
         if let Some(error) = self.failed.take() {
             return Poll::Ready(Err(error));
         }
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let count = self.writing.slices(&mut slices);
-        let slices = slices.get(..count).unwrap_or_default();
-        let written = self.io.poll_write_vectored(cx, slices);
+        let written = match self.writing.only_slice() {
+            Some(bytes) => self.io.poll_write_vectored(cx, &[IoSlice::new(bytes)]),
+            None => {
+                let mut slices = [IoSlice::new(&[]); SLICES];
+                let count = self.writing.slices(&mut slices);
+                let slices = slices.get(..count).unwrap_or_default();
+                self.io.poll_write_vectored(cx, slices)
+            }
+        };
         if written.is_pending() {
             outbox.must_wait();
         }

@@ -124,26 +124,32 @@ impl Turn {
 }
 
 /// Runs hooks until the connection is ending and every message that had arrived is delivered.
-async fn run<I, R, H>(link: &mut Link<I, R>, session: &mut Session<H>)
+#[expect(
+    clippy::manual_async_fn,
+    reason = "a waiting connection would own its arguments twice"
+)]
+fn run<I, R, H>(link: &mut Link<I, R>, session: &mut Session<H>) -> impl Future<Output = ()> + Send
 where
     I: Io,
     R: Runtime,
     H: Hooks + ?Sized,
 {
-    let mut turn = Turn::default();
-    loop {
-        let next = poll_fn(|cx| poll_next(link, session, &mut turn, cx)).await;
-        // In a box: a waiting connection owns no room for it.
-        if Box::pin(work(link, session, &mut turn, next)).await {
-            return;
+    async move {
+        let mut turn = Turn::default();
+        loop {
+            let next = poll_fn(|cx| poll_next(link, session, &mut turn, cx)).await;
+            // In a box: a waiting connection owns no room for it.
+            if Box::pin(work(link, session, &mut turn, next)).await {
+                return;
+            }
+            // The work has arranged its wake-up.
+            let mut slept = false;
+            poll_fn(|_| match std::mem::replace(&mut slept, true) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            })
+            .await;
         }
-        // The work has arranged its wake-up.
-        let mut slept = false;
-        poll_fn(|_| match std::mem::replace(&mut slept, true) {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        })
-        .await;
     }
 }
 

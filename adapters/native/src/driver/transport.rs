@@ -34,11 +34,19 @@ pub(crate) struct NativeTransport {
     outbox: Arc<TaskHandle>,
     /// The connection's own task keeps it: a peer's handle keeps no stream open.
     outlet: Option<Weak<dyn Flush>>,
-    /// The negotiated extensions, as in the response's header, if there are any.
-    #[expect(clippy::box_collection, reason = "seldom there, and then a pointer")]
-    extensions: Option<Box<String>>,
-    encoder: Encoder,
+    /// Boxed, because most connections do not compress.
+    compression: Option<Box<Compression>>,
 }
+
+/// What the handshake has agreed on.
+struct Compression {
+    encoder: Encoder,
+    /// The negotiated extensions, as in the response's header.
+    extensions: Box<str>,
+}
+
+/// The encoder of a connection without [`Compression`].
+static PLAIN: Encoder = Encoder::Plain;
 
 impl Transport for NativeTransport {
     fn capabilities(&self) -> Capabilities {
@@ -46,10 +54,11 @@ impl Transport for NativeTransport {
     }
 
     fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
-        if let Some(bytes) = self.encoder.send_at_once(&self.outbox, &message, options) {
+        let encoder = self.encoder();
+        if let Some(bytes) = encoder.send_at_once(&self.outbox, &message, options) {
             return Ok(Sent::Queued { bytes });
         }
-        let receipt = self.encoder.send(&self.outbox, &message, options);
+        let receipt = encoder.send(&self.outbox, &message, options);
         self.outbox.note_sent();
         if receipt.queued && !receipt.wake && !receipt.settle {
             return Ok(Sent::Queued {
@@ -60,7 +69,7 @@ impl Transport for NativeTransport {
     }
 
     fn publish(&self, publication: &Publication) -> Receipt {
-        self.encoder.publish(&self.outbox, publication)
+        self.encoder().publish(&self.outbox, publication)
     }
 
     fn settle(&self) -> Settled {
@@ -101,7 +110,8 @@ impl Transport for NativeTransport {
     }
 
     fn extensions(&self) -> &str {
-        self.extensions.as_ref().map_or("", |text| text)
+        let compression = self.compression.as_ref();
+        compression.map_or("", |compression| &compression.extensions)
     }
 
     fn queue(&self) -> Option<&dyn OutboundQueue> {
@@ -122,7 +132,7 @@ impl LogReader for NativeTransport {
     /// unless this connection's frames are like no other's.
     fn wire(&self) -> Option<Wire> {
         let reads_logs = self.outbox.reads_logs();
-        self.encoder.wire().filter(|_| reads_logs)
+        self.encoder().wire().filter(|_| reads_logs)
     }
 
     fn offer(&self, encoded: &Bytes) -> Option<Receipt> {
@@ -149,12 +159,23 @@ impl LogReader for NativeTransport {
 impl NativeTransport {
     pub(crate) fn new(outbox: Arc<TaskHandle>, agreed: &Agreed) -> Self {
         let extensions = agreed.extensions();
+        let compression = (!extensions.is_empty()).then(|| {
+            Box::new(Compression {
+                encoder: Encoder::new(agreed, &outbox),
+                extensions: extensions.into(),
+            })
+        });
         Self {
-            encoder: Encoder::new(agreed, &outbox),
             outbox,
             outlet: None,
-            extensions: (!extensions.is_empty()).then(|| Box::new(extensions.to_owned())),
+            compression,
         }
+    }
+
+    #[inline]
+    fn encoder(&self) -> &Encoder {
+        let compression = self.compression.as_ref();
+        compression.map_or(&PLAIN, |compression| &compression.encoder)
     }
 
     /// Returns the crew that writes in the connection's place, if it has one.
@@ -200,7 +221,7 @@ impl NativeTransport {
 
     /// Returns the context in which this connection compresses, if it may have one.
     pub(crate) fn deflater(&self) -> Option<Arc<Mutex<Deflater>>> {
-        self.encoder.deflater()
+        self.encoder().deflater()
     }
 
     /// Acts on a receipt.

@@ -1,6 +1,7 @@
 //! A request's head in one allocation, for as long as its peer lives. The form of `http` takes a
 //! kilobyte for a small head.
 
+mod names;
 mod platform;
 #[cfg(test)]
 mod tests;
@@ -12,43 +13,22 @@ use http::request::Parts;
 use http::{Extensions, Method, Request, Uri, Version};
 use once_cell::race::OnceBox;
 
+use self::names::{NAMES, position};
 use self::platform::{FORWARDED, HTTP_2};
 use super::shed::headers_to_drop;
 use super::whole::Whole;
+use crate::service::connection_info::ConnectionInfo;
 
 static GET: Method = Method::GET;
-
-/// The usual names of a handshake: half of a short one consists of them.
-const NAMES: [&str; 22] = [
-    "host",
-    "upgrade",
-    "connection",
-    "sec-websocket-key",
-    "sec-websocket-version",
-    "sec-websocket-extensions",
-    "sec-websocket-protocol",
-    "origin",
-    "user-agent",
-    "accept",
-    "accept-encoding",
-    "accept-language",
-    "cache-control",
-    "pragma",
-    "cookie",
-    "authorization",
-    "sec-fetch-dest",
-    "sec-fetch-mode",
-    "sec-fetch-site",
-    "x-forwarded-for",
-    "x-forwarded-proto",
-    "forwarded",
-];
 
 /// Most headers of a packed head: far fewer than `HeaderMap` has room for.
 const MOST_HEADERS: usize = 1024;
 
 /// The byte for the first of [`NAMES`]. Every length of a name is below it.
 const NAMED: u8 = 0x80;
+
+/// The byte for the first of [`NAMES`] with one of its usual values.
+const USUAL: u8 = 0xc0;
 
 /// A `GET` by HTTP/1.1 or HTTP/2 of a path on this host, which nearly every upgrade is.
 #[derive(Clone)]
@@ -57,7 +37,8 @@ pub(super) struct Packed {
     /// the address; the target with its length in two bytes before it; then for each header one
     /// byte for the name, two with the value's length, the name if it is none of [`NAMES`], the
     /// value. The byte for the name is its length, or, from [`NAMED`] on, the index of a name in
-    /// the table.
+    /// the table. From [`USUAL`] on it is such an index too, and only the index of a value of that
+    /// name follows.
     bytes: Box<[u8]>,
     extensions: Extensions,
     /// The unpacked form, for callers that have asked for it.
@@ -146,6 +127,12 @@ impl Packed {
         self.parts = OnceBox::new();
     }
 
+    /// Sets all of the platform's knowledge.
+    pub(super) fn set_connection(&mut self, info: ConnectionInfo) {
+        self.set_platform(info.remote_addr, info.secure);
+        self.set_forwarded(info.forwarded);
+    }
+
     /// Sets the platform's knowledge.
     pub(super) fn set_platform(&mut self, addr: Option<SocketAddr>, secure: bool) {
         let (was_secure, was_addr, rest) = self.platform();
@@ -226,6 +213,13 @@ impl Packed {
         }
     }
 
+    pub(super) fn path(&self) -> &str {
+        let (target, _) = self.split();
+        let end = target.iter().position(|byte| *byte == b'?');
+        let path = target.get(..end.unwrap_or(target.len()));
+        str::from_utf8(path.unwrap_or_default()).unwrap_or_default()
+    }
+
     /// Returns the values of a header whose name is in lower case.
     pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let name = name.as_bytes();
@@ -245,7 +239,7 @@ impl Packed {
 
     /// Returns the target, and the headers.
     fn split(&self) -> (&[u8], &[u8]) {
-        let (_, _, rest) = self.platform();
+        let rest = platform::skip(&self.bytes);
         rest.split_first_chunk()
             .and_then(|(len, rest)| rest.split_at_checked(u16::from_be_bytes(*len).into()))
             .unwrap_or_default()
@@ -285,7 +279,13 @@ impl Packing {
 
     /// Adds a header whose name is one of [`NAMES`].
     fn known(&mut self, at: usize, value: &[u8]) -> Option<()> {
-        self.header(NAMED | at as u8, "", value)
+        let (_, values) = NAMES.get(at)?;
+        let usual = values.iter().position(|usual| usual.as_bytes() == value);
+        match usual {
+            Some(usual) => self.0.extend_from_slice(&[USUAL | at as u8, usual as u8]),
+            None => self.header(NAMED | at as u8, "", value)?,
+        }
+        Some(())
     }
 
     /// Adds a header of another name, in lower case.
@@ -328,13 +328,6 @@ fn is_value(bytes: &[u8]) -> bool {
     })
 }
 
-/// Returns the index of a name in [`NAMES`], ignoring case.
-fn position(name: &str) -> Option<usize> {
-    NAMES
-        .iter()
-        .position(|known| known.len() == name.len() && known.eq_ignore_ascii_case(name))
-}
-
 /// Headers, name and value.
 struct Headers<'a>(&'a [u8]);
 
@@ -342,9 +335,16 @@ impl<'a> Iterator for Headers<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (&[name, high, low], rest) = self.0.split_first_chunk()?;
+        let (&[name, value], rest) = self.0.split_first_chunk()?;
+        if let Some(at) = name.checked_sub(USUAL) {
+            let (name, values) = NAMES.get(usize::from(at))?;
+            self.0 = rest;
+            return Some((name.as_bytes(), values.get(usize::from(value))?.as_bytes()));
+        }
+        let (&low, rest) = rest.split_first()?;
+        let high = value;
         let (name, rest) = match name.checked_sub(NAMED) {
-            Some(at) => (NAMES.get(usize::from(at))?.as_bytes(), rest),
+            Some(at) => (NAMES.get(usize::from(at))?.0.as_bytes(), rest),
             None => rest.split_at_checked(name.into())?,
         };
         let value = u16::from_be_bytes([high, low]);

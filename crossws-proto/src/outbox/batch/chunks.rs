@@ -131,6 +131,12 @@ impl Chunks {
         first
     }
 
+    /// Returns the first chunk if there is no other.
+    #[inline]
+    pub(super) fn only(&self) -> Option<&Chunk> {
+        self.first.as_ref().filter(|_| self.others.is_none())
+    }
+
     pub(super) fn front(&self) -> Option<&Chunk> {
         self.first.as_ref()
     }

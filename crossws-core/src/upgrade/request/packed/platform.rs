@@ -51,6 +51,17 @@ pub(super) fn take(bytes: &[u8]) -> (bool, Option<SocketAddr>, &[u8]) {
     (kind & SECURE != 0, addr, rest)
 }
 
+/// Returns the bytes that follow the platform's knowledge.
+pub(super) fn skip(bytes: &[u8]) -> &[u8] {
+    let kind = bytes.first().map_or(0, |kind| kind & (V4 | V6));
+    let len = match kind {
+        V4 => 1 + 4 + 2,
+        V6 => MOST,
+        _ => 1,
+    };
+    bytes.get(len..).unwrap_or_default()
+}
+
 fn take_v4(bytes: &[u8]) -> Option<(SocketAddr, &[u8])> {
     let (ip, rest) = bytes.split_first_chunk::<4>()?;
     let (port, rest) = rest.split_first_chunk()?;

@@ -237,3 +237,30 @@ fn a_packed_head_is_shorter_than_it_was_sent() {
     assert_eq!(packed.bytes.len(), 1 + 2 + 5 + 3 + 11 + 3 + 3 + 1);
     assert!(packed.parts.get().is_none());
 }
+
+#[test]
+fn a_usual_line_takes_two_bytes_and_looks_as_it_was_sent() {
+    let usual = NAMES
+        .iter()
+        .flat_map(|(name, values)| values.iter().map(move |it| (*name, *it)));
+    let other_case = [("upgrade", "WebSocket"), ("connection", "upgrade")];
+    for (name, value) in usual.clone().chain(other_case) {
+        let headers: Pairs<'_> = &[(name, value.as_bytes()), ("x-a", b"1")];
+        let head = UpgradeRequest::from_head("/", headers.iter().copied()).unwrap();
+        let mut parts = request("/", headers).into_parts();
+        parts.extensions.clear();
+        assert_eq!(seen(&head), seen(&UpgradeRequest::new(parts)));
+        let super::super::Head::Packed(packed) = &head.head else {
+            panic!("not packed");
+        };
+        let line = match other_case.contains(&(name, value)) {
+            true => 3 + value.len(),
+            false => 2,
+        };
+        assert_eq!(
+            packed.bytes.len(),
+            1 + 2 + 1 + line + 3 + 3 + 1,
+            "{name}: {value}"
+        );
+    }
+}
