@@ -23,6 +23,7 @@ pub(crate) use config::Config;
     not(target_family = "wasm")
 ))]
 pub(crate) use config::basic;
+pub use dial::split_unix_url;
 pub use options::{TokenIn, WhenClosed, WhileConnecting};
 
 use crate::ConnectError;

@@ -61,6 +61,8 @@ use std::sync::Arc;
 
 pub use calls::Call;
 pub use client::{Client, ClientHandle};
+#[doc(hidden)]
+pub use connect::split_unix_url;
 pub use connect::{Connect, TokenIn, WhenClosed, WhileConnecting, connect};
 /// The certificates that `wss` trusts.
 #[cfg(all(

@@ -103,7 +103,7 @@ impl Tls {
     /// and writes, so that the deadline of the request's head bounds both.
     ///
     /// A [`Server`](crate::Server) does this by itself: use this for streams that are accepted
-    /// elsewhere, and mark them there as [`secure`](crate::StreamInfo::with_secure).
+    /// elsewhere, and mark them there as [`secure`](crossws_core::ConnectionInfo::with_secure).
     ///
     /// # Errors
     /// When rustls cannot create a connection.

@@ -1,5 +1,6 @@
 use std::future::{poll_fn, ready};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -92,14 +93,14 @@ impl Upstream {
     async fn send(&self, peer: &Peer, message: Message) {
         let sent = match self.handle.send(message) {
             Err(SendError::Full(message)) if self.handle.status() == Status::Open => {
-                self.handle.drained(0).await;
+                self.drained(peer, 0).await;
                 self.handle.send(message)
             }
             sent => sent,
         };
         match sent {
             Ok(Sent::Queued { bytes }) if bytes > MARK && self.handle.status() == Status::Open => {
-                self.handle.drained(MARK / 2).await;
+                self.drained(peer, MARK / 2).await;
             }
             Err(SendError::Full(_)) => {
                 let text = match self.handle.status() {
@@ -110,6 +111,29 @@ impl Upstream {
             }
             // The upstream has ended, which ends the client.
             _ => {}
+        }
+    }
+
+    /// Waits until at most so many bytes wait for the upstream. After the client's end, which waits for
+    /// this, an upstream that does not take them within the time for closing is closed without the rest.
+    async fn drained(&self, peer: &Peer, threshold: usize) {
+        let mut drained = pin!(self.handle.drained(threshold));
+        let client = peer.cancel_token();
+        if client.run_until_cancelled(drained.as_mut()).await.is_some() {
+            return;
+        }
+        let time = peer.settings().limits.close_timeout;
+        let mut timer = peer.hub().background().map(|hub| hub.sleep(time));
+        let is_drained = poll_fn(|cx| {
+            if drained.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(true);
+            }
+            // Without a timer there is no time.
+            let timer = timer.as_mut().map(|timer| timer.as_mut().poll(cx));
+            timer.unwrap_or(Poll::Ready(())).map(|()| false)
+        });
+        if !is_drained.await {
+            self.handle.close_frame(CloseCode::AWAY);
         }
     }
 }

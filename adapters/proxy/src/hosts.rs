@@ -1,3 +1,4 @@
+use crossws_client::split_unix_url;
 use http::Uri;
 
 use crate::ProxyError;
@@ -21,10 +22,7 @@ impl Hosts {
             return Ok(());
         };
         let refused = |host: &str| ProxyError::HostNotAllowed(host.to_owned());
-        if let Some(socket) = url.strip_prefix("ws+unix:") {
-            // As the client reads it.
-            let socket = socket.strip_prefix("//").unwrap_or(socket);
-            let file = socket.split_once(':').map_or(socket, |(file, _)| file);
+        if let Some((file, _)) = split_unix_url(url) {
             let entry = format!("ws+unix:{file}");
             return match listed.contains(&entry) {
                 true => Ok(()),

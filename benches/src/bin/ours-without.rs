@@ -10,6 +10,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crossws::ConnectionInfo;
 use crossws::tokio::io::{Stream, stream};
 use crossws::tokio::{Acceptor, Listen, Server, StreamInfo, Tls, Tokio};
 use crossws_bench::app;
@@ -46,9 +47,8 @@ async fn without_crew(mut listener: TcpListener) -> io::Result<()> {
     let ends_on_drop = Listen::ends_on_drop(&listener);
     loop {
         let (io, addr) = Listen::accept(&mut listener).await?;
-        let info = StreamInfo::new(addr)
-            .with_forwarded(true)
-            .with_ends_on_drop(ends_on_drop);
+        let info = ConnectionInfo::new(addr).with_forwarded(true);
+        let info = StreamInfo::from(info).with_ends_on_drop(ends_on_drop);
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
             let _ = acceptor.serve_stream(io, info).await;

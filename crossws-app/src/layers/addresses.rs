@@ -11,7 +11,7 @@ use crossws_core::{
 
 use crate::layers::clock::Clock;
 use crate::layers::layer::Layer;
-use crate::layers::pace::Pace;
+use crate::layers::pace::{NEVER, Pace};
 
 /// Limits how many connections one address may have at once, and may begin in a time. Further ones
 /// are refused with 429 and a `Retry-After`.
@@ -80,8 +80,8 @@ impl PerAddress {
     }
 
     /// Sets how many connections may begin `per` this time: this many at once, and then one after
-    /// each equal part of the time. It has no effect on a server whose adapter lends no time to its
-    /// hub.
+    /// each equal part of the time. With 0 none may begin, and the refusals have no `Retry-After`. It
+    /// has no effect on a server whose adapter lends no time to its hub.
     pub fn rate(mut self, most: u32, per: Duration) -> Self {
         self.rate = Some(Pace::new(most, per));
         self
@@ -173,11 +173,13 @@ impl Layer for PerAddress {
                 Ok(())
             }
             Err(wait) => {
-                let seconds = wait.as_secs_f64().ceil().max(1.0);
                 let text = "too many connections from this address";
                 let mut rejection = Rejection::new(StatusCode::TOO_MANY_REQUESTS, text);
-                let headers = rejection.response_mut().headers_mut();
-                headers.insert(RETRY_AFTER, HeaderValue::from(seconds as u64));
+                if wait != NEVER {
+                    let seconds = wait.as_secs_f64().ceil().max(1.0);
+                    let headers = rejection.response_mut().headers_mut();
+                    headers.insert(RETRY_AFTER, HeaderValue::from(seconds as u64));
+                }
                 Err(rejection)
             }
         }

@@ -69,14 +69,15 @@ impl MessageRate {
     }
 
     /// Sets how many messages a client may send `per` this time: this many at once, and then one
-    /// after each equal part of the time.
+    /// after each equal part of the time. With 0 every message is one too many, whatever the time: a
+    /// client that [must wait](OnExcess::Wait) does so until its connection ends.
     pub fn messages(mut self, most: u32, per: Duration) -> Self {
         self.messages = Some(Pace::new(most, per));
         self
     }
 
     /// Sets how many bytes a client's messages may have `per` this time, inflated. A longer message
-    /// counts as this many.
+    /// counts as this many. 0 is as in [`messages`](Self::messages).
     pub fn bytes(mut self, most: u32, per: Duration) -> Self {
         self.bytes = Some(Pace::new(most, per));
         self

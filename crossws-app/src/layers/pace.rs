@@ -9,13 +9,17 @@ pub(super) struct Pace {
     per: Duration,
 }
 
+/// How long it takes until a rate of none admits one.
+pub(super) const NEVER: Duration = Duration::MAX;
+
 impl Pace {
     pub(super) fn new(most: u32, per: Duration) -> Self {
         Self { most, per }
     }
 
     /// Takes some, if they are within the rate: moves the time until which what was taken counts.
-    /// Otherwise returns how long until they are. More than fit into one time count as all that do.
+    /// Otherwise returns how long until they are, [`NEVER`] if the rate admits none. More than fit into
+    /// one time count as all that do.
     pub(super) fn take(
         self,
         busy_until: &mut Duration,
@@ -24,7 +28,7 @@ impl Pace {
     ) -> Result<(), Duration> {
         let Self { most, per } = self;
         if most == 0 {
-            return Err(per);
+            return Err(NEVER);
         }
         let part = per.as_nanos() * u128::from(amount.min(most)) / u128::from(most);
         let part = Duration::from_nanos(u64::try_from(part).unwrap_or(u64::MAX));
@@ -57,10 +61,15 @@ mod tests {
         assert_eq!(take(SECOND + SECOND / 2, 2), Err(SECOND));
         assert_eq!(take(10 * SECOND, 1_000), Ok(()), "as many as fit");
         assert_eq!(take(10 * SECOND, 1), Err(SECOND / 2));
-        assert_eq!(
-            Pace::new(0, SECOND).take(&mut busy_until, SECOND, 1),
-            Err(SECOND)
-        );
+    }
+
+    #[test]
+    fn a_rate_of_none_admits_none_in_any_time() {
+        let mut busy_until = Duration::ZERO;
+        for per in [Duration::ZERO, SECOND, Duration::MAX] {
+            let taken = Pace::new(0, per).take(&mut busy_until, SECOND, 1);
+            assert_eq!(taken, Err(NEVER), "{per:?}");
+        }
     }
 
     #[test]

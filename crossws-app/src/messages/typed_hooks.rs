@@ -206,19 +206,6 @@ impl<T: Typed> TypedHooks<T> {
         TypedPeer::new(peer, &self.outgoing)
     }
 
-    /// Moves the peer's topics of the route and of the upgrade to those of its format.
-    fn move_topics(&self, peer: &Peer) -> HookResult {
-        let format = self.outgoing.index(peer.protocol());
-        for topic in peer.topics() {
-            let of_format = self.outgoing.topic(format, &topic);
-            if *of_format != *topic {
-                peer.unsubscribe(&topic);
-                peer.subscribe(of_format)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Returns the subscription with the application's name of its topic; `None` for one of another
     /// format.
     fn known(&self, peer: &Peer, mut subscription: Subscription) -> Option<Subscription> {
@@ -259,6 +246,14 @@ macro_rules! typed_hooks {
 impl<T: Typed> Hooks for TypedHooks<T> {
     async fn upgrade(&self, request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
         let upgrade = self.app.upgrade(request).await?;
+        if !self.outgoing.is_mixed() {
+            return Ok(upgrade);
+        }
+        let outgoing = Arc::clone(&self.outgoing);
+        let upgrade = upgrade.name_topics(move |protocol, topic| {
+            let of_format = outgoing.topic(outgoing.index(protocol), topic);
+            Arc::from(of_format)
+        });
         let offered = |name: &&str| request.protocols().any(|offered| offered == *name);
         let Some(name) = self.outgoing.protocols().find(offered) else {
             return Ok(upgrade);
@@ -267,9 +262,6 @@ impl<T: Typed> Hooks for TypedHooks<T> {
     }
 
     async fn open(&self, peer: &Peer) -> HookResult {
-        if self.outgoing.is_mixed() {
-            self.move_topics(peer)?;
-        }
         self.app.open(&self.peer(peer)).await
     }
 

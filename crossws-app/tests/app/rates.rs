@@ -182,6 +182,38 @@ fn a_client_that_waits_and_goes_leaves_nothing_behind() {
     });
 }
 
+/// A wait of no time would end at once, again and again.
+#[test]
+fn a_client_that_may_send_nothing_waits_until_its_end() {
+    block_on(async {
+        for per in [Duration::ZERO, SECOND] {
+            for rate in [
+                MessageRate::new().messages(0, per),
+                MessageRate::new().bytes(0, per),
+            ] {
+                let (server, mut ann) = client(rate.on_excess(OnExcess::Wait)).await;
+                ann.send("x").unwrap();
+                server.advance(SECOND).await;
+                assert!(ann.try_next().is_none(), "{per:?}");
+                drop(ann);
+                server.settle().await;
+                assert!(server.hub().peers().is_empty());
+            }
+        }
+    });
+}
+
+#[test]
+fn a_rate_of_no_connections_refuses_without_a_time_to_retry() {
+    block_on(async {
+        let limit = PerAddress::new().rate(0, Duration::ZERO);
+        let server = TestServer::new(Router::new().layer(limit).route("/", hooks()));
+        let refused = server.connect("/").await.unwrap_err();
+        assert_eq!(refused.status(), 429);
+        assert!(!refused.response().headers().contains_key("retry-after"));
+    });
+}
+
 struct Nowhere;
 
 impl Transport for Nowhere {

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crossws_app::{
-    Cbor, CborCodec, MessagePack, MessagePackCodec, OnMalformed, Typed, TypedPeer, route, typed,
+    Cbor, CborCodec, MessagePack, MessagePackCodec, OnMalformed, Typed, TypedHooks, TypedPeer,
+    route, typed,
 };
-use crossws_core::{HookResult, IntoMessage, Json, Message, Subscription};
+use crossws_core::{HookResult, Hooks, IntoMessage, Json, Message, Peer, Subscription, Wrap, wrap};
 use crossws_memory::{Client, TestServer};
 use futures_lite::future::block_on;
 use serde::de::DeserializeOwned;
@@ -79,13 +80,50 @@ async fn heard(client: &mut Client) -> String {
     decoded::<Said>(client.protocol(), &message).text
 }
 
-fn server() -> TestServer {
-    let room = typed(Room)
+fn room() -> TypedHooks<Room> {
+    typed(Room)
         .protocol("pack", MessagePackCodec)
         .protocol("cbor", CborCodec)
-        .on_malformed(OnMalformed::Reply);
+        .on_malformed(OnMalformed::Reply)
+}
+
+fn server() -> TestServer {
+    server_of(room())
+}
+
+fn server_of(room: impl Hooks) -> TestServer {
     let routed = route(room).topic("talk");
     TestServer::new(crossws_app::Router::new().route("/room", routed))
+}
+
+/// Publishes to everyone before the `open` hook of each client.
+struct Early(TypedHooks<Room>);
+
+impl Wrap for Early {
+    type Inner = TypedHooks<Room>;
+
+    fn inner(&self) -> &TypedHooks<Room> {
+        &self.0
+    }
+
+    async fn open(&self, peer: &Peer) -> HookResult {
+        let room = self.0.publisher(peer.hub());
+        room.publish(peer.namespace(), "talk", said("early"))?;
+        self.0.open(peer).await
+    }
+}
+
+#[test]
+fn a_publication_before_open_has_the_format_of_the_clients_subprotocol() {
+    let server = server_of(wrap(Early(room())));
+    block_on(async {
+        for protocol in ["none", "pack", "cbor"] {
+            let mut client = server.connect("/room").protocol(protocol).await.unwrap();
+            assert_eq!(heard(&mut client).await, "early");
+            assert_eq!(heard(&mut client).await, "talk true");
+            assert!(client.try_next().is_none());
+        }
+    });
 }
 
 #[test]

@@ -62,11 +62,11 @@ impl<F: Future> Future for CatchPanic<F> {
     }
 }
 
-/// Runs user destructors. A panic in one is logged and goes no further.
-pub(crate) fn contained(drop: impl FnOnce()) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(drop)) {
+/// Runs destructors of the application, or wakers. A panic in one is logged and goes no further.
+pub(crate) fn contained(run: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
         let message = panic_text(&*panic);
-        tracing::error!(message, "a panic while dropping a future of a hook");
+        tracing::error!(message, "a destructor or a waker panicked");
     }
 }
 

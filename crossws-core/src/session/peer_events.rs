@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::time::SystemTime;
 
+use crate::hooks::catch::contained;
 use crate::hooks::notice::{Dropped, Kind, Notice};
 use crate::observe::watch;
 use crate::peer::Peer;
@@ -18,12 +19,14 @@ impl PeerEvents {
     }
 
     /// Wakes the writers of peers. Calls `alone` before, for each that no other's transport wakes.
-    /// Called outside all locks.
+    /// A waker that panics keeps no other from being woken. Called outside all locks.
     #[inline(never)] // most publications wake none
     pub(crate) fn wake_all(mut peers: Vec<Self>, alone: impl Fn(&Peer)) {
         while let Some(peer) = peers.pop() {
-            alone(&peer.0);
-            peer.0.transport().wake_with(&peer, &mut peers);
+            contained(|| {
+                alone(&peer.0);
+                peer.0.transport().wake_with(&peer, &mut peers);
+            });
         }
     }
 

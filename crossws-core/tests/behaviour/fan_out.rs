@@ -1,4 +1,5 @@
-//! The writers that a publication wakes: a transport may wake others together with its own.
+//! The writers that a publication wakes: a transport may wake others together with its own, and one
+//! that panics keeps none from being woken.
 
 use std::sync::{Arc, Mutex};
 
@@ -95,4 +96,46 @@ fn a_close_of_many_wakes_each_writer_once() {
     let (groups, others) = woken(|hub| hub.in_namespace("/").close_all(CloseCode::NORMAL));
     assert_eq!(groups, [["a", "b", "c"]]);
     assert_eq!(others, [1, 1]);
+}
+
+/// A transport whose waker panics.
+struct Panics;
+
+impl Transport for Panics {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::PUBSUB
+    }
+
+    fn send(&self, _: Message, _: &SendOptions) -> Result<Sent, SendError> {
+        Ok(Sent::Written)
+    }
+
+    fn publish(&self, _: &Publication) -> Receipt {
+        Receipt::queued(true)
+    }
+
+    fn wake(&self) {
+        panic!("a waker's");
+    }
+
+    fn close(&self, _: CloseFrame) {}
+
+    fn terminate(&self) {}
+}
+
+#[test]
+fn a_waker_that_panics_keeps_no_other_from_being_woken() {
+    let hub = Hub::default();
+    let (first, last) = (Wire::default(), Wire::default());
+    let peers = [
+        join(&hub, first.transport()),
+        join(&hub, Panics),
+        join(&hub, last.transport()),
+    ];
+    let published = hub.in_namespace("/").publish("t", "hello").unwrap();
+    assert_eq!(published.queued, 3);
+    assert_eq!((first.wakes(), last.wakes()), (1, 1));
+    hub.in_namespace("/").close_all(CloseCode::NORMAL);
+    assert_eq!((first.wakes(), last.wakes()), (2, 2));
+    drop(peers);
 }

@@ -38,8 +38,8 @@ impl Target {
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn parse(url: &str) -> Result<Self, ConnectError> {
-        if let Some(rest) = url.strip_prefix("ws+unix:") {
-            return Self::unix(rest);
+        if let Some((socket, path)) = split_unix_url(url) {
+            return Self::unix(socket, path);
         }
         if url.contains('#') {
             // RFC 6455 section 3.
@@ -92,10 +92,7 @@ impl Target {
         })
     }
 
-    fn unix(rest: &str) -> Result<Self, ConnectError> {
-        // `ws+unix:///run/app.sock:/path` and `ws+unix:/run/app.sock:/path`.
-        let rest = rest.strip_prefix("//").unwrap_or(rest);
-        let (socket, path) = rest.split_once(':').unwrap_or((rest, "/"));
+    fn unix(socket: &str, path: &str) -> Result<Self, ConnectError> {
         if socket.is_empty() {
             return Err(ConnectError::Url("it names no socket"));
         }
@@ -124,6 +121,16 @@ impl Target {
         let scheme = if self.secure { "wss" } else { "ws" };
         format!("{scheme}://{}{}", self.authority, self.path)
     }
+}
+
+/// Returns the file and the target of the URL of a Unix-domain socket, `ws+unix:FILE[:TARGET]`; `None`
+/// for any other URL. Neither is checked.
+#[doc(hidden)] // for the proxy, which must see the file that the client connects to
+pub fn split_unix_url(url: &str) -> Option<(&str, &str)> {
+    let rest = url.strip_prefix("ws+unix:")?;
+    // `ws+unix:///run/app.sock:/path` and `ws+unix:/run/app.sock:/path`.
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
+    Some(rest.split_once(':').unwrap_or((rest, "/")))
 }
 
 #[cfg(test)]

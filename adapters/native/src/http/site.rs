@@ -14,12 +14,11 @@ use http_body_util::{Either, Full};
 use crate::runtime::ServerRuntime;
 use crate::server::acceptor::Acceptor;
 use crate::server::handle::ServerHandle;
-use crate::server::stream_info::StreamInfo;
 
 /// A server's application as one HTTP connection sees it: the hooks, then the service.
 pub(crate) struct Site<R, T, S> {
     acceptor: Acceptor<R, T>,
-    info: StreamInfo,
+    info: ConnectionInfo,
     service: S,
 }
 
@@ -32,7 +31,7 @@ where
     pub(crate) fn new(
         resolver: Arc<R>,
         handle: &ServerHandle<T>,
-        info: StreamInfo,
+        info: ConnectionInfo,
         service: S,
     ) -> Self {
         let acceptor = Acceptor::<R, T>::from_parts(
@@ -53,7 +52,7 @@ where
         if let Some(addr) = self.info.remote_addr {
             T::set_remote_addr(request.extensions_mut(), addr);
         }
-        ConnectionInfo::from(self.info).store(request.extensions_mut());
+        self.info.store(request.extensions_mut());
         request.extensions_mut().insert(self.acceptor.hub().clone());
         // Routers may strip a prefix.
         let target = OriginalTarget::of(request.uri());

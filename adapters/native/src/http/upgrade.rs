@@ -24,7 +24,6 @@ use crate::runtime::io::Io;
 use crate::server::accept::{run_claim, run_upgrade};
 use crate::server::acceptor::Acceptor;
 use crate::server::response::close_after;
-use crate::server::stream_info::StreamInfo;
 use crossws_proto::handshake::{self, Agreed, Handshake, check_target};
 
 impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
@@ -64,23 +63,22 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         let mut info = ConnectionInfo::of(extensions);
         // Middleware may have stored the address that a proxy names.
         info.remote_addr = T::remote_addr(extensions).or(info.remote_addr);
-        let info = StreamInfo::from(info);
         self.handle_upgrade_from(request, info).await
     }
 
-    /// As [`handle_upgrade`](Self::handle_upgrade), with the connection's address and whether it is
-    /// encrypted from the caller.
+    /// As [`handle_upgrade`](Self::handle_upgrade), with the facts about the connection from the
+    /// caller.
     ///
     /// # Errors
     /// As [`handle_upgrade`](Self::handle_upgrade).
     pub async fn handle_upgrade_from<B>(
         &self,
         request: Request<B>,
-        info: StreamInfo,
+        info: ConnectionInfo,
     ) -> Result<Response<Full<Bytes>>, Request<B>> {
         let upgraded = self.upgrade(request, info).await;
         upgraded.map_err(|mut request| {
-            ConnectionInfo::from(info).store(request.extensions_mut());
+            info.store(request.extensions_mut());
             request
         })
     }
@@ -88,7 +86,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     async fn upgrade<B>(
         &self,
         request: Request<B>,
-        info: StreamInfo,
+        info: ConnectionInfo,
     ) -> Result<Response<Full<Bytes>>, Request<B>> {
         let (mut parts, body) = request.into_parts();
         if !is_upgrade(&parts) {
@@ -115,7 +113,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         }
         let way = Way::take(&mut parts.extensions);
         let door = parts.extensions.get::<UpgradeDoor>().cloned();
-        let mut request = UpgradeRequest::new(parts).with_connection(info.into());
+        let mut request = UpgradeRequest::new(parts).with_connection(info);
         if let Some(door) = door {
             door.attach_to(&mut request);
             return self.leave_at(&door, request, handshake, asked, body).await;
@@ -205,7 +203,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         sockets
     }
 
-    fn tell_malformed(&self, rejection: &Rejection, info: StreamInfo) {
+    fn tell_malformed(&self, rejection: &Rejection, info: ConnectionInfo) {
         self.hub()
             .rejected(RejectReason::Malformed, rejection, "", info.remote_addr);
     }
@@ -213,7 +211,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     fn malformed(
         &self,
         rejection: Rejection,
-        info: StreamInfo,
+        info: ConnectionInfo,
         is_connect: bool,
     ) -> Response<Full<Bytes>> {
         self.tell_malformed(&rejection, info);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use crossws_core::adapter::{Accepted, Claim, ClaimError, Unfinished};
-use crossws_core::{Hooks, Hub, RejectReason, Rejection, Resolve, UpgradeRequest};
+use crossws_core::{ConnectionInfo, Hooks, Hub, RejectReason, Rejection, Resolve, UpgradeRequest};
 use http::StatusCode;
 
 use crate::driver::crew::Crew;
@@ -98,7 +98,7 @@ where
     // Lasts to the end of the handshake.
     let mut unfinished = Unfinished::new(hub.clone());
     if unfinished.hold_briefly(CONNECTION_BYTES).is_err() {
-        turn_away(&mut io, hub, info.remote_addr).await;
+        turn_away(&mut io, hub, info.connection.remote_addr).await;
         return Ok(None);
     }
     match read_head(&mut io, runtime, limits, &mut unfinished).await {
@@ -108,12 +108,17 @@ where
         }
         Err(HeadError::Gone) => Ok(None),
         Err(HeadError::Overloaded) => {
-            refuse(io, runtime, overloaded(hub, info.remote_addr)).await;
+            refuse(io, runtime, overloaded(hub, info.connection.remote_addr)).await;
             Ok(None)
         }
         Err(HeadError::Bad(status, text)) => {
             let rejection = Rejection::new(status, text);
-            hub.rejected(RejectReason::Malformed, &rejection, "", info.remote_addr);
+            hub.rejected(
+                RejectReason::Malformed,
+                &rejection,
+                "",
+                info.connection.remote_addr,
+            );
             refuse(io, runtime, rejection).await;
             Ok(None)
         }
@@ -147,7 +152,7 @@ where
         });
     };
     let hub = unfinished.hub();
-    match Box::pin(upgrade(ask, info, resolver, hub, runtime)).await {
+    match Box::pin(upgrade(ask, info.connection, resolver, hub, runtime)).await {
         Ok((answer, mut accepted, agreed)) => {
             let time = accepted.settings().limits.close_timeout;
             if !within(runtime, time, write_all(&mut io, answer), || false).await {
@@ -177,7 +182,7 @@ where
 /// Runs the hooks and encodes the 101.
 async fn upgrade<R, S>(
     ask: Ask,
-    info: StreamInfo,
+    info: ConnectionInfo,
     resolver: &Arc<S>,
     hub: &Hub,
     runtime: &R,
@@ -187,7 +192,7 @@ where
     S: Resolve + ?Sized,
 {
     let Ask { request, handshake } = ask;
-    let request = request.with_connection(info.into());
+    let request = request.with_connection(info);
     let malformed = |rejection, path: &str| {
         hub.rejected(RejectReason::Malformed, &rejection, path, info.remote_addr);
         ClaimError::Rejected(rejection)

@@ -9,7 +9,7 @@ use std::task::Poll;
 #[cfg(feature = "http2")]
 use crossws_core::Sockets;
 use crossws_core::adapter::Start;
-use crossws_core::{BoxFuture, Resolve};
+use crossws_core::{BoxFuture, ConnectionInfo, Resolve};
 
 use crate::driver::stage::Stage;
 #[cfg(feature = "http2")]
@@ -37,10 +37,8 @@ pub(super) async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
     started.map_err(io::Error::other)?;
     shared.crew.hire(&shared.tasks, &shared.runtime);
     let mut stopping = pin!(watch.stopping());
-    let info = StreamInfo::new(None)
-        .with_secure(listener.is_secure())
-        .with_forwarded(!has_default_port(&listener))
-        .with_ends_on_drop(listener.ends_on_drop());
+    let (secure, forwarded) = (listener.is_secure(), !has_default_port(&listener));
+    let ends_on_drop = listener.ends_on_drop();
     loop {
         let accepted = {
             let mut accept = pin!(accept(&mut listener, &shared.runtime));
@@ -57,10 +55,10 @@ pub(super) async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
         };
         let resolver = Arc::clone(&resolver);
         let fallback = fallback.clone();
-        let info = StreamInfo {
-            remote_addr: addr,
-            ..info
-        };
+        let info = ConnectionInfo::new(addr)
+            .with_secure(secure)
+            .with_forwarded(forwarded);
+        let info = StreamInfo::from(info).with_ends_on_drop(ends_on_drop);
         let connection = connection(io, info, resolver, handle.clone(), fallback);
         shared.tasks.spawn(&shared.runtime, Stage::new(connection));
     }
@@ -103,7 +101,7 @@ async fn connection<I: Io, R: Resolve, T: ServerRuntime>(
                     read: unclaimed.read,
                     unfinished: unclaimed.unfinished,
                 },
-                info,
+                info: info.connection,
                 resolver,
                 handle,
             };
@@ -130,7 +128,7 @@ pub(crate) type Fallback<R, T> = Arc<dyn Fn(Rest<R, T>) -> BoxFuture<'static, ()
 pub(crate) struct Rest<R, T> {
     /// Boxed: listeners differ in their streams, and for a page the cost is acceptable.
     pub(crate) unclaimed: NotHandled<Box<dyn Io>>,
-    pub(crate) info: StreamInfo,
+    pub(crate) info: ConnectionInfo,
     pub(crate) resolver: Arc<R>,
     pub(crate) handle: ServerHandle<T>,
 }

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossws_core::{CloseCode, Hub, Upgrade, hooks, resolve_with};
+use crossws_core::{CloseCode, ConnectionInfo, Hub, Upgrade, hooks, resolve_with};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -48,7 +48,7 @@ fn a_raw_stream_is_served_and_an_unclaimed_one_handed_back() {
     let addr = accept(2, move |stream, addr| {
         let acceptor = ours.clone();
         spawn(async move {
-            let info = StreamInfo::new(Some(addr)).with_secure(true);
+            let info = StreamInfo::from(ConnectionInfo::new(Some(addr)).with_secure(true));
             let stream = io::tcp(adopt(stream));
             if let Err(unclaimed) = acceptor.serve_stream(stream, info).await {
                 assert!(unclaimed.read.starts_with(b"GET / HTTP/1.1\r\n"));

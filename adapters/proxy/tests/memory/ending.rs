@@ -1,10 +1,11 @@
 use std::time::Duration;
 
-use crossws_core::{CloseCode, CloseFrame, Message, Shutdown, hooks};
+use crossws_core::{CloseCode, CloseFrame, Limits, Message, Shutdown, hooks};
 use crossws_memory::TestServer;
+use crossws_proxy::Proxy;
 use futures_lite::future::{block_on, zip};
 
-use crate::{Log, echo, logged, proxy_to};
+use crate::{Log, echo, logged, proxy_to, small, through};
 
 /// Closes with the code and the reason that a message says.
 fn closes() -> impl crossws_core::Hooks {
@@ -154,6 +155,44 @@ fn a_client_that_leaves_while_the_upstream_opens_ends_both() {
         server.settle().await;
         assert_eq!(log.take(), ["connect", "Client unopened 1000"]);
         assert_eq!(upstream.hub().peers().len(), 0);
+    });
+}
+
+/// Its message waits in a hook until the upstream takes what was sent before.
+#[test]
+fn a_client_that_leaves_an_upstream_that_does_not_read_ends_both() {
+    type Leave = fn(&mut crossws_memory::Client);
+    let cases: [(Leave, &str); 2] = [
+        (
+            |client| client.close(CloseCode::NORMAL, ""),
+            "Client opened 1000",
+        ),
+        (|client| client.vanish(), "Client opened 1006"),
+    ];
+    block_on(async {
+        for (leave, ended) in cases {
+            let log = Log::default();
+            let stuck = hooks().on_message(|_, _| std::future::pending::<()>());
+            let upstream = TestServer::builder(stuck).limits(Limits::default().max_inbound(1));
+            let upstream = upstream.build();
+            let proxy = logged(Proxy::to("ws://upstream/"), &log).limits(small());
+            let server = TestServer::new(through(&upstream, proxy));
+            let mut client = server.connect("/").await.unwrap();
+            for _ in 0..100 {
+                client.send("12345678").unwrap();
+                server.settle().await;
+            }
+            leave(&mut client);
+            server.settle().await;
+            assert_eq!(server.hub().stats().sessions, 1, "it waits");
+            let time = server.hub().limits().close_timeout;
+            // The upstream's connection has its own clock.
+            server.advance(time).await;
+            upstream.advance(2 * time).await;
+            server.settle().await;
+            assert_eq!(server.hub().stats().sessions, 0);
+            assert_eq!(log.take(), ["connect", "open", ended]);
+        }
     });
 }
 

@@ -1,6 +1,7 @@
 use bytes::Bytes;
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, Group, Hub, Message, Peer, PeerId, Published, Scope, Utf8Bytes,
+    CloseCode, CloseFrame, Closed, Group, Hub, Message, Peer, PeerId, Published, Scope,
+    SendOptions, Utf8Bytes,
 };
 use serde::{Deserialize, Serialize};
 
@@ -123,21 +124,15 @@ impl Action {
     fn in_scope(self, scope: Scope<'_>, body: Vec<u8>) -> Result<String, CommandError> {
         match self {
             Self::Send(send) => {
-                let message = message(body, send.text)?;
                 let mut to = match &send.topics {
                     Some(topics) => scope.topic(topics),
                     None => scope.all(),
                 };
-                if send.volatile {
-                    to = to.volatile();
-                }
                 if send.retained {
                     to = to.retained();
                 }
-                if let Some(key) = send.key {
-                    to = to.key(key);
-                }
-                told(to.except(&send.except).send(message)?)
+                let to = to.except(&send.except).options(send.options());
+                told(to.send(message(body, send.text)?)?)
             }
             Self::Close(frame) => json(&scope.close_all(frame.decode()?)),
             Self::Peers => infos(&scope.peers()),
@@ -150,7 +145,10 @@ impl Action {
 
     fn on_group(self, group: Group<'_>, body: Vec<u8>) -> Result<String, CommandError> {
         match self {
-            Self::Send(send) => told(group.send(message(body, send.text)?)?),
+            Self::Send(send) if send.is_to_all() => {
+                let group = group.options(send.options());
+                told(group.send(message(body, send.text)?)?)
+            }
             Self::Close(frame) => json(&group.close_all(frame.decode()?)?),
             Self::Peers => infos(&group.peers()?),
             Self::Count(None) => json(&group.peer_count()?),
@@ -160,9 +158,10 @@ impl Action {
 
     fn on_peer(self, peer: Option<Peer>, body: Vec<u8>) -> Result<String, CommandError> {
         match self {
-            Self::Send(send) => {
+            Self::Send(send) if send.is_to_all() => {
                 let message = message(body, send.text)?;
-                json(&peer.is_some_and(|peer| peer.send(message).is_ok()))
+                let options = send.options();
+                json(&peer.is_some_and(|peer| peer.send_with(message, options).is_ok()))
             }
             Self::Close(frame) => {
                 let frame = frame.decode()?;
@@ -179,6 +178,23 @@ impl Delivery {
         Self {
             text: message.is_text(),
             ..Self::default()
+        }
+    }
+
+    /// Returns whether all of the recipients get the message, and it is not retained: recipients that
+    /// are not those of a namespace have no topics.
+    fn is_to_all(&self) -> bool {
+        self.topics.is_none() && self.except.is_empty() && !self.retained
+    }
+
+    fn options(&self) -> SendOptions {
+        let mut options = SendOptions::new();
+        if self.volatile {
+            options = options.volatile();
+        }
+        match &self.key {
+            Some(key) => options.key(key.as_str()),
+            None => options,
         }
     }
 }

@@ -14,8 +14,10 @@ impl Transport for Paper {
     fn capabilities(&self) -> Capabilities {
         crate::DURABLE_CAPABILITIES
     }
-    fn send(&self, message: Message, _: &SendOptions) -> Result<Sent, SendError> {
-        self.0.lock().unwrap().push(format!("{message:?}"));
+    fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
+        let key = options.replaces().map(|key| format!(" {key}"));
+        let line = format!("{message:?}{}", key.unwrap_or_default());
+        self.0.lock().unwrap().push(line);
         Ok(Sent::Written)
     }
     fn publish(&self, publication: &Publication) -> Receipt {
@@ -107,8 +109,43 @@ fn a_worker_reaches_several_topics_without_others() {
         ..Delivery::default()
     });
     assert_eq!(run(&hub, &namespace("/1"), send, b"hi")["queued"], 1);
-    assert_eq!(one.lines(), ["Text(\"hi\", 2 bytes)"]);
+    assert_eq!(one.lines(), ["Text(\"hi\", 2 bytes) at"]);
     assert!(two.lines().is_empty());
+}
+
+/// What these recipients cannot be told apart by would reach all of them.
+#[test]
+fn a_message_to_other_recipients_keeps_its_options_and_has_no_topics() {
+    let hub = Hub::builder().partial().build();
+    let (a, one) = join(&hub, 1, "/1");
+    a.peer().set_identity("ann").unwrap();
+    let delivery = |change: fn(&mut Delivery)| {
+        let mut delivery = Delivery {
+            text: true,
+            key: Some("at".to_owned()),
+            ..Delivery::default()
+        };
+        change(&mut delivery);
+        Action::Send(delivery)
+    };
+    let ann = Recipients::Identity("ann".to_owned());
+    for to in [&ann, &Recipients::Peer(a.peer().id())] {
+        run(&hub, to, delivery(|_| ()), b"hi");
+        assert_eq!(one.lines(), ["Text(\"hi\", 2 bytes) at"], "{to:?}");
+        for change in [
+            |it: &mut Delivery| it.topics = Some(vec!["news".to_owned()]),
+            |it: &mut Delivery| it.except = vec!["muted".to_owned()],
+            |it: &mut Delivery| it.retained = true,
+        ] {
+            let command = Command {
+                to: to.clone(),
+                act: delivery(change),
+            };
+            let refused = command.run(&hub, b"hi".to_vec());
+            assert!(matches!(refused, Err(CommandError::NoSuch)), "{to:?}");
+        }
+        assert!(one.lines().is_empty());
+    }
 }
 
 #[test]
