@@ -1,7 +1,6 @@
 //! The sleeps of a connection's hooks and tasks, and its named timers. The adapter's timer for the
 //! credentials keeps their time.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,16 +25,24 @@ pub(crate) struct Sleepers(OnceBox<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    sleeping: BTreeMap<Key, Waker>,
+    /// In the order of their keys. A peer has few.
+    sleeping: Vec<(Key, Waker)>,
     last: u64,
     timers: Timers,
+}
+
+impl State {
+    /// Returns the place of a sleep, or the place to insert it at.
+    fn find(&self, key: Key) -> Result<usize, usize> {
+        self.sleeping.binary_search_by_key(&key, |(key, _)| *key)
+    }
 }
 
 impl Sleepers {
     /// Returns when the first of them ends.
     pub(crate) fn first(&self) -> Option<SystemTime> {
         let state = self.0.get()?.lock();
-        let sleep = state.sleeping.first_key_value().map(|((at, _), _)| *at);
+        let sleep = state.sleeping.first().map(|((at, _), _)| *at);
         sleep.into_iter().chain(state.timers.first()).min()
     }
 
@@ -45,11 +52,12 @@ impl Sleepers {
             return Vec::new();
         };
         let mut state = state.lock();
-        let rest = state.sleeping.split_off(&(until, u64::MAX));
+        let due = state.sleeping.partition_point(|((at, _), _)| *at <= until);
+        let rest = state.sleeping.split_off(due);
         let due = std::mem::replace(&mut state.sleeping, rest);
         let timers = state.timers.take_due(until);
         drop(state);
-        due.into_values().for_each(Waker::wake);
+        due.into_iter().for_each(|(_, waker)| waker.wake());
         timers
     }
 
@@ -62,7 +70,7 @@ impl Sleepers {
         let due = std::mem::take(&mut state.sleeping);
         state.timers = Timers::default();
         drop(state);
-        due.into_values().for_each(Waker::wake);
+        due.into_iter().for_each(|(_, waker)| waker.wake());
     }
 
     /// Returns the timers; `None` if the peer has never had a sleep or a timer.
@@ -88,7 +96,8 @@ impl Sleepers {
         let mut state = self.0.get_or_init(Box::default).lock();
         state.last += 1;
         let key = (at, state.last);
-        state.sleeping.insert(key, Waker::noop().clone());
+        let at = state.find(key).unwrap_or_else(|at| at);
+        state.sleeping.insert(at, (key, Waker::noop().clone()));
         key
     }
 
@@ -98,7 +107,11 @@ impl Sleepers {
             return false;
         };
         let mut state = state.lock();
-        let Some(known) = state.sleeping.get_mut(&key) else {
+        let Some((_, known)) = state
+            .find(key)
+            .ok()
+            .and_then(|at| state.sleeping.get_mut(at))
+        else {
             return false;
         };
         let old = (!known.will_wake(waker)).then(|| std::mem::replace(known, waker.clone()));
@@ -113,7 +126,7 @@ impl Sleepers {
             return;
         };
         let mut state = state.lock();
-        let old = state.sleeping.remove(&key);
+        let old = state.find(key).ok().map(|at| state.sleeping.remove(at));
         drop(state);
         drop(old);
     }
