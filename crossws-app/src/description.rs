@@ -23,11 +23,13 @@ pub(crate) use schemas::SchemaOf;
     feature = "schema",
     doc = "[`TypedHooks::described`](crate::TypedHooks::described),
 [`RouteBuilder::receives`](crate::RouteBuilder::receives) and
-[`RouteBuilder::sends`](crate::RouteBuilder::sends)."
+[`RouteBuilder::sends`](crate::RouteBuilder::sends); and its query only with
+[`RouteBuilder::described_query`](crate::RouteBuilder::described_query)."
 )]
 #[cfg_attr(
     not(feature = "schema"),
-    doc = "`TypedHooks::described`, `RouteBuilder::receives` and `RouteBuilder::sends`."
+    doc = "`TypedHooks::described`, `RouteBuilder::receives` and `RouteBuilder::sends`; and its query only
+with `RouteBuilder::described_query`."
 )]
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
@@ -65,6 +67,8 @@ pub struct RouteDescription {
     pub doc: Option<String>,
     /// The subprotocols, the preferred one first.
     pub protocols: Vec<String>,
+    /// The schema of the query; `None` if its type is unknown.
+    pub query: Option<Value>,
     /// The messages from the client.
     pub receives: Content,
     /// The messages to the client.

@@ -63,7 +63,7 @@ export async function drive({ base, WebSocket, check, equal }: Tools): Promise<v
 
   await check("parameters and queries arrive as they are", async () => {
     for (const id of ["7", "ä/ö ?#%&", "日本", "a.b~c"]) {
-      const room = connectRooms({ id }, { query: { q: ["1", "ü&="], none: undefined } });
+      const room = connectRooms({ id }, { query: { q: ["1", "ü&="], none: undefined, nothing: null } });
       const { params, query } = parsed(await reader(room)()) as any;
       equal([params, query], [{ id }, { q: ["1", "ü&="] }]);
       room.close();

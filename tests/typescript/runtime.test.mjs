@@ -64,7 +64,7 @@ afterEach(() => {
 });
 
 test("paths and queries are encoded", async () => {
-  connectRooms({ id: "a b/ü?#%" }, { ...options, query: { q: "1&2", list: ["a", "b"], none: undefined } });
+  connectRooms({ id: "a b/ü?#%" }, { ...options, query: { q: "1&2", list: ["a", "b"], none: undefined, nothing: null } });
   connectFiles({ rest: "A/b c/ü%2F" }, options);
   connectABCDImgPng({ "img-id": 7 }, options);
   connectGröße({ größe: 12n }, options);

@@ -60,6 +60,24 @@ enums.onMessage((message) => {
 // @ts-expect-error: a status is compared with what it cannot be
 enums.onStatus((status) => status === "opened");
 
+// Queries: by the type that the route reads.
+types.connectSearch({ shop: "a" }, { query: { term: "b", page: 2, tags: ["x", "y"], level: "VERY_HIGH" } });
+types.connectSearch({ shop: "a" }, { reconnect: false, query: { term: "b", page: null, exact: true } });
+// @ts-expect-error: the query has a term
+types.connectSearch({ shop: "a" });
+// @ts-expect-error: the query has a term
+types.connectSearch({ shop: "a" }, { query: { page: 2 } });
+// @ts-expect-error: the query has no such key
+types.connectSearch({ shop: "a" }, { query: { term: "b", pages: 2 } });
+// @ts-expect-error: a page is a number
+types.connectSearch({ shop: "a" }, { query: { term: "b", page: "2" } });
+types.connectList();
+types.connectList({ query: { size: 10 } });
+types.connectSorted({ query: { by: "LOW", page: 2 } });
+// @ts-expect-error: the query says by what
+types.connectSorted();
+types.connectMaybe({ query: { any: "thing" } });
+
 const { lastMessage } = types.stores(types.connectFlat());
 lastMessage.subscribe((message) => message?.own satisfies number | undefined);
 types.signals(types.connectHalf(), (value) => ({ value })).lastMessage.value?.children satisfies types.Tree[] | undefined;

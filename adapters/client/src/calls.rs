@@ -3,6 +3,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -95,6 +96,8 @@ impl<T> fmt::Debug for Call<T> {
 #[derive(Default)]
 pub(crate) struct Pending {
     state: Mutex<State>,
+    /// A call was made: until then, no message can be an answer.
+    is_used: AtomicBool,
 }
 
 #[derive(Default)]
@@ -123,6 +126,8 @@ impl Pending {
                 return Err(CallError::TooMany(MOST));
             }
         }
+        // The answer follows what is sent under another lock.
+        self.is_used.store(true, Ordering::Relaxed);
         state.last_id += 1;
         let id = state.last_id;
         state.slots.insert(id, Slot::Waiting(None));
@@ -134,7 +139,15 @@ impl Pending {
     }
 
     /// Takes a message that is the answer to a call. Returns any other message.
+    #[inline]
     pub(crate) fn take(&self, form: WireForm, message: Message) -> Option<Message> {
+        match self.is_used.load(Ordering::Relaxed) {
+            true => self.take_answer(form, message),
+            false => Some(message),
+        }
+    }
+
+    fn take_answer(&self, form: WireForm, message: Message) -> Option<Message> {
         if lock(&self.state).slots.is_empty() || !message.as_bytes().starts_with(b"{") {
             return Some(message);
         }

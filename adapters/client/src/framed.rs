@@ -1,16 +1,18 @@
 //! A connection over bytes: drives the `Connection` of `crossws-proto`, as the servers do.
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
-use bytes::BytesMut;
 use crossws_core::{Closed, ClosedBy, Hub, Limit, Limits, MaybeSend, Message, Overflow};
 use crossws_proto::connection::{Connection, Step, Transmit};
 use crossws_proto::deflate::Deflater;
-use crossws_proto::frame::{ClientFrame, Decoder, Opcode, put_masked_frame};
+use crossws_proto::frame::{ClientFrame, Decoder, Opcode};
 use crossws_proto::outbox::{Batch, Clock, Outbox};
 use crossws_proto::sync::Mutex;
 
@@ -140,6 +142,16 @@ impl<P: Pipe> Framed<P> {
         })
     }
 
+    /// Decodes a short message that was read before, if it is next. What has been sent need not leave
+    /// before it, because it ends no connection, and many answers leave as one write.
+    fn take_short(&mut self) -> Option<Message> {
+        let mut rest = self.input.get_mut(self.decoded..)?;
+        let message = self.connection.next_message(&mut rest)?;
+        let left = rest.len();
+        self.decoded = self.input.len() - left;
+        Some(message)
+    }
+
     /// Decodes what was read before. Returns as [`poll_read`](Self::poll_read).
     fn decode(&mut self, ready: bool, now: Duration) -> (Option<Message>, bool) {
         let mut rest = self.input.get_mut(self.decoded..).unwrap_or_default();
@@ -172,27 +184,26 @@ impl<P: Pipe> Framed<P> {
             None if self.writing.is_empty() => BATCH,
             None => return,
         };
-        let (mut frames, mut count) = (BytesMut::new(), 0);
-        while frames.len() < most
-            && let Some(message) = state.pop()
-        {
-            if let Err(error) = put(&mut frames, &message, self.deflater.as_deref()) {
-                tracing::error!(%error, "a client has no random source");
-                return self.connection.lost();
-            }
-            count += 1;
-        }
         let outbox = self.connection.queue();
-        if count > 0 {
-            outbox.enqueue(frames.len(), |batch| {
-                batch.push_encoded(frames.freeze(), count);
-            });
+        let (mut done, waiting) = (Ok(()), state.out_len());
+        let receipt = outbox.enqueue(waiting, |batch| {
+            batch.expect(waiting.min(BATCH));
+            while done.is_ok()
+                && batch.bytes() < most
+                && let Some(message) = state.pop()
+            {
+                done = put(batch, &message, self.deflater.as_deref());
+            }
+        });
+        if let Err(error) = done {
+            tracing::error!(%error, "a client has no random source");
+            return self.connection.lost();
         }
         if let Some(frame) = closing {
             outbox.close_with(Some(frame));
             self.closing = true;
         }
-        state.writing = outbox.buffered();
+        state.writing = receipt.waiting;
     }
 
     fn poll_write_once(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -264,6 +275,12 @@ impl<P: Pipe> Socket for Framed<P> {
         ready: bool,
         now: Duration,
     ) -> Poll<Message> {
+        if ready
+            && shared.has_few()
+            && let Some(message) = self.take_short()
+        {
+            return Poll::Ready(message);
+        }
         // A broken rule or a close frame may be next: nothing is queued after it.
         self.load(shared);
         let (mut message, mut reads_on) = self.decode(ready, now);
@@ -330,17 +347,20 @@ fn decode(
 
 /// Appends a message's frame.
 fn put(
-    frames: &mut BytesMut,
+    batch: &mut Batch<ClientFrame>,
     message: &Message,
     deflater: Option<&Mutex<Deflater>>,
 ) -> Result<(), getrandom::Error> {
     let (opcode, payload) = (Opcode::from(message), message.as_bytes());
-    let compressed = match deflater {
-        Some(deflater) => deflater.lock().put_masked_frame(opcode, payload, frames)?,
-        None => false,
-    };
-    match compressed {
-        true => Ok(()),
-        false => put_masked_frame(frames, opcode, payload),
+    if let Some(deflater) = deflater {
+        let mut frame = Vec::new();
+        if deflater
+            .lock()
+            .put_masked_frame(opcode, payload, &mut frame)?
+        {
+            batch.push_encoded(frame.into(), 1);
+            return Ok(());
+        }
     }
+    batch.push_masked(opcode, payload)
 }

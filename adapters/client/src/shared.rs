@@ -21,6 +21,8 @@ pub(crate) struct Shared {
     changed: Event,
     pub(crate) calls: Pending,
     limits: Limits,
+    /// [`FEW`], and at most half of the messages that may wait.
+    few: usize,
     while_connecting: WhileConnecting,
     when_closed: WhenClosed,
 }
@@ -55,6 +57,13 @@ pub(crate) struct State {
     reader: Option<Waker>,
 }
 
+/// How many messages a connection may leave in the queue while it decodes others. With more, the allocator
+/// would need new memory for each, which costs more than to take them.
+const FEW: usize = 6;
+
+/// The longest header of a client's frame.
+const MAX_HEADER: usize = 14;
+
 impl Shared {
     pub(crate) fn new(
         limits: Limits,
@@ -83,6 +92,7 @@ impl Shared {
             }),
             changed: Event::new(),
             calls: Pending::default(),
+            few: FEW.min(limits.max_queued.get() / 2),
             limits,
             while_connecting,
             when_closed,
@@ -240,6 +250,11 @@ impl Shared {
         has_room
     }
 
+    /// Returns whether few messages wait, so that a connection need not take them yet.
+    pub(crate) fn has_few(&self) -> bool {
+        self.lock().out.len() < self.few
+    }
+
     /// Marks the driver as running: a change does not wake it until it parks.
     pub(crate) fn unpark(&self) {
         self.lock().parked = false;
@@ -272,6 +287,11 @@ impl State {
         self.out_bytes + self.writing
     }
 
+    /// Returns about how many bytes the frames of the waiting messages have.
+    pub(crate) fn out_len(&self) -> usize {
+        self.out_bytes + self.out.len() * MAX_HEADER
+    }
+
     fn push(&mut self, message: Message) {
         self.out_bytes += message.as_bytes().len();
         self.out.push_back(message);
@@ -294,6 +314,7 @@ impl State {
 }
 
 /// Wakes the driver if it waits.
+#[inline(always)]
 fn wake(mut state: MutexGuard<'_, State>) {
     if !std::mem::take(&mut state.parked) {
         return;

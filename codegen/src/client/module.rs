@@ -142,9 +142,7 @@ impl<'d> Module<'d> {
     /// Returns the head of a route's function, with these marks around what only TypeScript needs. The
     /// types of an app can contain the marks only in literals.
     fn signature(&self, route: &RouteDescription, name: &str, open: &str, close: &str) -> String {
-        let socket = self.socket(route);
-        // As escapes, so that they are not taken for marks.
-        let socket = socket.replace('«', "\\u00ab").replace('»', "\\u00bb");
+        let socket = escaped(&self.socket(route));
         let params: Vec<_> = route
             .pattern
             .params()
@@ -154,9 +152,22 @@ impl<'d> Module<'d> {
             true => String::new(),
             false => format!("params{open}: {{ {} }}{close}, ", params.join("; ")),
         };
+        let options = escaped(&self.options(route));
         format!(
-            "function connect{name}({params}options{open}?: Options{close}){open}: {socket}{close}"
+            "function connect{name}({params}options{open}{options}{close}){open}: {socket}{close}"
         )
+    }
+
+    /// Returns the type of a route's options, with what stands before it.
+    fn options(&self, route: &RouteDescription) -> String {
+        let Some(schema) = &route.query else {
+            return "?: Options".to_owned();
+        };
+        let query = self.types.of(schema, "");
+        match self.types.may_be_empty(schema) {
+            true => format!("?: Options<{query}>"),
+            false => format!(": Options<{query}> & {{ query: {query} }}"),
+        }
     }
 
     /// Returns the type of a route's socket.
@@ -232,6 +243,11 @@ impl<'d> Module<'d> {
             false => payload,
         }
     }
+}
+
+/// Returns a type with escapes for the marks of what only TypeScript needs.
+fn escaped(text: &str) -> String {
+    text.replace('«', "\\u00ab").replace('»', "\\u00bb")
 }
 
 /// Returns an object's type, or one with any keys if none are known.

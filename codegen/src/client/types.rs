@@ -81,6 +81,22 @@ impl<'d> Types<'d> {
         self.read(schema, indent).text
     }
 
+    /// Returns whether an object without properties may have this schema.
+    pub(super) fn may_be_empty(&self, schema: &Value) -> bool {
+        let list = |key: &str| schema.get(key).and_then(Value::as_array);
+        let reference = schema.get("$ref").and_then(Value::as_str);
+        if let Some((_, found)) = reference.and_then(|name| self.description.resolve(name)) {
+            // One step, as in `is_scalar`.
+            return found.get("$ref").is_none() && self.may_be_empty(found);
+        }
+        let any =
+            |key: &str| list(key).is_none_or(|all| all.iter().any(|one| self.may_be_empty(one)));
+        list("required").is_none_or(Vec::is_empty)
+            && list("allOf").is_none_or(|all| all.iter().all(|one| self.may_be_empty(one)))
+            && any("anyOf")
+            && any("oneOf")
+    }
+
     /// Returns whether values of a schema are neither lists nor objects.
     pub(super) fn is_scalar(&self, schema: &Value) -> bool {
         let reference = schema.get("$ref").and_then(Value::as_str);

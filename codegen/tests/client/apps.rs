@@ -190,8 +190,43 @@ struct Open {
     rest: BTreeMap<String, u8>,
 }
 
+/// What to look for.
+#[derive(Deserialize, JsonSchema)]
+struct Search {
+    term: String,
+    page: Option<u32>,
+    #[serde(default)]
+    tags: Vec<String>,
+    exact: Option<bool>,
+    level: Option<Level>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Paging {
+    page: Option<u32>,
+    #[serde(default)]
+    size: u8,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Sorted {
+    by: Level,
+    #[serde(flatten)]
+    paging: Paging,
+}
+
 pub(crate) fn types() -> Router {
     Router::new()
+        .route(
+            "/search/{shop}",
+            route(none()).described_query::<Search>().protocols(["v1"]),
+        )
+        .route("/list", route(none()).described_query::<Paging>())
+        .route("/sorted", route(none()).described_query::<Sorted>())
+        .route(
+            "/maybe",
+            route(none()).described_query::<BTreeMap<String, String>>(),
+        )
         .route(
             "/everything",
             route(none()).receives::<Everything>().sends::<Everything>(),
@@ -253,6 +288,11 @@ pub(crate) fn injection() -> Router {
         #[schemars(description = BAD)]
         a: u8,
     }
+    #[derive(Deserialize, JsonSchema)]
+    struct Query {
+        #[serde(rename = "*/ \" + alert(1) + `${alert(1)}` </script> \u{2028} «x»")]
+        a: Option<u8>,
+    }
     #[derive(Serialize, JsonSchema)]
     #[serde(tag = "\" + alert(1)")]
     enum Kind {
@@ -273,7 +313,10 @@ pub(crate) fn injection() -> Router {
         )
         .route(
             "/«alert(1)»/{id}",
-            route(none()).sends::<Kind>().protocols(["\"; alert(1)"]),
+            route(none())
+                .sends::<Kind>()
+                .protocols(["\"; alert(1)"])
+                .described_query::<Query>(),
         )
         .route("/calls", calls.described().doc("ends with *"))
 }

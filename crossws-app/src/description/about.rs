@@ -16,6 +16,7 @@ use crate::routes::router::info::RouteInfo;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct About {
     pub(crate) doc: Option<Arc<str>>,
+    pub(crate) query: Option<SchemaOf>,
     pub(crate) receives: Option<SchemaOf>,
     pub(crate) sends: Option<SchemaOf>,
     pub(crate) reports_errors: bool,
@@ -53,6 +54,7 @@ impl Description {
                 name: info.name().map(|name| name.to_string()),
                 doc: about.doc.map(|doc| doc.to_string()),
                 protocols: settings.protocols.clone(),
+                query: about.query.map(|schema| schema.of(&mut schemas)),
                 receives: content(about.receives, &mut schemas),
                 sends: content(about.sends, &mut schemas),
                 reports_errors: about.reports_errors,
@@ -66,6 +68,9 @@ impl Description {
     /// Calls a function with each schema outside of the definitions, and whether the client sends it.
     pub(super) fn each_schema(&mut self, mut visit: impl FnMut(&mut Value, bool)) {
         for route in &mut self.routes {
+            if let Some(schema) = &mut route.query {
+                visit(schema, true);
+            }
             if let Content::Json(schema) = &mut route.receives {
                 visit(schema, true);
             }

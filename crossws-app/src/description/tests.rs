@@ -102,6 +102,25 @@ fn settings_of_the_groups_are_described() {
 }
 
 #[test]
+fn a_query_is_described_as_it_is_read() {
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    struct Search {
+        term: String,
+        #[serde(default)]
+        page: u32,
+    }
+    let app = Router::new()
+        .route("/search", route(hooks()).described_query::<Search>())
+        .route("/plain", route(hooks()).query::<Search>().sends::<Search>());
+    let described = describe(app);
+    let query = described.routes[0].query.as_ref().unwrap();
+    let (name, schema) = described.resolve(query["$ref"].as_str().unwrap()).unwrap();
+    assert_eq!(name, "SearchInput");
+    assert_eq!(schema["required"], json!(["term"]));
+    assert_eq!(described.routes[1].query, None);
+}
+
+#[test]
 fn calls_and_reported_errors_are_described() {
     let app = calls(hooks())
         .json_rpc()

@@ -350,6 +350,33 @@ impl RouteBuilder {
         self.layer(TypedQuery::<T>::new())
     }
 
+    /// As [`query`](Self::query), and names the type for generated clients and documents.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// use schemars::JsonSchema;
+    /// use serde::Deserialize;
+    ///
+    /// #[derive(Deserialize, JsonSchema)]
+    /// struct Search {
+    ///     term: String,
+    ///     page: Option<u32>,
+    /// }
+    ///
+    /// let app = Router::new().route("/search", route(hooks()).described_query::<Search>());
+    /// assert!(app.describe()?.routes[0].query.is_some());
+    /// # Ok::<_, RouterError>(())
+    /// ```
+    #[cfg(feature = "schema")]
+    pub fn described_query<T>(self) -> Self
+    where
+        T: DeserializeOwned + schemars::JsonSchema + MaybeSend + MaybeSync + 'static,
+    {
+        self.query::<T>()
+            .tell(|about| about.query = Some(SchemaOf::read::<T>()))
+    }
+
     fn set(mut self, change: impl FnOnce(RouteSettings) -> RouteSettings) -> Self {
         self.settings = change(self.settings);
         self

@@ -18,7 +18,7 @@ pub struct Decoder {
     max_message: usize,
     max_fragments: u32,
     max_frame: u32,
-    /// Messages below this length may be short ones, by these bounds and the role.
+    /// Messages below this length may be short ones, by these bounds.
     short_below: u8,
     /// The unfinished frame and message. Boxed, because an idle connection has neither.
     begun: Option<Box<Begun>>,
@@ -35,8 +35,9 @@ const MOST: usize = isize::MAX as usize >> 1;
 const FIN_TEXT: u8 = FIN | Opcode::Text as u8;
 const FIN_BINARY: u8 = FIN | Opcode::Binary as u8;
 
-/// Two bytes, and the masking key.
-const SHORT_HEADER: usize = 6;
+/// The length of a short frame's header, to which a client adds a masking key.
+const SHORT_HEADER: usize = 2;
+const MASKED_SHORT_HEADER: usize = SHORT_HEADER + 4;
 
 impl Decoder {
     /// Creates a decoder for a connection whose handshake has just ended.
@@ -46,7 +47,7 @@ impl Decoder {
             max_message: limits.max_message_size.get().min(MOST),
             max_fragments: bound(limits.max_fragments),
             max_frame: bound(limits.max_frame_size),
-            short_below: short_below(role, limits),
+            short_below: short_below(limits),
             begun: None,
             inflater: Inflater::per_message(),
             inflates: false,
@@ -78,7 +79,7 @@ impl Decoder {
             };
             let event = if frame.left <= input.len() {
                 let payload = take(input, frame.left);
-                mask::apply(payload, frame.key);
+                self.unmask(payload, frame.key);
                 let event = self.end(frame, payload)?;
                 if let Some(begun) = &mut self.begun {
                     begun.frame = None;
@@ -89,7 +90,7 @@ impl Decoder {
                 event
             } else {
                 let piece = take(input, input.len());
-                mask::apply(piece, frame.key);
+                self.unmask(piece, frame.key);
                 self.piece(frame, piece)?;
                 return Ok(None);
             };
@@ -99,33 +100,57 @@ impl Decoder {
         }
     }
 
-    /// Decodes a client's message in one short frame without extensions, as most are. Returns `None`
+    /// Decodes a message in one short frame without extensions, as most are. Returns `None`
     /// if something else comes next; then nothing is consumed, and [`decode`](Self::decode) returns it.
     ///
     /// The few steps build the message in place: moving a message a few times costs as much as decoding
     /// it.
     #[inline(always)]
     pub fn decode_short(&mut self, input: &mut &mut [u8]) -> Option<Message> {
-        let &[first, second, ref key @ ..] = input.first_chunk::<SHORT_HEADER>()?;
-        let key = *key;
+        match self.role {
+            Role::Server => {
+                let &[first, second, ref key @ ..] = input.first_chunk::<MASKED_SHORT_HEADER>()?;
+                let key = *key;
+                // Clears the mask bit. If it was not set, this sets it, and the length is too large for
+                // a short frame.
+                self.take_short(input, first, second ^ MASKED, Some(key))
+            }
+            Role::Client => {
+                let &[first, len] = input.first_chunk()?;
+                self.take_short(input, first, len, None)
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn take_short(
+        &mut self,
+        input: &mut &mut [u8],
+        first: u8,
+        len: u8,
+        key: Option<[u8; 4]>,
+    ) -> Option<Message> {
         let kind = match first {
             FIN_TEXT => Kind::Text,
             FIN_BINARY => Kind::Binary,
             _ => return None,
         };
-        // Clears the mask bit. If it was not set, this sets it, and the length is too large for a
-        // short frame.
-        let len = usize::from(second ^ MASKED);
-        if len >= usize::from(self.short_below) || self.begun.is_some() {
+        if len >= self.short_below || self.begun.is_some() {
             return None;
         }
-        let payload = input.get_mut(SHORT_HEADER..SHORT_HEADER + len)?;
-        mask::apply(payload, key);
-        let Ok(message) = kind.whole(payload) else {
+        let header = SHORT_HEADER + key.map_or(0, |key| key.len());
+        let end = header + usize::from(len);
+        let payload = input.get_mut(header..end)?;
+        if let Some(key) = key {
             mask::apply(payload, key);
+        }
+        let Ok(message) = kind.whole(payload) else {
+            if let Some(key) = key {
+                mask::apply(payload, key);
+            }
             return None;
         };
-        take(input, SHORT_HEADER + len);
+        take(input, end);
         Some(message)
     }
 }
@@ -142,6 +167,13 @@ impl Decoder {
             self.inflates = true;
         }
         self
+    }
+
+    /// Unmasks what a client sends.
+    fn unmask(&self, bytes: &mut [u8], key: [u8; 4]) {
+        if self.role == Role::Server {
+            mask::apply(bytes, key);
+        }
     }
 
     /// Reads a header and checks that its frame may come now.
@@ -355,8 +387,8 @@ fn most_compressed(most: usize) -> usize {
 }
 
 /// Returns the length below which a message may be a short one: 0 if none may.
-fn short_below(role: Role, limits: &Limits) -> u8 {
-    if role == Role::Client || limits.max_fragments.get() == 0 {
+fn short_below(limits: &Limits) -> u8 {
+    if limits.max_fragments.get() == 0 {
         return 0;
     }
     let message = limits.max_message_size.get();

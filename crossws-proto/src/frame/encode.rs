@@ -46,9 +46,7 @@ pub fn put_masked_frame(
     let key = mask::fresh_key()?;
     buf.reserve(MAX_MASKED_HEADER + payload.len());
     put_masked_header(buf, FIN | opcode as u8, payload.len(), key);
-    let start = buf.len();
-    buf.put_slice(payload);
-    mask::apply(buf.get_mut(start..).unwrap_or_default(), key);
+    mask::put(buf, payload, key);
     Ok(())
 }
 

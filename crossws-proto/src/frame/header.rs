@@ -8,7 +8,7 @@ use super::{Opcode, Role, Violation};
 pub const MAX_HEADER: usize = 10;
 
 /// The longest header of a masked frame: four bytes of masking key follow the length.
-pub(super) const MAX_MASKED_HEADER: usize = MAX_HEADER + 4;
+pub(crate) const MAX_MASKED_HEADER: usize = MAX_HEADER + 4;
 
 // Bits of the first byte.
 pub(super) const FIN: u8 = 0x80;
@@ -129,6 +129,11 @@ pub fn put_header(buf: &mut impl BufMut, opcode: Opcode, len: usize) {
 
 /// Appends the header of a frame whose payload is masked with this key.
 pub(super) fn put_masked_header(buf: &mut impl BufMut, first: u8, len: usize, key: [u8; 4]) {
+    if let len @ 0..=125 = len {
+        // In one step, because most are short.
+        let [a, b, c, d] = key;
+        return buf.put_slice(&[first, MASKED | len as u8, a, b, c, d]);
+    }
     put_first_and_len(buf, first, MASKED, len);
     buf.put_slice(&key);
 }

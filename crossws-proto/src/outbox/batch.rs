@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 
 use self::chunks::{Chunk, Chunks, Keyed};
 use super::Framing;
-use crate::frame::{self, MAX_HEADER, Opcode, ServerFrame};
+use crate::frame::{self, ClientFrame, MAX_HEADER, MAX_MASKED_HEADER, Opcode, ServerFrame};
 
 /// Whole frames on their way out. Small frames are copied into one buffer, so that many leave in
 /// one write. Large payloads are shared, so that many slow peers cost pointers.
@@ -73,6 +73,23 @@ impl Batch<ServerFrame> {
             self.chunks.push_back(Chunk::Shared(payload.clone()));
         }
         self.count(1);
+    }
+}
+
+impl Batch<ClientFrame> {
+    /// Appends one frame, masked.
+    ///
+    /// # Errors
+    /// When the system's random source fails. Then nothing is appended.
+    pub fn push_masked(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), getrandom::Error> {
+        let room = MAX_MASKED_HEADER + payload.len();
+        self.bytes += self.append(room, |buf| {
+            let before = buf.len();
+            frame::put_masked_frame(buf, opcode, payload)?;
+            Ok(buf.len() - before)
+        })?;
+        self.count(1);
+        Ok(())
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn routes() -> Router {
             "/chat",
             route(chat::Chat)
                 .topic(chat::GENERAL)
-                .query::<chat::Query>()
+                .described_query::<chat::Query>()
                 .receives::<chat::FromGuest>()
                 .sends::<chat::ToGuest>(),
         )

@@ -1,24 +1,24 @@
-//! Connections without sockets, and a minimal executor that runs them.
+//! Connections without sockets, and a server of them.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crossws::http::Request;
 use crossws::http::header::ACCEPT;
 use crossws::sse::EventSockets;
-use crossws::{Body, BoxFuture, Hub, Resolve};
-use crossws_core::adapter::Background;
+use crossws::{Body, Hub, Resolve};
 use crossws_native::{HeadLimits, Io, Runtime, StreamInfo, serve_stream};
 use http_body::Body as _;
 use tower_service::Service;
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+use crate::tasks::Tasks;
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -76,14 +76,31 @@ impl Client {
 /// The server's end. It has room for everything.
 pub(crate) struct Socket(Arc<Mutex<Pipe>>);
 
-impl Io for Socket {
-    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+impl Socket {
+    /// Removes as much of what has arrived as `take` takes of it.
+    pub(crate) fn poll_take(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: impl FnOnce(&[u8]) -> usize,
+    ) -> Poll<usize> {
         let mut pipe = lock(&self.0);
         if pipe.inbound.is_empty() && !pipe.ended {
             pipe.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        Poll::Ready(io::Read::read(&mut pipe.inbound, buf))
+        let (bytes, _) = pipe.inbound.as_slices();
+        let count = take(bytes);
+        pipe.inbound.drain(..count);
+        Poll::Ready(count)
+    }
+}
+
+impl Io for Socket {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.poll_take(cx, |mut bytes| {
+            io::Read::read(&mut bytes, buf).unwrap_or_default()
+        })
+        .map(Ok)
     }
 
     fn poll_write_vectored(
@@ -125,72 +142,23 @@ impl Runtime for Still {
     }
 }
 
-/// The same for event streams, with the tasks that they have spawned since the server last settled.
-#[derive(Default)]
-struct Lent(Mutex<Vec<BoxFuture<'static, ()>>>);
-
-impl Background for Lent {
-    fn now(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(std::future::pending())
-    }
-
-    fn spawn(&self, future: BoxFuture<'static, ()>) {
-        lock(&self.0).push(future);
-    }
-}
-
-type Queue = Arc<Mutex<VecDeque<usize>>>;
-
-struct Woken {
-    task: usize,
-    queued: AtomicBool,
-    queue: Queue,
-}
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if !self.queued.swap(true, Ordering::AcqRel) {
-            lock(&self.queue).push_back(self.task);
-        }
-    }
-}
-
-struct Task {
-    future: Option<Pin<Box<dyn Future<Output = ()>>>>,
-    woken: Arc<Woken>,
-}
-
 /// A server without a listener.
 pub(crate) struct Server<R> {
     resolver: Arc<R>,
     hub: Hub,
     runtime: Still,
-    lent: Arc<Lent>,
-    tasks: Vec<Task>,
-    free: Vec<usize>,
-    queue: Queue,
+    tasks: Tasks,
 }
 
 impl<R: Resolve> Server<R> {
     pub(crate) fn new(resolver: R, hub: Hub) -> Self {
-        let lent = Arc::new(Lent::default());
-        hub.lend_background(Arc::<Lent>::clone(&lent));
+        let tasks = Tasks::default();
+        hub.lend_background(tasks.spawned());
         Self {
-            lent,
             resolver: Arc::new(resolver),
             hub,
             runtime: Still(Instant::now()),
-            tasks: Vec::new(),
-            free: Vec::new(),
-            queue: Queue::default(),
+            tasks,
         }
     }
 
@@ -203,7 +171,7 @@ impl<R: Resolve> Server<R> {
             self.hub.clone(),
             self.runtime.clone(),
         );
-        self.spawn(Box::pin(async move {
+        self.tasks.spawn(Box::pin(async move {
             let limits = HeadLimits::default();
             let info = StreamInfo::new(None);
             let _ = serve_stream(socket, info, &resolver, &hub, &runtime, &limits).await;
@@ -217,7 +185,7 @@ impl<R: Resolve> Server<R> {
         let pipe = Arc::clone(&client.0);
         let request = Request::get(path).header(ACCEPT, "text/event-stream");
         let mut sockets = sockets.clone();
-        self.spawn(Box::pin(async move {
+        self.tasks.spawn(Box::pin(async move {
             let Ok(request) = request.body(Body::default()) else {
                 return;
             };
@@ -231,53 +199,13 @@ impl<R: Resolve> Server<R> {
         client
     }
 
-    fn spawn(&mut self, future: Pin<Box<dyn Future<Output = ()>>>) {
-        let at = self.free.pop().unwrap_or(self.tasks.len());
-        let woken = Arc::new(Woken {
-            task: at,
-            queued: AtomicBool::new(false),
-            queue: Arc::clone(&self.queue),
-        });
-        woken.wake_by_ref();
-        let task = Task {
-            future: Some(future),
-            woken,
-        };
-        match self.tasks.get_mut(at) {
-            Some(place) => *place = task,
-            None => self.tasks.push(task),
-        }
-    }
-
     /// Runs all connections until every one of them waits.
     pub(crate) fn settle(&mut self) {
-        loop {
-            let spawned = std::mem::take(&mut *lock(&self.lent.0));
-            for future in spawned {
-                self.spawn(future);
-            }
-            let next = lock(&self.queue).pop_front();
-            let Some(task) = next.and_then(|at| self.tasks.get_mut(at)) else {
-                return;
-            };
-            task.woken.queued.store(false, Ordering::Release);
-            let waker = Waker::from(Arc::clone(&task.woken));
-            let Some(future) = &mut task.future else {
-                continue;
-            };
-            if future
-                .as_mut()
-                .poll(&mut Context::from_waker(&waker))
-                .is_ready()
-            {
-                task.future = None;
-                self.free.push(task.woken.task);
-            }
-        }
+        self.tasks.settle();
     }
 
     /// Returns the number of open connections.
     pub(crate) fn open(&self) -> usize {
-        self.tasks.len() - self.free.len()
+        self.tasks.open()
     }
 }

@@ -2,18 +2,13 @@
 
 use std::io;
 
-use crossws::sse::EventSockets;
-use crossws::{
-    HookResult, Hooks, Hub, Level, Message, Observer, Peer, Rejection, Resolve, Router,
-    SharedResolver, Upgrade, UpgradeRequest,
+use crossws_bench::app;
+
+use crate::clients::{self, Engine};
+use crate::servers::{
+    chat, connect, echo, echo_json, publish, publish_events, publish_to, routed, server, watched,
 };
-use crossws_bench::{app, wire};
-
-use crate::memory::{Client, Server};
 use crate::upstreams::proxy;
-
-const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
-const HELLO: &str = "a text of 64 bytes, which a server sends to somebody or to others";
 
 /// A row of `instructions.json`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,10 +56,17 @@ pub(crate) enum Row {
     Proxy,
     /// The same with one message each way per turn.
     ProxyOne,
+    /// As `Echo`, in a client: 64 messages per turn, all of which it sends back. Our client takes at most
+    /// 1.1 times the instructions of our server.
+    ClientEcho(Engine),
+    /// As `EchoOne`, in a client.
+    ClientEchoOne(Engine),
+    /// As `EchoLarge`, in a client.
+    ClientEchoLarge(Engine),
 }
 
 impl Row {
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 30] = [
         Self::Echo,
         Self::EchoOne,
         Self::EchoLarge,
@@ -83,10 +85,22 @@ impl Row {
         Self::EchoTyped,
         Self::Proxy,
         Self::ProxyOne,
+        Self::ClientEcho(Engine::Ours),
+        Self::ClientEcho(Engine::Next),
+        Self::ClientEcho(Engine::Tungstenite),
+        Self::ClientEcho(Engine::Fastwebsockets),
+        Self::ClientEchoOne(Engine::Ours),
+        Self::ClientEchoOne(Engine::Next),
+        Self::ClientEchoOne(Engine::Tungstenite),
+        Self::ClientEchoOne(Engine::Fastwebsockets),
+        Self::ClientEchoLarge(Engine::Ours),
+        Self::ClientEchoLarge(Engine::Next),
+        Self::ClientEchoLarge(Engine::Tungstenite),
+        Self::ClientEchoLarge(Engine::Fastwebsockets),
     ];
 
-    pub(crate) fn name(self) -> &'static str {
-        match self {
+    pub(crate) fn name(self) -> String {
+        let name = match self {
             Self::Echo => "echo-64",
             Self::EchoOne => "echo-1",
             Self::EchoLarge => "echo-16k",
@@ -105,19 +119,36 @@ impl Row {
             Self::EchoTyped => "echo-typed",
             Self::Proxy => "proxy-64",
             Self::ProxyOne => "proxy-1",
-        }
+            Self::ClientEcho(engine) => return format!("client-echo-64{}", engine.suffix()),
+            Self::ClientEchoOne(engine) => return format!("client-echo-1{}", engine.suffix()),
+            Self::ClientEchoLarge(engine) => return format!("client-echo-16k{}", engine.suffix()),
+        };
+        name.to_owned()
+    }
+
+    /// Returns whether the row has a figure. Clients of other projects are only compared with.
+    pub(crate) fn has_figure(self) -> bool {
+        let engine = match self {
+            Self::ClientEcho(engine)
+            | Self::ClientEchoOne(engine)
+            | Self::ClientEchoLarge(engine) => engine,
+            _ => return true,
+        };
+        matches!(engine, Engine::Ours | Engine::Next)
     }
 
     /// Returns the messages delivered, or connections served, per turn.
     pub(crate) fn messages(self) -> u64 {
         match self {
-            Self::Echo => 64,
+            Self::Echo | Self::ClientEcho(_) => 64,
             Self::Proxy => 2 * 64,
             Self::ProxyOne => 2,
             Self::EchoJson
             | Self::EchoTyped
             | Self::EchoOne
             | Self::EchoLarge
+            | Self::ClientEchoOne(_)
+            | Self::ClientEchoLarge(_)
             | Self::Connect
             | Self::ConnectRouted => 1,
             Self::Publish | Self::PublishPatterns => 100,
@@ -141,6 +172,9 @@ impl Row {
             Self::PublishToEach => Some((Self::PublishMany, 1.3)),
             Self::Proxy => Some((Self::Echo, 2.2)),
             Self::ProxyOne => Some((Self::EchoOne, 2.2)),
+            Self::ClientEcho(Engine::Ours) => Some((Self::Echo, 1.1)),
+            Self::ClientEchoOne(Engine::Ours) => Some((Self::EchoOne, 1.1)),
+            Self::ClientEchoLarge(Engine::Ours) => Some((Self::EchoLarge, 1.1)),
             _ => None,
         }
     }
@@ -149,12 +183,20 @@ impl Row {
     /// count ends.
     pub(crate) fn turns(self) -> (u32, u32) {
         match self {
-            Self::Echo | Self::Publish | Self::PublishPatterns | Self::Proxy => (20, 120),
+            Self::Echo
+            | Self::Publish
+            | Self::PublishPatterns
+            | Self::Proxy
+            | Self::ClientEcho(_) => (20, 120),
             Self::PublishMany | Self::PublishEvents | Self::PublishToEach => (5, 25),
             Self::Connect | Self::ConnectRouted => (50, 250),
-            Self::EchoOne | Self::EchoLarge | Self::EchoJson | Self::EchoTyped | Self::ProxyOne => {
-                (100, 1100)
-            }
+            Self::EchoOne
+            | Self::EchoLarge
+            | Self::EchoJson
+            | Self::EchoTyped
+            | Self::ProxyOne
+            | Self::ClientEchoOne(_)
+            | Self::ClientEchoLarge(_) => (100, 1100),
             Self::Chat | Self::ChatWatched | Self::ChatObserved => (5, 15),
             Self::Turns => (10, 60),
         }
@@ -179,250 +221,11 @@ impl Row {
             Self::EchoTyped => echo_json(turns, app::typed_echo()),
             Self::Proxy => proxy(turns, 64),
             Self::ProxyOne => proxy(turns, 1),
+            Self::ClientEcho(engine) => clients::echo(engine, turns, 64, 64),
+            Self::ClientEchoOne(engine) => clients::echo(engine, turns, 1, 64),
+            Self::ClientEchoLarge(engine) => clients::echo(engine, turns, 1, 16 << 10),
             Self::Connect => connect(turns, server(), "/echo"),
             Self::ConnectRouted => connect(turns, routed(1_000), "/api/r777/7/echo"),
         }
     }
-}
-
-fn server() -> Server<impl Resolve> {
-    Server::new(app::hooks(), app::hub())
-}
-
-/// Opens `count` connections, and reads their greetings if there are any.
-fn join<R: Resolve>(server: &mut Server<R>, count: usize, path: &str) -> io::Result<Vec<Client>> {
-    let clients: Vec<_> = (0..count).map(|_| server.accept()).collect();
-    for client in &clients {
-        client.send(wire::request(path, "localhost").as_bytes());
-    }
-    server.settle();
-    for client in &clients {
-        if client.written() < 100 {
-            return Err(io::Error::other("no answer to an upgrade"));
-        }
-    }
-    Ok(clients)
-}
-
-pub(crate) fn payload(size: usize) -> Vec<u8> {
-    HELLO.bytes().cycle().take(size).collect()
-}
-
-/// Encodes a client's frames. Returns them with the length of the resulting bytes at the other end.
-pub(crate) fn burst(count: usize, size: usize) -> (Vec<u8>, u64) {
-    let payload = payload(size);
-    let mut sent = Vec::new();
-    let mut back = Vec::new();
-    for _ in 0..count {
-        wire::put_frame(&mut sent, wire::TEXT, &payload, Some(MASK));
-        wire::put_frame(&mut back, wire::TEXT, &payload, None);
-    }
-    (sent, back.len() as u64)
-}
-
-pub(crate) fn expect(client: &Client, bytes: u64) -> io::Result<()> {
-    match client.written() {
-        written if written == bytes => Ok(()),
-        written => Err(io::Error::other(format!(
-            "{written} bytes instead of {bytes}"
-        ))),
-    }
-}
-
-fn echo(turns: u32, depth: usize, size: usize) -> io::Result<()> {
-    let mut server = server();
-    let clients = join(&mut server, 1, "/echo")?;
-    let (burst, back) = burst(depth, size);
-    for _ in 0..turns {
-        for client in &clients {
-            client.send(&burst);
-        }
-        server.settle();
-        for client in &clients {
-            expect(client, back)?;
-        }
-    }
-    Ok(())
-}
-
-fn echo_json(turns: u32, hooks: impl Hooks) -> io::Result<()> {
-    const SAID: &str =
-        r#"{"user":"ann","kind":{"place":{"at":[52.5,13.25]}},"text":"meet me there","count":7}"#;
-    // Uses the same type as `routed`, so that the pump is not compiled once more for it.
-    let mut server = Server::new(Router::new().route("/", hooks), app::hub());
-    let clients = join(&mut server, 1, "/")?;
-    let (mut sent, mut back) = (Vec::new(), Vec::new());
-    wire::put_frame(&mut sent, wire::TEXT, SAID.as_bytes(), Some(MASK));
-    wire::put_frame(&mut back, wire::TEXT, SAID.as_bytes(), None);
-    for _ in 0..turns {
-        clients[0].send(&sent);
-        server.settle();
-        expect(&clients[0], back.len() as u64)?;
-    }
-    Ok(())
-}
-
-fn publish(turns: u32, subscribers: usize, patterns: usize) -> io::Result<()> {
-    let limits = app::hub().limits().clone().max_patterns(patterns);
-    let hub = Hub::builder().limits(limits).build();
-    let mut server = Server::new(app::hooks(), hub.clone());
-    let clients = join(&mut server, subscribers + 1, "/chat")?;
-    if let Some(peer) = hub.peers().first() {
-        for number in 0..patterns {
-            let pattern = format!("room/{number:05}/*");
-            peer.subscribe_pattern(pattern).map_err(io::Error::other)?;
-        }
-    }
-    let (burst, back) = burst(1, 64);
-    for _ in 0..turns {
-        clients[0].send(&burst);
-        server.settle();
-        expect(&clients[0], 0)?;
-        for client in &clients[1..] {
-            expect(client, back)?;
-        }
-    }
-    Ok(())
-}
-
-/// `/TOPIC/TOPIC/…`: subscribed to these topics of one namespace. Messages of the peer of `/all` go
-/// to one topic. Messages of the peer of `/each` go to two, without a third.
-struct Rooms;
-
-impl Hooks for Rooms {
-    async fn upgrade(&self, request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
-        let topics = request.path().split('/').filter(|topic| !topic.is_empty());
-        let upgrade = Upgrade::new().namespace("rooms");
-        Ok(topics.fold(upgrade, Upgrade::topic))
-    }
-
-    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
-        if peer.request().path() == "/all" {
-            peer.publish("all", message)?;
-        } else {
-            peer.to(["red", "blue"]).except("muted").send(message)?;
-        }
-        Ok(())
-    }
-}
-
-fn publish_to(turns: u32, publisher: &str) -> io::Result<()> {
-    let mut server = Server::new(Rooms, app::hub());
-    let publishers = join(&mut server, 1, &format!("/{publisher}"))?;
-    let mut clients = Vec::new();
-    for (count, path) in [
-        (250, "/all/red"),
-        (500, "/all/red/blue"),
-        (250, "/all/blue"),
-    ] {
-        clients.extend(join(&mut server, count, path)?);
-    }
-    let muted = join(&mut server, 100, "/red/muted")?;
-    let (burst, back) = burst(1, 64);
-    for _ in 0..turns {
-        publishers[0].send(&burst);
-        server.settle();
-        for client in &clients {
-            expect(client, back)?;
-        }
-    }
-    for client in &muted {
-        expect(client, 0)?;
-    }
-    Ok(())
-}
-
-fn publish_events(turns: u32) -> io::Result<()> {
-    let (hub, app) = (app::hub(), SharedResolver::new(Rooms));
-    let sockets = EventSockets::new(app.clone(), &hub);
-    let mut server = Server::new(app, hub);
-    let publishers = join(&mut server, 1, "/all")?;
-    let clients: Vec<_> = (0..1000)
-        .map(|_| server.stream(&sockets, "/all/red"))
-        .collect();
-    server.settle();
-    let (burst, _) = burst(1, 64);
-    for turn in 0..=turns {
-        for client in &clients {
-            // The message, its fields, and an id that grows.
-            match client.written() {
-                65..256 => {}
-                written => return Err(io::Error::other(format!("an event of {written} bytes"))),
-            }
-        }
-        if turn < turns {
-            publishers[0].send(&burst);
-            server.settle();
-        }
-    }
-    Ok(())
-}
-
-/// Counts, tells an observer, and logs connections; messages would be logged at a level that is not.
-/// `messages` says whether the observer hears of each message.
-fn watched(messages: bool) -> Server<impl Resolve> {
-    struct Silent {
-        messages: bool,
-    }
-    impl Observer for Silent {
-        fn wants_messages(&self) -> bool {
-            self.messages
-        }
-    }
-    tracing_subscriber::fmt()
-        .with_max_level(Level::DEBUG)
-        .with_writer(io::sink)
-        .init();
-    let hub = app::hub_builder()
-        .observer(Silent { messages })
-        .trace(Level::TRACE);
-    Server::new(app::hooks(), hub.build())
-}
-
-fn chat<R: Resolve>(
-    turns: u32,
-    mut server: Server<R>,
-    members: usize,
-    each: usize,
-) -> io::Result<()> {
-    let clients = join(&mut server, members, "/chat")?;
-    let (burst, back) = burst(each, 32);
-    for _ in 0..turns {
-        for client in &clients {
-            client.send(&burst);
-        }
-        server.settle();
-        for client in &clients {
-            expect(client, back * (members as u64 - 1))?;
-        }
-    }
-    Ok(())
-}
-
-/// Creates a server that finds its hooks by the path.
-fn routed(routes: usize) -> Server<impl Resolve> {
-    let mut router = Router::new();
-    for number in 0..routes {
-        router = router.route(&format!("/api/r{number}/{{id}}/echo"), app::App::Echo);
-    }
-    Server::new(router, app::hub())
-}
-
-fn connect<R: Resolve>(turns: u32, mut server: Server<R>, path: &str) -> io::Result<()> {
-    let mut close = Vec::new();
-    wire::put_frame(&mut close, wire::CLOSE, &1000_u16.to_be_bytes(), Some(MASK));
-    for _ in 0..turns {
-        let clients = join(&mut server, 1, path)?;
-        for client in &clients {
-            client.send(&close);
-            server.settle();
-            expect(client, 4)?;
-            client.end();
-            server.settle();
-        }
-        if server.open() != 0 {
-            return Err(io::Error::other("a connection that does not end"));
-        }
-    }
-    Ok(())
 }

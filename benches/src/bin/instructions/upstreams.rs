@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 
 use crossws::proxy::Proxy;
 use crossws_bench::{app, wire};
+use crossws_core::adapter::Background;
 use crossws_native::{ConnectRuntime, Io, Listen, Runtime, ServerRuntime};
 
 use crate::memory::{Client, Server, Socket};
-use crate::rows::{burst, expect, payload};
+use crate::servers::{exchange, expect};
+use crate::tasks::Spawned;
 
 /// Sends this many messages through a proxy and back per turn. Fails if one is not passed.
 pub(crate) fn proxy(turns: u32, depth: usize) -> io::Result<()> {
@@ -31,30 +33,38 @@ pub(crate) fn proxy(turns: u32, depth: usize) -> io::Result<()> {
         return Err(io::Error::other("no answer to an upgrade"));
     }
     upstream.written();
-    let (up, down) = burst(depth, 64);
-    let mut back = Vec::new();
-    (0..depth).for_each(|_| wire::put_frame(&mut back, wire::TEXT, &payload(64), None));
+    let (up, down) = exchange(depth, 64);
     for _ in 0..turns {
         client.send(&up);
         server.settle();
         expect(&upstream, up.len() as u64)?;
-        upstream.send(&back);
+        upstream.send(&down);
         server.settle();
-        expect(&client, down)?;
+        expect(&client, down.len() as u64)?;
     }
     Ok(())
 }
 
 /// A runtime whose connections end at an upstream that the test plays.
 #[derive(Clone)]
-struct Upstreams {
+pub(crate) struct Upstreams {
+    spawned: Arc<Spawned>,
     opened: Arc<Mutex<Vec<Client>>>,
     now: Instant,
 }
 
 impl Upstreams {
+    /// Creates a runtime whose tasks are spawned there.
+    pub(crate) fn new(spawned: Arc<Spawned>) -> Self {
+        Self {
+            spawned,
+            opened: Arc::default(),
+            now: Instant::now(),
+        }
+    }
+
     /// Returns the upstream that was connected to last.
-    fn last(&self) -> io::Result<Client> {
+    pub(crate) fn last(&self) -> io::Result<Client> {
         let last = self
             .opened
             .lock()
@@ -66,10 +76,7 @@ impl Upstreams {
 
 impl Default for Upstreams {
     fn default() -> Self {
-        Self {
-            opened: Arc::default(),
-            now: Instant::now(),
-        }
+        Self::new(Arc::default())
     }
 }
 
@@ -88,7 +95,9 @@ impl Runtime for Upstreams {
 impl ServerRuntime for Upstreams {
     type TcpListener = Nowhere;
 
-    fn spawn(&self, _: impl Future<Output = ()> + Send + 'static) {}
+    fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.spawned.spawn(Box::pin(future));
+    }
 
     fn tcp_listener(&self, _: std::net::TcpListener) -> io::Result<Nowhere> {
         Err(io::ErrorKind::Unsupported.into())

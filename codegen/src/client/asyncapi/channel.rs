@@ -97,7 +97,7 @@ impl<'d> Channels<'d> {
         let mut described = json!({
             "address": address,
             "messages": channel.messages,
-            "bindings": { "ws": binding(route) },
+            "bindings": { "ws": self.binding(route) },
         });
         if let Some(doc) = &route.doc {
             described["description"] = doc.as_str().into();
@@ -221,6 +221,35 @@ impl<'d> Channels<'d> {
             .insert(unique(id.to_owned(), &mut taken), operation);
     }
 
+    /// Returns how a channel is a WebSocket: <https://github.com/asyncapi/bindings/tree/master/websockets>.
+    fn binding(&self, route: &RouteDescription) -> Value {
+        let mut binding = json!({ "method": "GET", "bindingVersion": "0.1.0" });
+        if let Some(query) = route.query.as_ref().and_then(|schema| self.query(schema)) {
+            binding["query"] = query;
+        }
+        if !route.protocols.is_empty() {
+            binding["headers"] = json!({
+                "type": "object",
+                "properties": {
+                    "Sec-WebSocket-Protocol": {
+                        "type": "string",
+                        "examples": [route.protocols.join(", ")],
+                    },
+                },
+            });
+        }
+        binding
+    }
+
+    /// Returns the schema of a query: in its place, because it must have properties itself.
+    fn query(&self, schema: &Value) -> Option<Value> {
+        let reference = schema.get("$ref").and_then(Value::as_str);
+        let found = reference.and_then(|name| self.description.resolve(name));
+        let schema = found.map_or(schema, |(_, schema)| schema);
+        schema.get("properties")?;
+        Some(self.schemas.convert(schema))
+    }
+
     fn known(&self, schema: Option<&Value>) -> Value {
         schema.map_or(json!(true), |schema| self.schemas.convert(schema))
     }
@@ -293,20 +322,6 @@ fn address(route: &RouteDescription) -> (String, Map<String, Value>) {
         address.push('/');
     }
     (address, parameters)
-}
-
-/// Returns how a channel is a WebSocket: <https://github.com/asyncapi/bindings/tree/master/websockets>.
-fn binding(route: &RouteDescription) -> Value {
-    let mut binding = json!({ "method": "GET", "bindingVersion": "0.1.0" });
-    if !route.protocols.is_empty() {
-        binding["headers"] = json!({
-            "type": "object",
-            "properties": {
-                "Sec-WebSocket-Protocol": { "type": "string", "examples": [route.protocols.join(", ")] },
-            },
-        });
-    }
-    binding
 }
 
 /// Returns a name that has only letters, digits, `_` and `-` of ASCII. No object of JavaScript, in which

@@ -27,7 +27,7 @@ function openCalls«<
   path«: string»,
   offered«: readonly string[]»,
   rpc«: boolean»,
-  options«?: Options»,
+  options«?: Options<unknown>»,
 )«: CallSocket<Send, Receive, Calls, Events, Asked, Heard>» {
   const socket = openSocket«<any, any>»(path, offered, true, true, options);
   const messages = new Listeners«<Receive>»();

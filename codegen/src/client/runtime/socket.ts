@@ -49,7 +49,7 @@ class Listeners«<T>» {
 }
 
 /** Returns the options that are set: an explicit `undefined` keeps the default. */
-function chosen(options«: Options»)«: Options» {
+function chosen(options«: Options<unknown>»)«: Options<unknown>» {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
@@ -76,7 +76,7 @@ function openSocket«<Send, Receive>»(
   offered«: readonly string[]»,
   writesJson«: boolean»,
   readsJson«: boolean»,
-  given«: Options» = {},
+  given«: Options<unknown>» = {},
 )«: Socket<Send, Receive>» {
   const options = {
     tokenParameter: "token",
@@ -120,7 +120,7 @@ function openSocket«<Send, Receive>»(
   async function address()«: Promise<string>» {
     const pairs«: string[]» = [];
     const add = (key«: string», value«: unknown») => {
-      if (value !== undefined) pairs.push(`${encodeURIComponent(key)}=${encodeURIComponent(String(value))}`);
+      if (value !== undefined && value !== null) pairs.push(`${encodeURIComponent(key)}=${encodeURIComponent(String(value))}`);
     };
     for (const [key, value] of Object.entries(options.query ?? {})) {
       for (const one of [value].flat()) add(key, one);

@@ -7,8 +7,11 @@ use serde::{Deserialize, Serialize};
 
 pub(super) const GENERAL: &str = "general";
 
-#[derive(Deserialize)]
+/// Who comes in.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "ChatQuery")]
 pub(super) struct Query {
+    /// The name that the others see.
     #[serde(default = "guest")]
     username: String,
 }

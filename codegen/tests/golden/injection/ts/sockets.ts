@@ -41,14 +41,14 @@ export type QueryValue = string | number | bigint | boolean;
 export type PathValue = string | number | bigint;
 
 /** The settings of a socket. `configure` changes the defaults. */
-export interface Options {
+export interface Options<Query = { readonly [key: string]: QueryValue | readonly QueryValue[] | null | undefined }> {
   /**
    * The server: an address with the scheme `http`, `https`, `ws` or `wss`, whose path comes before the
    * route's. Default: the origin of the page.
    */
   base?: string;
-  /** The query of the URL. A list repeats its key; `undefined` leaves it out. */
-  query?: { readonly [key: string]: QueryValue | readonly QueryValue[] | undefined };
+  /** The query of the URL. A list repeats its key; `null` and `undefined` leave it out. */
+  query?: Query;
   /**
    * Returns the token for the next try, which the URL's query carries, or `undefined` for none. It is
    * called before each try, so that a token that has ended is replaced.
@@ -215,6 +215,10 @@ export type Kind = {
   bad: BadAlert1Any;
 };
 
+export type Query = {
+  "*/ \" + alert(1) + `${alert(1)}` \u003c/script> \u2028 «x»"?: number | null;
+};
+
 /**
  * *\/ alert(1) /* `${alert(1)}` <\/script><\!-- \u2028alert(1)//\u2029 " ' \ \u202e\u0000
  *
@@ -225,7 +229,7 @@ export function connectAlert1Script(options?: Options): Socket<Data | ArrayBuffe
 }
 
 /** `/%C2%ABalert(1)%C2%BB/{id}` */
-export function connectAlert1(params: { id: PathValue }, options?: Options): Socket<Data | ArrayBufferView, Kind> {
+export function connectAlert1(params: { id: PathValue }, options?: Options<Query>): Socket<Data | ArrayBufferView, Kind> {
   return openSocket("/%C2%ABalert(1)%C2%BB/" + segment("", "id", params.id, ""), ["\"; alert(1)"], false, true, options);
 }
 
@@ -296,7 +300,7 @@ class Listeners<T> {
 }
 
 /** Returns the options that are set: an explicit `undefined` keeps the default. */
-function chosen(options: Options): Options {
+function chosen(options: Options<unknown>): Options<unknown> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
@@ -323,7 +327,7 @@ function openSocket<Send, Receive>(
   offered: readonly string[],
   writesJson: boolean,
   readsJson: boolean,
-  given: Options = {},
+  given: Options<unknown> = {},
 ): Socket<Send, Receive> {
   const options = {
     tokenParameter: "token",
@@ -367,7 +371,7 @@ function openSocket<Send, Receive>(
   async function address(): Promise<string> {
     const pairs: string[] = [];
     const add = (key: string, value: unknown) => {
-      if (value !== undefined) pairs.push(`${encodeURIComponent(key)}=${encodeURIComponent(String(value))}`);
+      if (value !== undefined && value !== null) pairs.push(`${encodeURIComponent(key)}=${encodeURIComponent(String(value))}`);
     };
     for (const [key, value] of Object.entries(options.query ?? {})) {
       for (const one of [value].flat()) add(key, one);
@@ -608,7 +612,7 @@ function openCalls<
   path: string,
   offered: readonly string[],
   rpc: boolean,
-  options?: Options,
+  options?: Options<unknown>,
 ): CallSocket<Send, Receive, Calls, Events, Asked, Heard> {
   const socket = openSocket<any, any>(path, offered, true, true, options);
   const messages = new Listeners<Receive>();

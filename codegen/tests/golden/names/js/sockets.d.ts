@@ -41,14 +41,14 @@ export type QueryValue = string | number | bigint | boolean;
 export type PathValue = string | number | bigint;
 
 /** The settings of a socket. `configure` changes the defaults. */
-export interface Options {
+export interface Options<Query = { readonly [key: string]: QueryValue | readonly QueryValue[] | null | undefined }> {
   /**
    * The server: an address with the scheme `http`, `https`, `ws` or `wss`, whose path comes before the
    * route's. Default: the origin of the page.
    */
   base?: string;
-  /** The query of the URL. A list repeats its key; `undefined` leaves it out. */
-  query?: { readonly [key: string]: QueryValue | readonly QueryValue[] | undefined };
+  /** The query of the URL. A list repeats its key; `null` and `undefined` leave it out. */
+  query?: Query;
   /**
    * Returns the token for the next try, which the URL's query carries, or `undefined` for none. It is
    * called before each try, so that a token that has ended is replaced.

@@ -203,7 +203,7 @@ function openSocket(
   async function address() {
     const pairs = [];
     const add = (key, value) => {
-      if (value !== undefined) pairs.push(`${encodeURIComponent(key)}=${encodeURIComponent(String(value))}`);
+      if (value !== undefined && value !== null) pairs.push(`${encodeURIComponent(key)}=${encodeURIComponent(String(value))}`);
     };
     for (const [key, value] of Object.entries(options.query ?? {})) {
       for (const one of [value].flat()) add(key, one);

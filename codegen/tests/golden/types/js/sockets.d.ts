@@ -41,14 +41,14 @@ export type QueryValue = string | number | bigint | boolean;
 export type PathValue = string | number | bigint;
 
 /** The settings of a socket. `configure` changes the defaults. */
-export interface Options {
+export interface Options<Query = { readonly [key: string]: QueryValue | readonly QueryValue[] | null | undefined }> {
   /**
    * The server: an address with the scheme `http`, `https`, `ws` or `wss`, whose path comes before the
    * route's. Default: the origin of the page.
    */
   base?: string;
-  /** The query of the URL. A list repeats its key; `undefined` leaves it out. */
-  query?: { readonly [key: string]: QueryValue | readonly QueryValue[] | undefined };
+  /** The query of the URL. A list repeats its key; `null` and `undefined` leave it out. */
+  query?: Query;
   /**
    * Returns the token for the next try, which the URL's query carries, or `undefined` for none. It is
    * called before each try, so that a token that has ended is replaced.
@@ -244,9 +244,22 @@ export type Page3Input = { items: TreeInput[]; next?: number | null };
 
 export type PageInput = { items: Said[]; next?: number | null };
 
+export type Paging = { page?: number | null; size?: number };
+
 export type ResultOfIdOrString = { Ok: Id } | { Err: string };
 
 export type Said = { text: string };
+
+/** What to look for. */
+export type Search = {
+  exact?: boolean | null;
+  level?: Level | null;
+  page?: number | null;
+  tags?: string[];
+  term: string;
+};
+
+export type Sorted = { by: Level; page?: number | null; size?: number };
 
 /**
  * A tree.
@@ -277,6 +290,18 @@ export type TreeInput = {
 export type Unit = null;
 
 export type Untagged = number | string | [number, string] | { x: number };
+
+/** `/search/{shop}` */
+export declare function connectSearch(params: { shop: PathValue }, options: Options<Search> & { query: Search }): Socket<Data | ArrayBufferView, Data>;
+
+/** `/list` */
+export declare function connectList(options?: Options<Paging>): Socket<Data | ArrayBufferView, Data>;
+
+/** `/sorted` */
+export declare function connectSorted(options: Options<Sorted> & { query: Sorted }): Socket<Data | ArrayBufferView, Data>;
+
+/** `/maybe` */
+export declare function connectMaybe(options?: Options<{ [key: string]: string }>): Socket<Data | ArrayBufferView, Data>;
 
 /** `/everything` */
 export declare function connectEverything(options?: Options): Socket<EverythingInput, Everything>;

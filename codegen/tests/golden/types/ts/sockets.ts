@@ -41,14 +41,14 @@ export type QueryValue = string | number | bigint | boolean;
 export type PathValue = string | number | bigint;
 
 /** The settings of a socket. `configure` changes the defaults. */
-export interface Options {
+export interface Options<Query = { readonly [key: string]: QueryValue | readonly QueryValue[] | null | undefined }> {
   /**
    * The server: an address with the scheme `http`, `https`, `ws` or `wss`, whose path comes before the
    * route's. Default: the origin of the page.
    */
   base?: string;
-  /** The query of the URL. A list repeats its key; `undefined` leaves it out. */
-  query?: { readonly [key: string]: QueryValue | readonly QueryValue[] | undefined };
+  /** The query of the URL. A list repeats its key; `null` and `undefined` leave it out. */
+  query?: Query;
   /**
    * Returns the token for the next try, which the URL's query carries, or `undefined` for none. It is
    * called before each try, so that a token that has ended is replaced.
@@ -244,9 +244,22 @@ export type Page3Input = { items: TreeInput[]; next?: number | null };
 
 export type PageInput = { items: Said[]; next?: number | null };
 
+export type Paging = { page?: number | null; size?: number };
+
 export type ResultOfIdOrString = { Ok: Id } | { Err: string };
 
 export type Said = { text: string };
+
+/** What to look for. */
+export type Search = {
+  exact?: boolean | null;
+  level?: Level | null;
+  page?: number | null;
+  tags?: string[];
+  term: string;
+};
+
+export type Sorted = { by: Level; page?: number | null; size?: number };
 
 /**
  * A tree.
@@ -277,6 +290,26 @@ export type TreeInput = {
 export type Unit = null;
 
 export type Untagged = number | string | [number, string] | { x: number };
+
+/** `/search/{shop}` */
+export function connectSearch(params: { shop: PathValue }, options: Options<Search> & { query: Search }): Socket<Data | ArrayBufferView, Data> {
+  return openSocket("/search/" + segment("", "shop", params.shop, ""), ["v1"], false, false, options);
+}
+
+/** `/list` */
+export function connectList(options?: Options<Paging>): Socket<Data | ArrayBufferView, Data> {
+  return openSocket("/list", [], false, false, options);
+}
+
+/** `/sorted` */
+export function connectSorted(options: Options<Sorted> & { query: Sorted }): Socket<Data | ArrayBufferView, Data> {
+  return openSocket("/sorted", [], false, false, options);
+}
+
+/** `/maybe` */
+export function connectMaybe(options?: Options<{ [key: string]: string }>): Socket<Data | ArrayBufferView, Data> {
+  return openSocket("/maybe", [], false, false, options);
+}
 
 /** `/everything` */
 export function connectEverything(options?: Options): Socket<EverythingInput, Everything> {
@@ -358,7 +391,7 @@ class Listeners<T> {
 }
 
 /** Returns the options that are set: an explicit `undefined` keeps the default. */
-function chosen(options: Options): Options {
+function chosen(options: Options<unknown>): Options<unknown> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
@@ -385,7 +418,7 @@ function openSocket<Send, Receive>(
   offered: readonly string[],
   writesJson: boolean,
   readsJson: boolean,
-  given: Options = {},
+  given: Options<unknown> = {},
 ): Socket<Send, Receive> {
   const options = {
     tokenParameter: "token",
@@ -429,7 +462,7 @@ function openSocket<Send, Receive>(
   async function address(): Promise<string> {
     const pairs: string[] = [];
     const add = (key: string, value: unknown) => {
-      if (value !== undefined) pairs.push(`${encodeURIComponent(key)}=${encodeURIComponent(String(value))}`);
+      if (value !== undefined && value !== null) pairs.push(`${encodeURIComponent(key)}=${encodeURIComponent(String(value))}`);
     };
     for (const [key, value] of Object.entries(options.query ?? {})) {
       for (const one of [value].flat()) add(key, one);

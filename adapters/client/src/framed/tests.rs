@@ -1,0 +1,112 @@
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::task::Waker;
+
+use crossws_core::{Limits, Sent};
+use crossws_proto::frame::{Event, Role, put_close, put_frame};
+
+use super::*;
+use crate::status::Status;
+use crate::{WhenClosed, WhileConnecting};
+
+/// A stream that takes everything, and never has anything to read.
+#[derive(Default)]
+struct Written(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Pipe for Written {
+    fn poll_read(&mut self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+
+    fn poll_write(&mut self, _: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let bytes: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).collect();
+        let count = bytes.len();
+        self.0.lock().push(bytes);
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Sends back every message of `early`. Returns what was written, in writes.
+fn echo(limits: &Limits, early: Vec<u8>) -> Vec<Vec<u8>> {
+    let pipe = Written::default();
+    let written = Arc::clone(&pipe.0);
+    let decoder = Decoder::new(Role::Client, limits);
+    let mut framed = Framed::new(pipe, decoder, None, limits, early);
+    let shared = Shared::new(
+        limits.clone(),
+        WhileConnecting::default(),
+        WhenClosed::default(),
+    );
+    shared.set_status(Status::Open, |_| ());
+    let mut cx = Context::from_waker(Waker::noop());
+    let now = Duration::ZERO;
+    while let Poll::Ready(message) = framed.poll_message(&mut cx, &shared, true, now) {
+        let sent = shared.send(message).unwrap();
+        assert!(matches!(sent, Sent::Queued { .. }));
+    }
+    let _ = framed.poll_write(&mut cx, &shared, now);
+    let written = written.lock();
+    written.clone()
+}
+
+/// Returns what a client has written, as its server reads it.
+fn read(writes: &[Vec<u8>]) -> Vec<String> {
+    let mut bytes = writes.concat();
+    let mut input = &mut bytes[..];
+    let mut decoder = Decoder::new(Role::Server, &Limits::default());
+    let mut read = Vec::new();
+    while let Some(event) = decoder.decode(&mut input).unwrap() {
+        read.push(match event {
+            Event::Message(message) => message.to_string(),
+            Event::Close(frame) => format!("{frame:?}"),
+            other => panic!("{other:?}"),
+        });
+    }
+    read
+}
+
+fn burst(count: usize) -> (Vec<u8>, Vec<String>) {
+    let texts: Vec<_> = (0..count)
+        .map(|number| format!("number {number}"))
+        .collect();
+    let mut early = Vec::new();
+    for text in &texts {
+        put_frame(&mut early, Opcode::Text, text.as_bytes());
+    }
+    (early, texts)
+}
+
+#[test]
+fn the_answers_to_a_burst_are_one_write() {
+    let (early, texts) = burst(64);
+    let writes = echo(&Limits::default(), early);
+    assert_eq!(writes.len(), 1);
+    assert_eq!(read(&writes), texts);
+}
+
+#[test]
+fn a_short_queue_has_room_for_the_answers_to_a_burst() {
+    for most in [1, 2, 5] {
+        let (early, texts) = burst(64);
+        let limits = Limits::default().max_queued(most);
+        assert_eq!(read(&echo(&limits, early)), texts, "{most}");
+    }
+}
+
+#[test]
+fn the_answer_to_the_last_message_leaves_before_that_to_the_close() {
+    let (mut early, mut texts) = burst(2);
+    put_close(&mut early, None);
+    put_frame(&mut early, Opcode::Text, b"too late");
+    let read = read(&echo(&Limits::default(), early));
+    texts.push("None".into());
+    assert_eq!(read, texts);
+}
