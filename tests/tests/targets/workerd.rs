@@ -95,7 +95,10 @@ impl Workerd {
     /// Returns the Worker, in one of its modes.
     pub fn mode(&self, mode: Mode) -> OnWorkerd {
         OnWorkerd {
-            port: Port::on_a_platform(self.addr),
+            port: match mode {
+                Mode::Events => Port::on_a_platform(self.addr).for_events(),
+                _ => Port::on_a_platform(self.addr),
+            },
             mode,
             stages: AtomicUsize::new(0),
             sleeps: Arc::default(),
@@ -120,6 +123,8 @@ pub enum Mode {
     Asleep,
     /// In the Worker itself.
     Plain,
+    /// In a Durable Object, over event streams and posts.
+    Events,
     /// In a Durable Object that sleeps and loses its stored state.
     Forgetful,
 }
@@ -152,6 +157,7 @@ impl Target for OnWorkerd {
             Mode::Object => "durable object",
             Mode::Asleep => "asleep",
             Mode::Plain => "worker",
+            Mode::Events => "workers, SSE",
             Mode::Forgetful => "forgetful",
         }
     }
@@ -159,12 +165,17 @@ impl Target for OnWorkerd {
     fn capabilities(&self) -> Capabilities {
         match self.mode {
             Mode::Plain => crossws_worker::PLAIN_CAPABILITIES,
+            Mode::Events => crossws_worker::EVENT_CAPABILITIES.with(Capabilities::RETAINED),
             _ => crossws_worker::DURABLE_CAPABILITIES.with(Capabilities::RETAINED),
         }
     }
 
     fn reads_heads(&self) -> bool {
         false
+    }
+
+    fn reads_events(&self) -> bool {
+        self.mode == Mode::Events
     }
 
     fn sleeps(&self) -> bool {
@@ -176,6 +187,7 @@ impl Target for OnWorkerd {
         let stage = json!({
             "id": format!("{} {number}", self.name()),
             "plain": self.mode == Mode::Plain,
+            "events": self.mode == Mode::Events,
             "forgetful": self.mode == Mode::Forgetful,
             "profile": profile,
         });
@@ -331,6 +343,10 @@ impl Client for Sleeper {
 
     fn next(&mut self) -> Fut<'_, Event> {
         self.client.next()
+    }
+
+    fn acknowledged(&mut self) -> Fut<'_, bool> {
+        self.client.acknowledged()
     }
 
     fn vanish(self: Box<Self>) {

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use crossws_core::adapter::{Background, PeerEvents};
 use crossws_core::{CloseFrame, Closed, ClosedBy, Message, Settings};
 use crossws_proto::frame::Violation;
-use crossws_proto::outbox::{Clock, Outbox};
+use crossws_proto::outbox::{Batch, Clock, Outbox};
 use event_listener::Event as Notify;
 
 pub(crate) use self::writing::Write;
@@ -35,6 +35,7 @@ pub(crate) struct Connection {
     pub(crate) secret: Key<32>,
     /// The right to take the stream up again, in the ids of events.
     pub(crate) resume: Key<16>,
+    /// The same as text, after its place.
     resume_text: String,
     pub(crate) path: String,
     pub(crate) settings: Arc<Settings>,
@@ -61,7 +62,7 @@ struct State {
     streams: u64,
     detached_since: Option<Duration>,
     /// Events that another task has taken for the stream.
-    handed: VecDeque<BytesMut>,
+    handed: VecDeque<Batch<EventFrame>>,
     handed_bytes: usize,
     retained: Retained,
     events: Option<PeerEvents>,
@@ -89,6 +90,7 @@ impl State {
 impl Connection {
     pub(crate) fn new(
         (secret, resume): (Key<32>, Key<16>),
+        resume_text: String,
         path: String,
         settings: Arc<Settings>,
         background: &Arc<dyn Background>,
@@ -98,7 +100,7 @@ impl Connection {
             outbox: Outbox::new(&settings.limits, Time(Arc::clone(background))),
             secret,
             resume,
-            resume_text: resume.to_string(),
+            resume_text,
             path,
             settings,
             state: Mutex::new(State {

@@ -1,11 +1,16 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossws::http::HeaderName;
+use crossws::sse::StreamSettings;
 use crossws::worker::Options;
 use crossws_conformance::{Journal, Profile};
 use serde::{Deserialize, Serialize};
 
 use crate::notebook::Page;
+
+/// How long a client of an event stream may be away. One that vanishes is gone after it.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// The header that names the stage of a request.
 pub(crate) const HEADER: &str = "x-stage";
@@ -17,6 +22,8 @@ pub(crate) struct Stage {
     id: String,
     /// Whether the Worker itself serves the connections.
     pub(crate) plain: bool,
+    /// Whether its clients read event streams and post.
+    pub(crate) events: bool,
     /// Whether its object loses its stored state when it sleeps: a fault that the suite must
     /// detect.
     pub(crate) forgetful: bool,
@@ -43,6 +50,7 @@ impl Stage {
             .limits(self.profile.limits())
             .origin(self.profile.origin())
             .retained()
+            .events(StreamSettings::new().grace(GRACE))
             .http(crate::http)
             // A case about a request's headers reads this one in a later hook.
             .keep_headers([HeaderName::from_static("x-test")])
