@@ -3,6 +3,8 @@
 #[cfg(feature = "sse")]
 pub(crate) mod answer;
 pub(crate) mod api;
+#[cfg(feature = "sse")]
+pub(crate) mod pump;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod stream;

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use crossws_conformance::cases::Case;
 use crossws_conformance::net::Port;
 use crossws_conformance::{
     Client, Connected, Control, Entry, Event, Frame, Fut, Gone, Profile, Reply, Server, Target,
@@ -172,6 +173,12 @@ impl Target for OnWorkerd {
 
     fn reads_heads(&self) -> bool {
         false
+    }
+
+    fn excludes(&self, case: &Case) -> Option<&'static str> {
+        let resolves_twice = self.mode == Mode::Events
+            && (case.group, case.name) == ("upgrade", "hooks_are_resolved_once_per_connection");
+        resolves_twice.then_some("the Worker resolves the hooks, and their object does")
     }
 
     fn reads_events(&self) -> bool {

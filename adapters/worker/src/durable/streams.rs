@@ -7,8 +7,9 @@ use worker::Response;
 
 use crate::durable::Durable;
 use crate::error::Error;
+use crate::http::pump::pumped;
 use crate::http::response::{header, plain, refusal};
-use crate::http::stream::{Incoming, respond};
+use crate::http::stream::Incoming;
 use crate::objects::events::{GONE, KEPT, PATH};
 use crate::objects::internal::Mark;
 use crate::objects::ticket::{self, TICKET};
@@ -46,14 +47,14 @@ impl<R: Resolve> Durable<R> {
             }
             let ticket = request.headers().get(TICKET)?.unwrap_or_default();
             return match ticket::read(&ticket) {
-                Ok(snapshot) => respond(self.streams.admit(&snapshot, &self.resolver).await),
+                Ok(snapshot) => pumped(self.streams.admit(&snapshot, &self.resolver).await),
                 Err(error) => refusal(Rejection::internal(error)),
             };
         }
         let parts = parts(&request)?;
         let status = match asks {
             "resume" => match Place::<Incoming>::resume(&self.streams, &parts).await {
-                Some(response) => return respond(response),
+                Some(response) => return pumped(response),
                 None => GONE,
             },
             "post" => self.streams.post(&parts, Incoming::of(request)).await,

@@ -67,15 +67,16 @@ where
     }
 }
 
-/// The body of a platform's request.
+/// The body of a platform's request. Natively, where this is compiled for lints, it must be `Send`.
 #[cfg(feature = "sse")]
-pub(crate) struct Incoming(Option<worker::ByteStream>);
+pub(crate) struct Incoming(Option<worker::send::SendWrapper<worker::ByteStream>>);
 
 #[cfg(feature = "sse")]
 impl Incoming {
     pub(crate) fn of(mut request: worker::Request) -> Self {
         // An error means that there is no body.
-        Self(request.stream().ok())
+        let stream = request.stream().ok();
+        Self(stream.map(worker::send::SendWrapper::new))
     }
 }
 
@@ -91,7 +92,7 @@ impl Body for Incoming {
         let Some(stream) = &mut self.0 else {
             return Poll::Ready(None);
         };
-        let chunk = ready!(Pin::new(stream).poll_next(cx));
+        let chunk = ready!(Pin::new(&mut stream.0).poll_next(cx));
         // The platform's errors contain handles, which belong to one thread.
         Poll::Ready(chunk.map(|chunk| match chunk {
             Ok(bytes) => Ok(Frame::data(Bytes::from(bytes))),

@@ -12,6 +12,9 @@ use crate::notebook::Page;
 /// How long a client of an event stream may be away. One that vanishes is gone after it.
 const GRACE: Duration = Duration::from_millis(100);
 
+/// The platform notices at the second write, as late as that may be, that a client has vanished.
+const COMMENTS: Duration = Duration::from_millis(20);
+
 /// The header that names the stage of a request.
 pub(crate) const HEADER: &str = "x-stage";
 
@@ -50,7 +53,7 @@ impl Stage {
             .limits(self.profile.limits())
             .origin(self.profile.origin())
             .retained()
-            .events(StreamSettings::new().grace(GRACE))
+            .events(StreamSettings::new().grace(GRACE).keep_alive(COMMENTS))
             .http(crate::http)
             // A case about a request's headers reads this one in a later hook.
             .keep_headers([HeaderName::from_static("x-test")])
