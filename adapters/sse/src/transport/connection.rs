@@ -53,6 +53,8 @@ struct State {
     driver: Option<Waker>,
     /// When the driver wakes by itself.
     driver_due: Option<Duration>,
+    /// When the driver must look whether the server has asked for more. Events until then need not wake it.
+    look_at: Option<Duration>,
     /// The queue has run empty after it had piled up.
     drain_due: bool,
     /// The task of the stream, while it waits for something to write.
@@ -109,6 +111,7 @@ impl Connection {
                 posts: 0,
                 driver: None,
                 driver_due: None,
+                look_at: None,
                 drain_due: false,
                 stream: None,
                 attached: None,
@@ -315,9 +318,13 @@ impl Connection {
     }
 
     /// Returns when [`ended`](Self::ended) must be asked again.
-    pub(crate) fn next_due(&self, grace: Duration) -> Option<Duration> {
-        let since = self.lock().detached_since?;
-        Some(since.saturating_add(grace))
+    pub(crate) fn next_due(&self, grace: Duration, now: Duration) -> Option<Duration> {
+        let mut state = self.lock();
+        state.look_at.take_if(|at| *at <= now);
+        let detached = state
+            .detached_since
+            .map(|since| since.saturating_add(grace));
+        detached.into_iter().chain(state.look_at).min()
     }
 
     /// Ends the connection: nothing goes in or out any more.

@@ -235,7 +235,7 @@ impl Driver {
     }
 
     fn next_due(&self) -> Option<Duration> {
-        let detached = self.connection.next_due(self.grace);
+        let detached = self.connection.next_due(self.grace, self.background.now());
         let too_old = self.connection.too_old_at();
         [self.live.next_due(), detached, too_old, self.close_due()]
             .into_iter()

@@ -56,6 +56,12 @@ impl Connection {
         };
         state.stalled_since = next.is_some().then_some(now);
         self.is_stalled.store(next.is_some(), Ordering::Relaxed);
+        let too_late = self.too_late(now);
+        // The time runs until the server asks again, which it usually does at once.
+        let must_watch = next.is_some() && too_late < state.driver_due.unwrap_or(Duration::MAX);
+        if must_watch {
+            state.look_at = Some(too_late);
+        }
         let is_last = state.closed.is_some();
         let is_cut = state.terminated;
         state.drain_due |= self.outbox.take_drained();
@@ -64,8 +70,7 @@ impl Connection {
             || state.drain_due
             || !state.inbound.is_empty()
             || self.outbox.has_lost()
-            // The time runs until the server asks again, which it usually does at once.
-            || (next.is_some() && self.too_late(now) < state.driver_due.unwrap_or(Duration::MAX));
+            || must_watch;
         let wakers = [must_look.then(|| state.driver.take()).flatten()];
         let events = next.as_ref().and_then(|_| state.events.clone());
         drop(state);
