@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossws::TopicOverflow;
 use crossws::http::HeaderName;
 use crossws::sse::StreamSettings;
 use crossws::worker::Options;
@@ -49,7 +50,13 @@ impl Stage {
     }
 
     pub(crate) fn options(&self) -> Options {
-        Options::new()
+        let options = match self.profile.topic_overflow {
+            true => Options::new()
+                .topic_overflow("cursor/*", TopicOverflow::DropNewest)
+                .topic_overflow("price/**", TopicOverflow::KeepLatest),
+            false => Options::new(),
+        };
+        options
             .limits(self.profile.limits())
             .origin(self.profile.origin())
             .retained()
