@@ -33,7 +33,7 @@ use crossws_core::DRAIN_MARK;
 #[cfg(doc)]
 use crossws_core::adapter::Receipt;
 use crossws_core::adapter::{MeterCell, OutboundQueue};
-use crossws_core::{Capabilities, Limits, Overflow};
+use crossws_core::{Capabilities, Limits, MaybeSend, MaybeSync, Overflow};
 
 pub use self::batch::Batch;
 pub use self::bounds::GRACE;
@@ -46,7 +46,7 @@ use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
 
 /// The time of an [`Outbox`]. It is asked only while much waits, or when a ping leaves.
-pub trait Clock: Send + Sync + 'static {
+pub trait Clock: MaybeSend + MaybeSync + 'static {
     /// Returns the time since any fixed point.
     fn now(&self) -> Duration;
 }

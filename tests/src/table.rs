@@ -17,7 +17,7 @@ use crate::runner::Outcome;
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/compatibility.md");
 
 /// The columns, in order: the names of the targets.
-const ORDER: [&str; 13] = [
+const ORDER: [&str; 14] = [
     "tokio",
     "tokio, TLS",
     "tokio, HTTP/2",
@@ -31,6 +31,7 @@ const ORDER: [&str; 13] = [
     "durable object",
     "asleep",
     "worker",
+    "workers, SSE",
 ];
 
 /// Compares the table with these columns, or rewrites them with `CROSSWS_UPDATE=1`, and prints the
@@ -159,7 +160,8 @@ fn table(columns: &[Column<'_>], written: &Written<'_>) -> String {
          What each adapter can do, and which of the contracts that apply to it it keeps. Written by\n\
          runs of the conformance suite (`tests/`); not by hand. `durable object` and `worker` are a\n\
          Cloudflare Worker in real workerd, with objects and without; `asleep` is the same object,\n\
-         which forgets before each step of a case all that is not stored.\n\n",
+         which forgets before each step of a case all that is not stored. `workers, SSE` are event streams\n\
+         and posts of an object.\n\n",
     );
     let row = |heading: &str, name: String, cell: &dyn Fn(&Column<'_>) -> String| {
         let cells = ORDER.iter().map(|column| {

@@ -169,6 +169,12 @@ pub trait Client {
     /// Returns the next frame, or the end.
     fn next(&mut self) -> Fut<'_, Event>;
 
+    /// Waits until the server has acknowledged every message that was sent. Returns `false`, at once, if it
+    /// acknowledges none.
+    fn acknowledged(&mut self) -> Fut<'_, bool> {
+        Box::pin(std::future::ready(false))
+    }
+
     /// Disappears without a close frame.
     fn vanish(self: Box<Self>);
 }

@@ -1,5 +1,5 @@
 //! The suite against a built Worker in real workerd: in a Durable Object, in one that sleeps before
-//! each step, and in a plain Worker. `scripts/test workers` builds the Worker and runs this. A
+//! each step, in a plain Worker, and over event streams. `scripts/test workers` builds the Worker and runs this. A
 //! plain `cargo test`, which needs only Rust, leaves it out.
 
 #![allow(clippy::unwrap_used)]
@@ -23,7 +23,8 @@ fn main() -> ExitCode {
         return args.print_list(&cases);
     }
     let workerd = Workerd::start();
-    let targets = [Mode::Object, Mode::Asleep, Mode::Plain].map(|mode| workerd.mode(mode));
+    let targets =
+        [Mode::Object, Mode::Asleep, Mode::Plain, Mode::Events].map(|mode| workerd.mode(mode));
     let mut columns = Vec::new();
     for target in &targets {
         let results = report(target, &cases, &args);

@@ -408,6 +408,114 @@ await check('a plain Worker keeps the time too', async () => {
   equal(await within('the close', client.told), { code: 4401, reason: 'credentials expired' });
 });
 
+// ---- Event streams
+
+/** A client of an event stream, which gives its orders by posts. */
+class Stream {
+  #read = '';
+  static async open(path, headers = {}) {
+    const stream = new Stream();
+    stream.url = server.url + path;
+    stream.gone = new AbortController();
+    const response = await fetch(stream.url, { headers: { accept: 'text/event-stream', ...headers }, signal: stream.gone.signal });
+    equal(response.status, 200, path);
+    stream.reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    stream.first = await stream.event();
+    if (stream.first.event === 'open') stream.opened = JSON.parse(stream.first.data);
+    return stream;
+  }
+  /** The next event with data, as its fields. */
+  async event() {
+    for (;;) {
+      const end = this.#read.indexOf('\n\n');
+      if (end < 0) {
+        const { done, value } = await within('an event', this.reader.read());
+        assert(!done, 'the stream goes on');
+        this.#read += value;
+        continue;
+      }
+      const lines = this.#read.slice(0, end).split('\n').map((line) => line.split(/: (.*)/s));
+      this.#read = this.#read.slice(end + 2);
+      const event = Object.fromEntries(lines);
+      if (event.id) this.last = event.id;
+      if ('data' in event) return event;
+    }
+  }
+  async next() {
+    return (await this.event()).data;
+  }
+  async post(text, secret = this.opened.secret, path = this.url) {
+    const response = await fetch(path, { method: 'POST', body: text, headers: { authorization: `Bearer ${secret}` } });
+    return response.status;
+  }
+  async ask(order) {
+    equal(await this.post(order), 204, order);
+    return this.next();
+  }
+  leave() {
+    this.gone.abort();
+  }
+}
+
+await check('a stream lives in the object of its namespace, among its sockets', async (room) => {
+  // The namespace is the hook's choice, and not the path.
+  const path = `/streams${room}?namespace=${room}`;
+  const [stream, socket] = [await Stream.open(path), await Client.open(path)];
+  equal(await stream.next(), `open ${stream.opened.id}`);
+  equal(await stream.ask('subscribe news'), 'done');
+  equal(await socket.ask('publish news from a socket'), 'done');
+  equal(await stream.next(), 'from a socket');
+  equal(await publish(room, 'news', 'from outside'), 1);
+  equal(await stream.next(), 'from outside');
+  equal((await socket.state()).peers, 2, 'peers');
+  await socket.tell('subscribe ends');
+  stream.leave();
+  await socket.close();
+});
+
+await check('a stream that is cut goes on after its last event, in the same connection', async (room) => {
+  const stream = await Stream.open(`/streams${room}`);
+  await stream.next();
+  equal(await stream.ask('subscribe news'), 'done');
+  stream.leave();
+  equal(await publish(`/streams${room}`, 'news', 'missed'), 1);
+  const again = await Stream.open(`/streams${room}`, { 'last-event-id': stream.last });
+  equal(again.first.data, 'missed');
+  again.opened = stream.opened;
+  equal(JSON.parse(await again.ask('state')).topics, ['news']);
+  again.leave();
+});
+
+await check('a key reaches its own connection, in its own object', async (room) => {
+  const [ann, bob] = [await Stream.open(`/streams${room}/a`), await Stream.open(`/streams${room}/b`)];
+  await ann.next();
+  const { secret } = ann.opened;
+  const [object, key] = secret.split('~');
+  const [other, its] = bob.opened.secret.split('~');
+  assert(object !== other, 'each is in an object of its own');
+  const forged = object.replace(/./g, 'a');
+  for (const wrong of ['', object, key, `~${key}`, `${object}~`, `${object}~${its}`, `${other}~${key}`, `${forged}~${key}`, `${object}~${key}A`]) {
+    equal(await ann.post('forged', wrong), 401, wrong);
+  }
+  equal(await ann.post('elsewhere', secret, bob.url), 401, 'of another path');
+  for (const last of ['', `${other}~${ann.last.split('~')[1]}`, `${forged}~${key}.1`, ann.last.replace(/\d+$/, '99')]) {
+    const stream = await Stream.open(`/streams${room}/a`, { 'last-event-id': last });
+    equal(stream.first.event, 'open', `a new connection after ${last}`);
+    stream.leave();
+  }
+  // Its own, which the last of these has ended: what it had missed was not there.
+  equal(await ann.post('late'), 401);
+  ann.leave();
+  bob.leave();
+});
+
+await check('an object with a stream stays awake', async (room) => {
+  const stream = await Stream.open(`/streams${room}`);
+  await stream.next();
+  equal(await (await fetch(`${server.url}/.evict`)).text(), 'busy');
+  stream.leave();
+});
+
 // ---- Real sleep: the platform's own, after ten idle seconds
 
 await check('a real sleep of some seconds keeps what a forced one keeps, and heartbeats do not disturb it', async (room) => {

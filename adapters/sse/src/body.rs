@@ -88,6 +88,7 @@ impl http_body::Body for EventBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
         this.drive(cx);
+        let now = this.keep_alive.now();
         let taken = match this.queue.poll_take(cx) {
             Poll::Ready(Some(events)) => events,
             Poll::Ready(None) => {
@@ -95,12 +96,12 @@ impl http_body::Body for EventBody {
                 this.run = None;
                 return Poll::Ready(this.failed.take().map(Err));
             }
-            Poll::Pending => match this.keep_alive.poll(cx) {
+            Poll::Pending => match this.keep_alive.poll(now, cx) {
                 Poll::Ready(comment) => comment,
                 Poll::Pending => return Poll::Pending,
             },
         };
-        this.keep_alive.wrote();
+        this.keep_alive.wrote(now);
         Poll::Ready(Some(Ok(Frame::data(taken))))
     }
 }

@@ -28,18 +28,23 @@ impl KeepAlive {
         }
     }
 
-    /// Notes that something was written.
-    pub(crate) fn wrote(&mut self) {
-        self.last = self.background.now();
+    /// Returns the time.
+    pub(crate) fn now(&self) -> Duration {
+        self.background.now()
+    }
+
+    /// Notes that something was written at this time.
+    pub(crate) fn wrote(&mut self, now: Duration) {
+        self.last = now;
     }
 
     /// Ready when nothing was written for the time of the keep-alive.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
+    pub(crate) fn poll(&mut self, mut now: Duration, cx: &mut Context<'_>) -> Poll<Bytes> {
         let Some(every) = self.every else {
             return Poll::Pending;
         };
         loop {
-            let silent = self.background.now().saturating_sub(self.last);
+            let silent = now.saturating_sub(self.last);
             if silent >= every {
                 return Poll::Ready(COMMENT);
             }
@@ -47,6 +52,7 @@ impl KeepAlive {
             let timer = timer.get_or_insert_with(|| self.background.sleep(every - silent));
             ready!(timer.as_mut().poll(cx));
             self.timer = None;
+            now = self.now();
         }
     }
 }

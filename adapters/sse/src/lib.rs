@@ -17,7 +17,7 @@ mod keep_alive;
 mod queue;
 mod reader;
 mod stream;
-#[cfg(all(feature = "transport", not(target_arch = "wasm32")))]
+#[cfg(feature = "transport")]
 mod transport;
 
 pub use body::EventBody;
@@ -29,6 +29,9 @@ pub use format::parser::{Parser, Received, TooLong};
 pub use reader::{ReadError, Reader};
 pub use stream::{EventResponse, EventStream, LAST_EVENT_ID};
 #[cfg(all(feature = "transport", not(target_arch = "wasm32")))]
-pub use transport::outbound::CAPABILITIES;
-#[cfg(all(feature = "transport", not(target_arch = "wasm32")))]
 pub use transport::service::{EventSockets, NotFound};
+#[cfg(feature = "transport")]
+pub use transport::{
+    body::SocketBody, outbound::CAPABILITIES, place::Place, request::respond,
+    settings::StreamSettings, streams::Streams,
+};

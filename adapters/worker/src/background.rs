@@ -2,7 +2,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crossws_core::BoxFuture;
 use crossws_core::adapter::Background;
@@ -26,6 +26,10 @@ struct Platform;
 impl Background for Platform {
     fn now(&self) -> Duration {
         Duration::from_millis(deadline::now())
+    }
+
+    fn wall_clock(&self) -> SystemTime {
+        deadline::wall_clock()
     }
 
     fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {

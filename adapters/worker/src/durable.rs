@@ -3,6 +3,8 @@ pub(crate) mod attachment;
 pub(crate) mod durable_object;
 mod links;
 pub(crate) mod retained;
+#[cfg(feature = "sse")]
+pub(crate) mod streams;
 mod timing;
 
 use std::future::poll_fn;
@@ -31,6 +33,8 @@ use crate::link::Link;
 use crate::link::socket::{Socket, stored};
 use crate::link::transport::{Clock, DURABLE_CAPABILITIES, WorkerTransport};
 use crate::link::{deadline, driver};
+#[cfg(feature = "sse")]
+use crate::objects::events::EVENTS;
 use crate::objects::internal::Mark;
 use crate::objects::ticket;
 use crate::objects::ticket::{COMMAND, TICKET};
@@ -49,6 +53,8 @@ pub struct Durable<R: Resolve> {
     links: Rc<Links>,
     alarm: Arc<Alarm>,
     start: Arc<Start>,
+    #[cfg(feature = "sse")]
+    streams: crossws_sse::Streams,
     /// Kept once the retained messages are loaded.
     loaded: Option<Promise>,
     capabilities: Capabilities,
@@ -94,8 +100,11 @@ impl<R: Resolve> Durable<R> {
         };
         let hub = options.hub(capabilities, retained.clone());
         let loaded = retained.map(|retained| load(&state, &hub, retained));
+        let mark = Mark::of(&state);
         let durable = Self {
-            mark: Mark::of(&state),
+            #[cfg(feature = "sse")]
+            streams: streams::streams(&hub, options, &mark),
+            mark,
             alarm: Alarm::new(&state),
             state,
             resolver: Arc::new(resolver),
@@ -203,6 +212,10 @@ impl<R: Resolve> Durable<R> {
             return worker::Response::error(NOT_HERE, 404);
         }
         self.catch_up(deadline::now());
+        #[cfg(feature = "sse")]
+        if let Some(asks) = request.headers().get(EVENTS)? {
+            return Ok(self.events(&asks, request).await?);
+        }
         if let Some(ticket) = request.headers().get(TICKET)? {
             if let Err(rejection) = self.start.ready().await {
                 return Ok(response::refusal(rejection)?);

@@ -50,6 +50,8 @@ pub use background::background;
 pub use console::log_to_console;
 pub use durable::Durable;
 pub use durable::attachment::BUDGET;
+#[cfg(feature = "sse")]
+pub use durable::streams::EVENT_CAPABILITIES;
 pub use error::Error;
 pub use http::stream::respond;
 pub use link::transport::{DURABLE_CAPABILITIES, PLAIN_CAPABILITIES};

@@ -1,3 +1,5 @@
+#[cfg(feature = "sse")]
+pub(crate) mod events;
 pub(crate) mod internal;
 pub(crate) mod shard;
 pub(crate) mod ticket;
@@ -116,18 +118,12 @@ impl Objects {
         asked: &UpgradeRequest,
         accepted: &Accepted<H>,
     ) -> Result<Response, Error> {
-        if accepted.gives_extensions() {
-            return response::refusal(Rejection::internal(Volatile));
-        }
-        let snapshot = match accepted.snapshot(deadline::wall_clock()) {
+        let snapshot = match self.snapshot(accepted) {
             Ok(snapshot) => snapshot,
-            Err(error) => return response::refusal(Rejection::internal(error)),
+            Err(rejection) => return response::refusal(rejection),
         };
-        if let Err(rejection) = self.check(&snapshot) {
-            return response::refusal(rejection);
-        }
-        let name = self.shard.of(asked, snapshot.namespace());
-        let answer = self.ask(&name, &snapshot).await?;
+        let answer = self.ask(asked, &snapshot, ("upgrade", "websocket"));
+        let answer = answer.await?;
         if answer.status() != StatusCode::SWITCHING_PROTOCOLS.as_u16() {
             return Ok(answer.into());
         }
@@ -139,24 +135,37 @@ impl Objects {
         Ok(answer)
     }
 
-    /// Checks that the peer can be stored. Done here, where a refusal can still report it.
-    fn check(&self, snapshot: &Snapshot) -> Result<(), Rejection> {
+    /// Returns a peer as it travels, if it can be stored: checked here, where a refusal can still report
+    /// it.
+    fn snapshot<H: Hooks + ?Sized>(&self, accepted: &Accepted<H>) -> Result<Snapshot, Rejection> {
+        if accepted.gives_extensions() {
+            return Err(Rejection::internal(Volatile));
+        }
+        let snapshot = accepted.snapshot(deadline::wall_clock());
+        let snapshot = snapshot.map_err(Rejection::internal)?;
         let stored = snapshot
             .clone()
             .with_headers(|name| self.options.keeps(name));
         match Attachment::new(stored, u64::MAX).encode() {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(snapshot),
             Err(error) => Err(too_big(error)),
         }
     }
 
-    /// Asks an object to admit a peer. The client's data is only in the ticket's strings, so that
+    /// Asks a peer's object to admit it. The client's data is only in the ticket's strings, so that
     /// no client can forge a ticket.
-    async fn ask(&self, name: &str, snapshot: &Snapshot) -> Result<web_sys::Response, Error> {
+    async fn ask(
+        &self,
+        asked: &UpgradeRequest,
+        snapshot: &Snapshot,
+        header: (&str, &str),
+    ) -> Result<web_sys::Response, Error> {
+        let name = self.shard.of(asked, snapshot.namespace());
         let ticket = ticket::write(snapshot).map_err(unreadable)?;
-        let object = Address::of(&self.namespace, name)?;
-        let headers = [("upgrade", "websocket"), (TICKET, &*ticket)];
-        object.fetch("GET", &headers, None).await
+        let object = Address::of(&self.namespace, &name)?;
+        object
+            .fetch("GET", &[header, (TICKET, &*ticket)], None)
+            .await
     }
 
     /// Returns the peers and topics of one namespace, in the object where they live.

@@ -25,6 +25,8 @@ use crate::durable::retained::Retained;
 pub struct Options {
     hub: HubChoice,
     pub(crate) auto_response: Option<(String, String)>,
+    #[cfg(feature = "sse")]
+    pub(crate) events: crossws_sse::StreamSettings,
     /// A function, so that a Worker that retains nothing has no code for it.
     pub(crate) retained: Option<fn(&State) -> Option<Retained>>,
 }
@@ -35,6 +37,8 @@ impl Default for Options {
             // Other objects hold the remaining peers.
             hub: HubChoice::default().change(HubBuilder::partial),
             auto_response: None,
+            #[cfg(feature = "sse")]
+            events: crossws_sse::StreamSettings::default(),
             retained: None,
         };
         options.keep_headers([
@@ -57,6 +61,21 @@ impl Options {
     /// Replies to the text `ask` with `answer` without waking the object. No hook gets the text.
     pub fn auto_response(mut self, ask: impl Into<String>, answer: impl Into<String>) -> Self {
         self.auto_response = Some((ask.into(), answer.into()));
+        self
+    }
+
+    /// Sets how connections over event streams behave: see [`Objects::events`](crate::Objects::events).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use crossws_sse::StreamSettings;
+    ///
+    /// let settings = StreamSettings::new().grace(Duration::from_secs(60));
+    /// let options = crossws_worker::Options::new().events(settings);
+    /// ```
+    #[cfg(feature = "sse")]
+    pub fn events(mut self, settings: crossws_sse::StreamSettings) -> Self {
+        self.events = settings;
         self
     }
 

@@ -9,7 +9,7 @@ use crossws_core::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use worker::js_sys::{ArrayBuffer, Uint8Array};
-use worker::wasm_bindgen::JsCast;
+use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::wasm_bindgen_futures::JsFuture;
 
 use crate::error::Error;
@@ -211,7 +211,7 @@ impl Room {
         message: Option<&Message>,
     ) -> Result<T, Error> {
         let command = serde_json::to_string(&Command { to, act }).map_err(unreadable)?;
-        let message = message.map(|message| Uint8Array::from(&message.as_bytes()[..]));
+        let message = message.map(|message| Uint8Array::from(&message.as_bytes()[..]).into());
         let (status, body) = self.tell(&ascii(&command), message).await?;
         match status {
             200 => serde_json::from_slice(&body).map_err(unreadable),
@@ -223,13 +223,9 @@ impl Room {
     }
 
     /// Sends a command, and returns the object's response.
-    async fn tell(
-        &self,
-        command: &str,
-        message: Option<Uint8Array>,
-    ) -> Result<(u16, Vec<u8>), Error> {
+    async fn tell(&self, command: &str, message: Option<JsValue>) -> Result<(u16, Vec<u8>), Error> {
         let answer = (self.object)
-            .fetch("POST", &[(COMMAND, command)], message)
+            .fetch("POST", &[(COMMAND, command)], message.as_ref())
             .await?;
         let body: ArrayBuffer = JsFuture::from(answer.array_buffer()?).await?.dyn_into()?;
         Ok((answer.status(), Uint8Array::new(&body).to_vec()))

@@ -136,7 +136,7 @@ impl Snapshot {
 
     /// Returns what is known of the route's settings before its hooks are: its pattern, its name
     /// and its limits, over the hub's settings.
-    pub(crate) fn settings(&self, hub: &Arc<Settings>) -> Arc<Settings> {
+    pub fn settings(&self, hub: &Arc<Settings>) -> Arc<Settings> {
         if self.route.is_none() && self.route_name.is_none() && self.limits.is_empty() {
             return Arc::clone(hub);
         }
@@ -149,6 +149,11 @@ impl Snapshot {
     /// Returns the peer's id.
     pub fn id(&self) -> PeerId {
         self.id
+    }
+
+    /// Returns the path and query of the peer's request.
+    pub fn target(&self) -> &str {
+        &self.target
     }
 
     /// Returns the peer's namespace.

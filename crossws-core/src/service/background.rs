@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::bounds::{BoxFuture, MaybeSend, MaybeSync};
 
@@ -7,6 +7,11 @@ use crate::bounds::{BoxFuture, MaybeSend, MaybeSync};
 pub trait Background: MaybeSend + MaybeSync + 'static {
     /// Returns the time since a fixed moment. Monotonic; virtual in tests.
     fn now(&self) -> Duration;
+
+    /// Returns the time of the wall clock, by which credentials end. By default the system's.
+    fn wall_clock(&self) -> SystemTime {
+        SystemTime::now()
+    }
 
     /// Returns a timer that ends after this time, and not before it has passed by
     /// [`now`](Self::now).

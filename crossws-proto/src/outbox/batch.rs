@@ -293,6 +293,11 @@ impl<F: Framing> Batch<F> {
         count
     }
 
+    /// Returns the bytes in their pieces. If no frame was pushed in parts, each piece has whole frames.
+    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        self.chunks.iter().map(Chunk::as_slice)
+    }
+
     /// Removes `count` bytes from the front, which are written.
     pub fn advance(&mut self, count: usize) {
         if count >= self.bytes {

@@ -25,21 +25,46 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
     /// Moves everything queued into `batch`, which must be empty, and returns what else must be
     /// done. If the queue is empty, the next call that queues a frame wakes the writer.
     pub fn take(&self, batch: &mut Batch<F>) -> Taken {
-        self.take_at_most(batch, usize::MAX)
-    }
-
-    /// As [`take`](Self::take), but takes messages of at most this many bytes, or one that is longer.
-    /// The rest stays queued, where the policies apply to it.
-    pub fn take_at_most(&self, batch: &mut Batch<F>, most: usize) -> Taken {
-        let mut state = self.state.lock();
-        if state.gives_up && state.queue.has_news() {
-            drop(state);
-            self.give_up();
-            state = self.state.lock();
-        }
+        let mut state = self.awake_state();
         if self.may_sleep(&mut state) {
             return Taken::default();
         }
+        self.take_all(state, batch, usize::MAX).1
+    }
+
+    /// As [`take`](Self::take), but takes messages of at most this many bytes, or one that is longer.
+    /// The rest stays queued, where the policies apply to it. What is taken counts as written: for a
+    /// transport whose server keeps it, as a socket's buffer does.
+    pub fn take_as_written(&self, batch: &mut Batch<F>, most: usize) -> Taken {
+        let mut state = self.awake_state();
+        let mut taken = Taken::default();
+        if !self.may_sleep(&mut state) {
+            (state, taken) = self.take_all(state, batch, most);
+        }
+        self.note_written(&mut state, &Batch::default());
+        taken
+    }
+
+    /// Returns the locked state of an outbox that has given up the feeds that it must give up.
+    #[inline]
+    fn awake_state(&self) -> MutexGuard<'_, State<F>> {
+        let state = self.state.lock();
+        if !(state.gives_up && state.queue.has_news()) {
+            return state;
+        }
+        drop(state);
+        self.give_up();
+        self.state.lock()
+    }
+
+    /// Takes messages of at most this many bytes, and the close frame after the last of them.
+    #[inline]
+    fn take_all<'s>(
+        &'s self,
+        state: MutexGuard<'s, State<F>>,
+        batch: &mut Batch<F>,
+        most: usize,
+    ) -> (MutexGuard<'s, State<F>>, Taken) {
         let mut state = self.take_frames(state, batch, most);
         let mut taken = Taken {
             close: None,
@@ -65,7 +90,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         if batch.is_empty() && !taken.terminated && state.queue.is_empty() {
             self.asleep.store(true, Ordering::Release);
         }
-        taken
+        (state, taken)
     }
 
     /// As [`take`](Self::take), for a task that writes in the writer's place. Returns `false`, and
@@ -74,7 +99,8 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         self.take_messages_at_most(batch, usize::MAX)
     }
 
-    /// As [`take_messages`](Self::take_messages), bounded as [`take_at_most`](Self::take_at_most).
+    /// As [`take_messages`](Self::take_messages), bounded as
+    /// [`take_as_written`](Self::take_as_written).
     pub fn take_messages_at_most(&self, batch: &mut Batch<F>, most: usize) -> bool {
         let mut state = self.state.lock();
         if state.closing {

@@ -90,7 +90,10 @@ fn take(outbox: &Outbox) -> (Vec<Vec<u8>>, Taken) {
 
 fn take_at_most(outbox: &Outbox, most: usize) -> (Vec<Vec<u8>>, Taken) {
     let mut batch = Batch::default();
-    let taken = outbox.take_at_most(&mut batch, most);
+    let taken = match most {
+        usize::MAX => outbox.take(&mut batch),
+        most => outbox.take_as_written(&mut batch, most),
+    };
     let (all, count) = (batch.bytes(), batch.frames());
     let mut bytes = Vec::new();
     while !batch.is_empty() {

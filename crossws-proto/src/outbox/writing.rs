@@ -9,12 +9,16 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
     /// Notes a write, after which `left` remains of the taken frames.
     #[inline]
     pub fn written(&self, left: &Batch<F>) {
-        let mut state = self.state.lock();
+        self.note_written(&mut self.state.lock(), left);
+    }
+
+    #[inline]
+    pub(super) fn note_written(&self, state: &mut State<F>, left: &Batch<F>) {
         let before = (state.taken_bytes, state.taken_frames as usize);
         state.set_taken(left);
         state.stale = false;
         if self.is_blocked() || self.behind_until.load(Ordering::Relaxed) != bounds::NOT_BEHIND {
-            self.unblock(&mut state, before);
+            self.unblock(state, before);
         }
     }
 

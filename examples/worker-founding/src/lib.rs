@@ -3,9 +3,11 @@
 //!
 //!     npx wrangler dev
 
+use std::time::Duration;
+
 use crossws::Router;
 use crossws::http::HeaderName;
-use crossws::sse::{EventResponse, EventStream, LAST_EVENT_ID};
+use crossws::sse::{EventResponse, EventStream, LAST_EVENT_ID, StreamSettings};
 use crossws::worker::{Objects, Options, Shard, Upgraded, background, respond};
 use founding::sse::Streams;
 use serde_json::json;
@@ -21,6 +23,7 @@ fn options(env: &Env) -> Options {
     Options::new()
         // Kept for the layer that runs again when the object wakes.
         .keep_headers([HeaderName::from_static("x-user")])
+        .events(StreamSettings::new().grace(Duration::from_secs(1)))
         .http(move |request| http(request, env.clone()))
 }
 
@@ -40,7 +43,13 @@ fn start() {
 
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
-    match objects(&env)?.upgrade(request, founding::app()).await? {
+    let objects = objects(&env)?;
+    let request = match objects.upgrade(request, founding::app()).await? {
+        Upgraded::Answered(response) => return Ok(response),
+        Upgraded::NotHandled(request) => request,
+    };
+    // The same hooks for clients that cannot open a WebSocket.
+    match objects.events(request, founding::app()).await? {
         Upgraded::Answered(response) => Ok(response),
         Upgraded::NotHandled(request) => http(request, env).await,
     }

@@ -42,11 +42,10 @@ fn note(text: &str) -> Do {
     }
 }
 
-/// Waits until the server has read everything that was sent, although hooks may be busy: the server
-/// answers pings in order of arrival, without hooks.
-async fn is_read(scene: Scene<'_>, peer: &mut Peer) {
-    // A post is read before the next one is sent, and there are no pings.
-    if scene.0.reads_events() {
+/// Waits until the server has read everything that was sent, although hooks may be busy: it responds to a
+/// post when its message is queued for them, and to pings in order of arrival.
+async fn is_read(peer: &mut Peer) {
+    if peer.client.acknowledged().await {
         return;
     }
     peer.send(Frame::Ping(b"read?".to_vec())).await;
@@ -61,7 +60,7 @@ async fn open_ends_before_the_first_message(scene: Scene<'_>) {
     };
     let mut peer = stage.connect("/", ask).await;
     peer.say("hello").await;
-    is_read(scene, &mut peer).await;
+    is_read(&mut peer).await;
     // Gives a server that delivers too early the time to do so.
     stage.serves().await;
     stage.release("gate").await;
@@ -76,7 +75,7 @@ async fn a_peers_hooks_do_not_overlap(scene: Scene<'_>) {
     let mut peer = stage.join("/", "a").await;
     peer.perform(&[wait("gate")]).await;
     peer.say("second").await;
-    is_read(scene, &mut peer).await;
+    is_read(&mut peer).await;
     stage.serves().await;
     stage.release("gate").await;
     peer.hears("second").await;
@@ -279,7 +278,7 @@ async fn a_ping_is_answered_while_a_hook_waits(scene: Scene<'_>) {
     let mut peer = stage.join("/", "a").await;
     peer.perform(&[wait("gate"), send("done")]).await;
     stage.wait("a", "message").await;
-    is_read(scene, &mut peer).await;
+    is_read(&mut peer).await;
     stage.release("gate").await;
     peer.hears("done").await;
 }

@@ -5,13 +5,17 @@ use std::io::BufRead;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 
 use super::{Port, Stream, Streamed, http1};
 use crate::{Client, Connected, Event, Frame, Fut, Gone};
+
+/// The header that every request to a platform of several servers has.
+const STAGE: HeaderName = HeaderName::from_static("x-stage");
 
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 
@@ -24,8 +28,13 @@ pub(super) struct EventsClient {
     fields: Fields,
     ready: VecDeque<Fields>,
     posts: UnboundedSender<Request<Bytes>>,
+    /// How many posts were sent, and responded to.
+    posted: usize,
+    responded: watch::Receiver<usize>,
     target: String,
     authorization: String,
+    /// What names its server to a platform that has several.
+    stage: Option<HeaderValue>,
     close_received: bool,
 }
 
@@ -63,6 +72,7 @@ impl EventsClient {
         mut request: Request<()>,
     ) -> Result<Connected, Option<Response<Bytes>>> {
         let path = request.uri().path().to_owned();
+        let stage = request.headers().get(STAGE).cloned();
         request.headers_mut().insert(ACCEPT, EVENTS);
         let bytes = http1::plain(request.map(|()| Bytes::new()), port.addr);
         let response = Streamed::open(port.dial().await, &bytes).await;
@@ -72,15 +82,19 @@ impl EventsClient {
             return Err(Some(Response::from_parts(head, stream.whole().await)));
         }
         let (posts, queue) = unbounded_channel();
-        tokio::spawn(post_in_order(port.clone(), queue));
+        let (count, responded) = watch::channel(0);
+        tokio::spawn(post_in_order(port.clone(), queue, count));
         let mut client = Self {
             stream,
             line: Vec::new(),
             fields: Fields::default(),
             ready: VecDeque::new(),
             posts,
+            posted: 0,
+            responded,
             target: path,
             authorization: String::new(),
+            stage,
             close_received: false,
         };
         let open = client.event().await.ok_or(None)?;
@@ -145,7 +159,7 @@ impl EventsClient {
         }
     }
 
-    fn post(&self, frame: Frame) -> Result<(), Gone> {
+    fn post(&mut self, frame: Frame) -> Result<(), Gone> {
         let (method, kind, body) = match frame {
             Frame::Text(text) => (Method::POST, "text/plain", text.into_bytes()),
             Frame::Binary(bytes) => (Method::POST, "application/octet-stream", bytes),
@@ -161,7 +175,11 @@ impl EventsClient {
             .uri(&self.target)
             .header(AUTHORIZATION, &self.authorization)
             .header(CONTENT_TYPE, kind);
-        let request = request.body(Bytes::from(body)).unwrap();
+        let mut request = request.body(Bytes::from(body)).unwrap();
+        if let Some(stage) = &self.stage {
+            request.headers_mut().insert(STAGE, stage.clone());
+        }
+        self.posted += 1;
         self.posts.send(request).map_err(|_| Gone)
     }
 }
@@ -175,11 +193,24 @@ impl Client for EventsClient {
         Box::pin(self.read())
     }
 
+    fn acknowledged(&mut self) -> Fut<'_, bool> {
+        Box::pin(async move {
+            let posted = self.posted;
+            // An error means that the server takes no more of them.
+            let _ = self.responded.wait_for(|count| *count >= posted).await;
+            true
+        })
+    }
+
     fn vanish(self: Box<Self>) {}
 }
 
 /// Sends each request after the response to the one before, over one connection while it lasts.
-async fn post_in_order(port: Port, mut queue: UnboundedReceiver<Request<Bytes>>) {
+async fn post_in_order(
+    port: Port,
+    mut queue: UnboundedReceiver<Request<Bytes>>,
+    responded: watch::Sender<usize>,
+) {
     let mut kept: Option<Stream> = None;
     while let Some(request) = queue.recv().await {
         let bytes = http1::kept_alive(request, port.addr);
@@ -196,7 +227,7 @@ async fn post_in_order(port: Port, mut queue: UnboundedReceiver<Request<Bytes>>)
             response = http1::exchange(stream, &bytes).await;
         }
         match response.map(|(response, _)| response.status()) {
-            Some(StatusCode::NO_CONTENT) => {}
+            Some(StatusCode::NO_CONTENT) => responded.send_modify(|count| *count += 1),
             // The connection is over, or ends with what this message did wrong.
             _ => return,
         }

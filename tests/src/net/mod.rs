@@ -77,6 +77,12 @@ impl Port {
         }
     }
 
+    /// The same port, for clients that read event streams and post.
+    pub fn for_events(mut self) -> Self {
+        self.events = true;
+        self
+    }
+
     async fn dial(&self) -> Stream {
         self.try_dial().await.expect("a server that listens")
     }

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use crossws_conformance::cases::Case;
 use crossws_conformance::net::Port;
 use crossws_conformance::{
     Client, Connected, Control, Entry, Event, Frame, Fut, Gone, Profile, Reply, Server, Target,
@@ -95,7 +96,10 @@ impl Workerd {
     /// Returns the Worker, in one of its modes.
     pub fn mode(&self, mode: Mode) -> OnWorkerd {
         OnWorkerd {
-            port: Port::on_a_platform(self.addr),
+            port: match mode {
+                Mode::Events => Port::on_a_platform(self.addr).for_events(),
+                _ => Port::on_a_platform(self.addr),
+            },
             mode,
             stages: AtomicUsize::new(0),
             sleeps: Arc::default(),
@@ -120,6 +124,8 @@ pub enum Mode {
     Asleep,
     /// In the Worker itself.
     Plain,
+    /// In a Durable Object, over event streams and posts.
+    Events,
     /// In a Durable Object that sleeps and loses its stored state.
     Forgetful,
 }
@@ -152,6 +158,7 @@ impl Target for OnWorkerd {
             Mode::Object => "durable object",
             Mode::Asleep => "asleep",
             Mode::Plain => "worker",
+            Mode::Events => "workers, SSE",
             Mode::Forgetful => "forgetful",
         }
     }
@@ -159,12 +166,23 @@ impl Target for OnWorkerd {
     fn capabilities(&self) -> Capabilities {
         match self.mode {
             Mode::Plain => crossws_worker::PLAIN_CAPABILITIES,
+            Mode::Events => crossws_worker::EVENT_CAPABILITIES.with(Capabilities::RETAINED),
             _ => crossws_worker::DURABLE_CAPABILITIES.with(Capabilities::RETAINED),
         }
     }
 
     fn reads_heads(&self) -> bool {
         false
+    }
+
+    fn excludes(&self, case: &Case) -> Option<&'static str> {
+        let resolves_twice = self.mode == Mode::Events
+            && (case.group, case.name) == ("upgrade", "hooks_are_resolved_once_per_connection");
+        resolves_twice.then_some("the Worker resolves the hooks, and their object does")
+    }
+
+    fn reads_events(&self) -> bool {
+        self.mode == Mode::Events
     }
 
     fn sleeps(&self) -> bool {
@@ -176,6 +194,7 @@ impl Target for OnWorkerd {
         let stage = json!({
             "id": format!("{} {number}", self.name()),
             "plain": self.mode == Mode::Plain,
+            "events": self.mode == Mode::Events,
             "forgetful": self.mode == Mode::Forgetful,
             "profile": profile,
         });
@@ -331,6 +350,10 @@ impl Client for Sleeper {
 
     fn next(&mut self) -> Fut<'_, Event> {
         self.client.next()
+    }
+
+    fn acknowledged(&mut self) -> Fut<'_, bool> {
+        self.client.acknowledged()
     }
 
     fn vanish(self: Box<Self>) {

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use crossws_core::adapter::{Background, PeerEvents};
 use crossws_core::{CloseFrame, Closed, ClosedBy, Message, Settings};
 use crossws_proto::frame::Violation;
-use crossws_proto::outbox::{Clock, Outbox};
+use crossws_proto::outbox::{Batch, Clock, Outbox};
 use event_listener::Event as Notify;
 
 pub(crate) use self::writing::Write;
@@ -35,6 +35,7 @@ pub(crate) struct Connection {
     pub(crate) secret: Key<32>,
     /// The right to take the stream up again, in the ids of events.
     pub(crate) resume: Key<16>,
+    /// The same as text, after its place.
     resume_text: String,
     pub(crate) path: String,
     pub(crate) settings: Arc<Settings>,
@@ -52,6 +53,8 @@ struct State {
     driver: Option<Waker>,
     /// When the driver wakes by itself.
     driver_due: Option<Duration>,
+    /// When the driver must look whether the server has asked for more. Events until then need not wake it.
+    look_at: Option<Duration>,
     /// The queue has run empty after it had piled up.
     drain_due: bool,
     /// The task of the stream, while it waits for something to write.
@@ -61,7 +64,7 @@ struct State {
     streams: u64,
     detached_since: Option<Duration>,
     /// Events that another task has taken for the stream.
-    handed: VecDeque<BytesMut>,
+    handed: VecDeque<Batch<EventFrame>>,
     handed_bytes: usize,
     retained: Retained,
     events: Option<PeerEvents>,
@@ -89,6 +92,7 @@ impl State {
 impl Connection {
     pub(crate) fn new(
         (secret, resume): (Key<32>, Key<16>),
+        resume_text: String,
         path: String,
         settings: Arc<Settings>,
         background: &Arc<dyn Background>,
@@ -98,7 +102,7 @@ impl Connection {
             outbox: Outbox::new(&settings.limits, Time(Arc::clone(background))),
             secret,
             resume,
-            resume_text: resume.to_string(),
+            resume_text,
             path,
             settings,
             state: Mutex::new(State {
@@ -107,6 +111,7 @@ impl Connection {
                 posts: 0,
                 driver: None,
                 driver_due: None,
+                look_at: None,
                 drain_due: false,
                 stream: None,
                 attached: None,
@@ -313,9 +318,13 @@ impl Connection {
     }
 
     /// Returns when [`ended`](Self::ended) must be asked again.
-    pub(crate) fn next_due(&self, grace: Duration) -> Option<Duration> {
-        let since = self.lock().detached_since?;
-        Some(since.saturating_add(grace))
+    pub(crate) fn next_due(&self, grace: Duration, now: Duration) -> Option<Duration> {
+        let mut state = self.lock();
+        state.look_at.take_if(|at| *at <= now);
+        let detached = state
+            .detached_since
+            .map(|since| since.saturating_add(grace));
+        detached.into_iter().chain(state.look_at).min()
     }
 
     /// Ends the connection: nothing goes in or out any more.

@@ -3,10 +3,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use crossws_core::BoxError;
-use crossws_core::adapter::Background;
 use http_body::Frame;
 
 use crate::keep_alive::KeepAlive;
@@ -19,19 +19,21 @@ pub(crate) struct Downlink {
     /// What comes before everything that is queued.
     pub(crate) first: VecDeque<Bytes>,
     pub(crate) keep_alive: KeepAlive,
-    pub(crate) background: Arc<dyn Background>,
     pub(crate) is_over: bool,
 }
 
 impl Downlink {
-    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
+    fn poll_bytes(
+        &mut self,
+        now: Duration,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BoxError>>> {
         if self.is_over {
             return Poll::Ready(None);
         }
         if let Some(first) = self.first.pop_front() {
             return Poll::Ready(Some(Ok(first)));
         }
-        let now = self.background.now();
         match self.connection.poll_write(self.stream, now, cx) {
             Poll::Ready(Write::Events(events)) => Poll::Ready(Some(Ok(events))),
             Poll::Ready(Write::Last(events)) => {
@@ -43,7 +45,10 @@ impl Downlink {
                 self.is_over = true;
                 Poll::Ready(Some(Err("the connection was terminated".into())))
             }
-            Poll::Pending => self.keep_alive.poll(cx).map(|comment| Some(Ok(comment))),
+            Poll::Pending => self
+                .keep_alive
+                .poll(now, cx)
+                .map(|comment| Some(Ok(comment))),
         }
     }
 }
@@ -57,9 +62,10 @@ impl http_body::Body for Downlink {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
-        let polled = this.poll_bytes(cx);
+        let now = this.keep_alive.now();
+        let polled = this.poll_bytes(now, cx);
         if let Poll::Ready(Some(Ok(_))) = &polled {
-            this.keep_alive.wrote();
+            this.keep_alive.wrote(now);
         }
         polled.map(|bytes| bytes.map(|bytes| bytes.map(Frame::data)))
     }
@@ -67,7 +73,7 @@ impl http_body::Body for Downlink {
 
 impl Drop for Downlink {
     fn drop(&mut self) {
-        self.connection.detach(self.stream, self.background.now());
+        self.connection.detach(self.stream, self.keep_alive.now());
     }
 }
 

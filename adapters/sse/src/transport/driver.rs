@@ -2,7 +2,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crossws_core::adapter::{
     Background, Liveness, LivenessEvent, Notice, OpeningPeer, PeerEvents, Session,
@@ -212,7 +212,8 @@ impl Driver {
             self.connection.too_old();
         }
         let expires_at = self.lifeline.expires_at();
-        self.live.credentials(expires_at, now, SystemTime::now);
+        let wall_clock = || self.background.wall_clock();
+        self.live.credentials(expires_at, now, wall_clock);
         while let Some(due) = self.live.poll(now) {
             match due {
                 LivenessEvent::Expired => self.peer.close_frame(reasons::expired()),
@@ -234,7 +235,7 @@ impl Driver {
     }
 
     fn next_due(&self) -> Option<Duration> {
-        let detached = self.connection.next_due(self.grace);
+        let detached = self.connection.next_due(self.grace, self.background.now());
         let too_old = self.connection.too_old_at();
         [self.live.next_due(), detached, too_old, self.close_due()]
             .into_iter()

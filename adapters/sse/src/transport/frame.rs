@@ -74,27 +74,23 @@ impl Encoding for EventFrame {
     }
 }
 
-/// Appends events with their ids: `key.first`, and so on. Returns how many there were.
-pub(crate) fn put_numbered(to: &mut BytesMut, events: &[u8], key: &str, first: u64) -> u64 {
-    let mut rest = events;
-    let mut count = 0;
-    while !rest.is_empty() {
-        let len = EventFrame::len_of_first(rest).unwrap_or(rest.len());
-        let (event, after) = rest.split_at(len);
-        to.extend_from_slice(b"id: ");
-        to.extend_from_slice(key.as_bytes());
-        put_number(to, first + count);
-        to.extend_from_slice(event);
-        count += 1;
-        rest = after;
-    }
-    count
+/// Appends an event with its id, `key.number`.
+pub(crate) fn put_numbered(to: &mut BytesMut, event: &[u8], key: &str, number: u64) {
+    to.extend_from_slice(b"id: ");
+    to.extend_from_slice(key.as_bytes());
+    put_number(to, number);
+    to.extend_from_slice(event);
 }
+
+/// The most bytes that [`put_numbered`] adds to an event, besides the key.
+pub(crate) const MOST_ADDED: usize = 4 + MOST_NUMBER;
+
+/// The most digits that a number has, and what is around them.
+const MOST_NUMBER: usize = 22;
 
 /// Appends `.NUMBER` and the end of a line.
 fn put_number(to: &mut BytesMut, mut number: u64) {
-    // The most digits that a number has, and what is around them.
-    let mut text = [b'\n'; 22];
+    let mut text = [b'\n'; MOST_NUMBER];
     let mut at = text.len() - 1;
     for place in text.iter_mut().rev().skip(1) {
         at -= 1;
@@ -109,25 +105,4 @@ fn put_number(to: &mut BytesMut, mut number: u64) {
     }
     to.extend_from_slice(b".");
     to.extend_from_slice(text.get(at..).unwrap_or_default());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn events_get_ids_one_by_one() {
-        let mut events = Vec::new();
-        for message in [Message::from("a\n\nb"), Message::from("")] {
-            events.extend_from_slice(&EventFrame::encode(&message));
-        }
-        events.extend_from_slice(&EventFrame::encode(&Message::from(vec![1_u8, 2])));
-        let mut to = BytesMut::new();
-        assert_eq!(put_numbered(&mut to, &events, "k", 7), 3);
-        assert_eq!(
-            to,
-            "id: k.7\ndata: a\ndata: \ndata: b\n\nid: k.8\ndata: \n\n\
-             id: k.9\nevent: binary\ndata: AQI=\n\n"
-        );
-    }
 }

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crossws_core::adapter::{
-    Allowance, Cursor, LogReader, MeterCell, OutboundQueue, Publication, Receipt, Settled,
-    Transport, Wire,
+    Allowance, Background, Cursor, LogReader, MeterCell, OutboundQueue, Publication, Receipt,
+    Settled, Transport, Wire,
 };
 use crossws_core::{Bytes, Capabilities, CloseFrame, Message, SendError, SendOptions, Sent};
 
@@ -28,13 +28,17 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::ROUTES);
 
 /// [`Transport`] over a connection's outbox.
-pub(crate) struct EventTransport(pub(crate) Arc<Connection>);
+pub(crate) struct EventTransport {
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) background: Arc<dyn Background>,
+    pub(crate) capabilities: Capabilities,
+}
 
 impl EventTransport {
     fn enqueue(&self, message: &Message, options: &SendOptions) -> Receipt {
-        let outbox = &self.0.outbox;
+        let outbox = &self.connection.outbox;
         if options.is_volatile() || options.replaces().is_some() {
-            self.0.judge();
+            self.connection.judge();
         }
         if options.is_volatile()
             && let Some(receipt) = outbox.discard_volatile()
@@ -53,12 +57,12 @@ impl EventTransport {
 
 impl Transport for EventTransport {
     fn capabilities(&self) -> Capabilities {
-        CAPABILITIES
+        self.capabilities
     }
 
     fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
         let receipt = self.enqueue(&message, options);
-        self.0.outbox.note_sent();
+        self.connection.outbox.note_sent();
         if receipt.wake {
             self.wake();
         }
@@ -77,46 +81,52 @@ impl Transport for EventTransport {
 
     fn publish(&self, publication: &Publication) -> Receipt {
         let options = publication.options();
-        if options.is_volatile() || options.replaces().is_some() || !self.0.outbox.reads_logs() {
+        if options.is_volatile()
+            || options.replaces().is_some()
+            || !self.connection.outbox.reads_logs()
+        {
             return self.enqueue(publication.message(), options);
         }
         publication.with_encoded(Wire::new::<EventFrame>(0), |event| {
-            let outbox = &self.0.outbox;
+            let outbox = &self.connection.outbox;
             outbox.enqueue(event.len(), |batch| batch.push_shared(event, 1))
         })
     }
 
     fn settle(&self) -> Settled {
-        let settled = self.0.outbox.settle(|_| Some(self.0.flush()));
+        let settled = self
+            .connection
+            .outbox
+            .settle(|_| Some(self.connection.flush()));
         if settled.closed {
-            self.0.wake();
+            self.connection.wake();
         }
         settled
     }
 
     fn wake(&self) {
-        self.0.wake_stream();
+        self.connection.wake_stream();
     }
 
     fn now(&self) -> SystemTime {
-        SystemTime::now()
+        self.background.wall_clock()
     }
 
     fn wake_timer(&self) {
-        self.0.wake_driver();
+        self.connection.wake_driver();
     }
 
     fn close(&self, frame: CloseFrame) {
-        self.0.outbox.close_with(Some(frame));
-        self.0.wake();
+        self.connection.outbox.close_with(Some(frame));
+        self.connection.wake();
     }
 
     fn terminate(&self) {
-        self.0.terminate();
+        self.connection.terminate();
     }
 
     fn queue(&self) -> Option<&dyn OutboundQueue> {
-        Some(&self.0.outbox)
+        Some(&self.connection.outbox)
     }
 
     fn log_reader(&self) -> Option<&dyn LogReader> {
@@ -124,30 +134,30 @@ impl Transport for EventTransport {
     }
 
     fn meter(&self) -> Option<&MeterCell> {
-        Some(self.0.outbox.meter())
+        Some(self.connection.outbox.meter())
     }
 }
 
 impl LogReader for EventTransport {
     fn wire(&self) -> Option<Wire> {
-        let reads_logs = self.0.outbox.reads_logs();
+        let reads_logs = self.connection.outbox.reads_logs();
         reads_logs.then(|| Wire::new::<EventFrame>(0))
     }
 
     fn offer(&self, encoded: &Bytes) -> Option<Receipt> {
-        self.0.outbox.offer(encoded)
+        self.connection.outbox.offer(encoded)
     }
 
     fn news(&self, feed: Cursor) -> Result<Allowance, Cursor> {
-        self.0.outbox.announce(feed)
+        self.connection.outbox.announce(feed)
     }
 
     fn lags(&self) -> Allowance {
-        self.0.outbox.lags()
+        self.connection.outbox.lags()
     }
 
     fn left(&self) -> Settled {
-        match self.0.outbox.left() {
+        match self.connection.outbox.left() {
             true => self.settle(),
             false => Settled::default(),
         }

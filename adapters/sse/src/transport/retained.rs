@@ -1,9 +1,9 @@
 use std::collections::VecDeque;
 
-use bytes::Bytes;
-use crossws_proto::outbox::Framing;
+use bytes::{Bytes, BytesMut};
+use crossws_proto::outbox::{Batch, Framing};
 
-use crate::transport::frame::EventFrame;
+use crate::transport::frame::{EventFrame, MOST_ADDED, put_numbered};
 
 /// What was written last, for a client that has not read all of it when its stream was cut.
 #[derive(Debug)]
@@ -14,34 +14,58 @@ pub(crate) struct Retained {
     most: usize,
     /// The number of the next event.
     next: u64,
+    /// Where the next events are written: several chunks share one allocation.
+    page: BytesMut,
 }
 
+/// The smallest and the largest page, unless one chunk needs more. A page is as large as what is retained.
+const PAGE: (usize, usize) = (256, 4 << 10);
+
 impl Retained {
-    /// Creates an empty one that keeps at most this many bytes.
+    /// Creates an empty one that keeps at most this many bytes, and the rest of a page.
     pub(crate) fn new(most: usize) -> Self {
         Self {
             chunks: VecDeque::new(),
             bytes: 0,
             most,
             next: 1,
+            page: BytesMut::new(),
         }
     }
 
-    /// Returns the number of the next event.
-    pub(crate) fn next(&self) -> u64 {
-        self.next
-    }
-
-    /// Notes this many written events.
-    pub(crate) fn push(&mut self, count: u64, events: Bytes) {
-        self.bytes += events.len();
-        self.chunks.push_back((self.next, events));
-        self.next += count;
+    /// Returns events as they are written, each with its id, and notes them.
+    pub(crate) fn number(&mut self, key: &str, events: &Batch<EventFrame>) -> Bytes {
+        let len = events.bytes() + events.frames() * (MOST_ADDED + key.len());
+        if self.page.capacity() < len {
+            let page = self.bytes.clamp(PAGE.0, PAGE.1);
+            self.page = BytesMut::with_capacity(len.max(page));
+        }
+        let first = self.next;
+        // Nearly always one, whose end need not be found.
+        let is_one = events.frames() == 1;
+        for piece in events.pieces() {
+            let mut rest = piece;
+            while !rest.is_empty() {
+                let end = if is_one {
+                    None
+                } else {
+                    EventFrame::len_of_first(rest)
+                };
+                let (event, after) = rest.split_at(end.unwrap_or(rest.len()));
+                put_numbered(&mut self.page, event, key, self.next);
+                self.next += 1;
+                rest = after;
+            }
+        }
+        let numbered = self.page.split().freeze();
+        self.bytes += numbered.len();
+        self.chunks.push_back((first, numbered.clone()));
         while self.bytes > self.most
             && let Some((_, oldest)) = self.chunks.pop_front()
         {
             self.bytes -= oldest.len();
         }
+        numbered
     }
 
     /// Returns the events after this one, or `None` if some of them are not there any more, or it
@@ -70,29 +94,80 @@ impl Retained {
 
 #[cfg(test)]
 mod tests {
+    use crossws_core::Message;
+
     use super::*;
+
+    fn batch(messages: impl IntoIterator<Item = Message>) -> Batch<EventFrame> {
+        let mut batch = Batch::default();
+        for message in messages {
+            batch.push_encoded(EventFrame::encode(&message), 1);
+        }
+        batch
+    }
+
+    #[test]
+    fn events_get_ids_one_by_one() {
+        let mut kept = Retained::new(1 << 20);
+        let number =
+            |kept: &mut Retained, messages: Vec<Message>| kept.number("k", &batch(messages));
+        assert_eq!(
+            number(&mut kept, vec!["a\n\nb".into()]),
+            "id: k.1\ndata: a\ndata: \ndata: b\n\n"
+        );
+        let more = vec!["".into(), vec![1_u8, 2].into()];
+        assert_eq!(
+            number(&mut kept, more),
+            "id: k.2\ndata: \n\nid: k.3\nevent: binary\ndata: AQI=\n\n"
+        );
+        // Large ones are shared, and pieces of their own.
+        let large = "x".repeat(5_000);
+        let written = number(
+            &mut kept,
+            vec!["s".into(), large.clone().into(), "t".into()],
+        );
+        assert_eq!(
+            written,
+            format!("id: k.4\ndata: s\n\nid: k.5\ndata: {large}\n\nid: k.6\ndata: t\n\n")
+        );
+        assert_eq!(kept.after(5).unwrap().concat(), b"id: k.6\ndata: t\n\n");
+    }
 
     #[test]
     fn what_follows_is_whole_or_nothing() {
-        let mut kept = Retained::new(40);
+        // "id: k.1\ndata: 1\n\n" has 17 bytes.
+        let mut kept = Retained::new(85);
+        let one = |number: u64| format!("id: k.{number}\ndata: {number}\n\n");
+        let push = |kept: &mut Retained, numbers: &[u64]| {
+            let messages = numbers
+                .iter()
+                .map(|number| Message::from(number.to_string()));
+            kept.number("k", &batch(messages));
+        };
+        let text = |kept: &Retained, last| {
+            let events = kept.after(last)?.concat();
+            Some(String::from_utf8(events).unwrap())
+        };
         assert_eq!(kept.after(0), Some(vec![]));
         assert_eq!(kept.after(1), None, "never written");
-        kept.push(2, "data: 1\n\ndata: 2\n\n".into());
-        kept.push(1, "data: 3\n\n".into());
-        let text = |last| kept.after(last).map(|events| events.concat());
-        assert_eq!(text(0).unwrap(), b"data: 1\n\ndata: 2\n\ndata: 3\n\n");
-        assert_eq!(text(1).unwrap(), b"data: 2\n\ndata: 3\n\n");
-        assert_eq!(text(2).unwrap(), b"data: 3\n\n");
-        assert_eq!(text(3).unwrap(), b"");
-        assert_eq!(text(4), None);
-        assert_eq!(text(u64::MAX), None);
+        push(&mut kept, &[1, 2]);
+        push(&mut kept, &[3]);
+        assert_eq!(text(&kept, 0).unwrap(), one(1) + &one(2) + &one(3));
+        assert_eq!(text(&kept, 1).unwrap(), one(2) + &one(3));
+        assert_eq!(text(&kept, 2).unwrap(), one(3));
+        assert_eq!(text(&kept, 3).unwrap(), "");
+        assert_eq!(text(&kept, 4), None);
+        assert_eq!(text(&kept, u64::MAX), None);
         // Over the bound, the oldest goes.
-        kept.push(2, "data: 4\n\ndata: 5\n\n".into());
-        let text = |last| kept.after(last).map(|events| events.concat());
-        assert_eq!(text(1), None);
-        assert_eq!(text(2).unwrap(), b"data: 3\n\ndata: 4\n\ndata: 5\n\n");
-        kept.push(1, "x".repeat(41).into());
-        assert_eq!(kept.after(5), None);
-        assert_eq!(kept.after(6), Some(vec![]));
+        push(&mut kept, &[4, 5]);
+        push(&mut kept, &[6]);
+        assert_eq!(text(&kept, 1), None);
+        assert_eq!(
+            text(&kept, 2).unwrap(),
+            one(3) + &one(4) + &one(5) + &one(6)
+        );
+        kept.number("k", &batch(["x".repeat(86).into()]));
+        assert_eq!(kept.after(6), None);
+        assert_eq!(kept.after(7), Some(vec![]));
     }
 }

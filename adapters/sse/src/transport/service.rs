@@ -2,17 +2,18 @@ use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
-use crossws_core::{Body, BoxError, BoxFuture, Hub, Resolve, SharedResolver};
+use crossws_core::adapter::OriginalTarget;
+use crossws_core::{
+    Body, BoxError, BoxFuture, ConnectionInfo, Hub, Resolve, SharedResolver, UpgradeRequest,
+};
 use http::{Request, Response, StatusCode};
 use tower_service::Service;
 
-use crate::stream::EventStream;
-use crate::transport::request::{Transporting, empty};
-use crate::transport::settings::TransportSettings;
-use crate::transport::shared::Shared;
+use crate::transport::request::{empty, respond};
+use crate::transport::settings::{StreamSettings, stream_setters};
+use crate::transport::streams::Streams;
 
 /// The application's sockets for clients that cannot open a WebSocket: the same hooks over
 /// `EventSource`, with messages from the client by `POST`. A tower service; `docs/sse.md` describes
@@ -47,8 +48,8 @@ use crate::transport::shared::Shared;
 /// cut may take it up again within the [grace](Self::grace).
 #[derive(Clone)]
 pub struct EventSockets<S = NotFound> {
-    shared: Arc<Shared>,
-    settings: TransportSettings,
+    resolver: Arc<SharedResolver>,
+    streams: Streams,
     next: S,
 }
 
@@ -62,14 +63,8 @@ impl EventSockets {
     /// The server runs the `start` hook.
     pub fn new(resolver: impl Resolve, hub: &Hub) -> Self {
         Self {
-            shared: Arc::new(Shared::new(SharedResolver::new(resolver), hub)),
-            settings: TransportSettings {
-                grace: Duration::from_secs(30),
-                retained: 64 << 10,
-                keep_alive: EventStream::KEEP_ALIVE,
-                padding: 0,
-                retry: None,
-            },
+            resolver: Arc::new(SharedResolver::new(resolver)),
+            streams: Streams::new(hub, StreamSettings::default()),
             next: NotFound,
         }
     }
@@ -78,65 +73,21 @@ impl EventSockets {
     /// that have nothing to do with event streams.
     pub fn or<S>(self, service: S) -> EventSockets<S> {
         EventSockets {
-            shared: self.shared,
-            settings: self.settings,
+            resolver: self.resolver,
+            streams: self.streams,
             next: service,
         }
     }
 }
 
 impl<S> EventSockets<S> {
-    /// Sets how long a connection waits for a client whose stream was cut. Meanwhile its messages
-    /// are queued, within the limits of every queue. Default 30 s.
-    #[must_use]
-    pub fn grace(mut self, grace: Duration) -> Self {
-        self.settings.grace = grace;
-        self
-    }
-
-    /// Sets how many bytes of written events are kept for a client that has not read them when its
-    /// stream is cut. A client that has missed more gets a new connection. Default 64 KiB.
-    #[must_use]
-    pub fn retained(mut self, bytes: usize) -> Self {
-        self.settings.retained = bytes;
-        self
-    }
-
-    /// Sets the time of a stream without events, after which it carries a comment. A server notices
-    /// a client that has silently gone only when it writes. Default 15 s.
-    #[must_use]
-    pub fn keep_alive(mut self, every: Duration) -> Self {
-        self.settings.keep_alive = every.max(Duration::from_millis(1));
-        self
-    }
-
-    /// Begins each stream with a comment of this many bytes: see
-    /// [`EventStream::padding`](crate::EventStream::padding).
-    #[must_use]
-    pub fn padding(mut self, bytes: usize) -> Self {
-        self.settings.padding = bytes;
-        self
-    }
-
-    /// Sets how long the client waits before it reconnects. By default the client decides.
-    #[must_use]
-    pub fn retry(mut self, retry: Duration) -> Self {
-        self.settings.retry = Some(retry);
-        self
-    }
-
-    fn begin(&self) -> Transporting {
-        Transporting {
-            shared: Arc::clone(&self.shared),
-            settings: self.settings.clone(),
-        }
-    }
+    stream_setters!(streams.settings);
 }
 
 impl<S> fmt::Debug for EventSockets<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventSockets")
-            .field("settings", &self.settings)
+            .field("streams", &self.streams)
             .finish_non_exhaustive()
     }
 }
@@ -173,14 +124,26 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let transporting = self.begin();
+        let (resolver, streams) = (Arc::clone(&self.resolver), self.streams.clone());
         // The instance that was polled ready must be the one that is called.
         let next = self.next.clone();
         let mut next = std::mem::replace(&mut self.next, next);
         Box::pin(async move {
-            match transporting.respond(request).await {
-                Ok(response) => Ok(response),
-                Err(request) => Ok(next.call(request).await?.map(Body::new)),
+            let (routed, body) = request.into_parts();
+            let mut parts = routed.clone();
+            // As for a WebSocket: a router before this service may have stripped a prefix, and the paths
+            // of two routers would be one namespace.
+            if let Some(target) = routed.extensions.get() {
+                parts.uri = OriginalTarget::get(target).clone();
+            }
+            let info = ConnectionInfo::of(&parts.extensions);
+            let asked = UpgradeRequest::new(parts).with_connection(info);
+            match respond(&streams, streams.hub(), &resolver, asked, body).await {
+                Ok(response) => Ok(response.map(Body::new)),
+                Err(body) => {
+                    let request = Request::from_parts(routed, body);
+                    Ok(next.call(request).await?.map(Body::new))
+                }
             }
         })
     }

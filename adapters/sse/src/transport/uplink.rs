@@ -10,10 +10,10 @@ use http::{HeaderValue, StatusCode};
 use http_body::Body;
 use serde::Deserialize;
 
-use crate::transport::key::Key;
+use crate::stream::LAST_EVENT_ID;
 
-/// Returns the secret of an `authorization: Bearer` header.
-pub(crate) fn secret(headers: &HeaderMap) -> Option<Key<32>> {
+/// Returns the token of an `authorization: Bearer` header.
+pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return None;
@@ -21,7 +21,12 @@ pub(crate) fn secret(headers: &HeaderMap) -> Option<Key<32>> {
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
     scheme
         .eq_ignore_ascii_case("bearer")
-        .then(|| Key::parse(token.trim_start()))?
+        .then(|| token.trim_start())
+}
+
+/// Returns the id of the last event that the client has read.
+pub(crate) fn last_event_id(headers: &HeaderMap) -> Option<&str> {
+    headers.get(LAST_EVENT_ID)?.to_str().ok()
 }
 
 /// Reads a body of at most this many bytes, which count as unfinished.

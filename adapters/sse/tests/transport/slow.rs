@@ -29,6 +29,28 @@ fn the_dropped_hook_runs_although_the_server_asks_for_nothing() {
 }
 
 #[test]
+fn a_client_that_posts_and_does_not_read_is_closed() {
+    block_on(async {
+        let world = World::new();
+        let limits = world.server.hub().limits().clone();
+        let ann = flooded_stream(&world).await;
+        world
+            .server
+            .advance(limits.max_queue_age.unwrap() / 2)
+            .await;
+        assert_eq!(world.post(&ann, "still here").await, 204);
+        world.server.settle().await;
+        assert_eq!(world.seen(), ["still here"]);
+        world
+            .server
+            .advance(limits.max_queue_age.unwrap() / 2)
+            .await;
+        world.server.advance(limits.close_timeout).await;
+        assert_eq!(world.seen().last().unwrap(), "close 1013 server false");
+    });
+}
+
+#[test]
 fn what_the_server_has_not_asked_for_is_replaced() {
     block_on(async {
         let world = World::new();

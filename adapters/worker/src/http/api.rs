@@ -8,7 +8,7 @@ use crossws_core::adapter::HttpService;
 use crossws_core::{ApiError, BoxFuture, Bytes};
 use futures_core::Stream;
 use http::header::HOST;
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{Request, Response};
 use worker::js_sys::Uint8Array;
 use worker::send::{SendFuture, SendWrapper};
 use worker::wasm_bindgen::JsValue;
@@ -76,25 +76,20 @@ fn to_platform(request: &Request<Bytes>) -> Result<worker::Request, Error> {
 }
 
 async fn from_platform(
-    mut response: worker::Response,
+    mut answered: worker::Response,
     most: usize,
 ) -> Result<Response<Bytes>, ApiError> {
-    let mut answer = Response::builder().status(response.status_code());
-    for (name, value) in response.headers().entries() {
-        // JavaScript's headers hold bytes as characters.
-        let bytes: Vec<u8> = value
-            .chars()
-            .map(|c| u8::try_from(c).unwrap_or(b'?'))
-            .collect();
-        let name = HeaderName::try_from(name).map_err(failed)?;
-        answer = answer.header(name, HeaderValue::from_bytes(&bytes).map_err(failed)?);
+    let mut answer = Response::builder().status(answered.status_code());
+    for (name, value) in answered.headers().entries() {
+        let (name, value) = response::header(&name, &value).map_err(failed)?;
+        answer = answer.header(name, value);
     }
     let mut body = Vec::new();
     let too_large = |len: usize| match len > most {
         true => Err(ApiError::TooLarge { most }),
         false => Ok(()),
     };
-    match response.stream() {
+    match answered.stream() {
         Ok(mut stream) => {
             while let Some(chunk) = poll_fn(|cx| Pin::new(&mut stream).poll_next(cx)).await {
                 let chunk = chunk.map_err(failed)?;
@@ -104,7 +99,7 @@ async fn from_platform(
         }
         // The body has already arrived.
         Err(_) => {
-            body = response.bytes().await.map_err(failed)?;
+            body = answered.bytes().await.map_err(failed)?;
             too_large(body.len())?;
         }
     }

@@ -2,10 +2,11 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use crossws_core::UpgradeRequest;
-use http::header::{HeaderName, HeaderValue, UPGRADE};
+use http::header::{HeaderValue, UPGRADE};
 use http::request::Parts;
 
 use crate::error::Error;
+use crate::http::response::header;
 
 /// The header in which the platform passes the client's address.
 const CLIENT_IP: &str = "cf-connecting-ip";
@@ -52,13 +53,7 @@ fn parts(
     };
     parts.uri = origin_form.parse().map_err(http::Error::from)?;
     for (name, value) in headers {
-        // JavaScript's headers hold bytes as characters.
-        let bytes: Vec<u8> = value
-            .chars()
-            .map(|c| u8::try_from(c).unwrap_or(b'?'))
-            .collect();
-        let value = HeaderValue::from_bytes(&bytes).map_err(http::Error::from)?;
-        let name: HeaderName = name.parse().map_err(http::Error::from)?;
+        let (name, value) = header(&name, &value)?;
         // Fails with more headers than the map can hold.
         parts
             .headers

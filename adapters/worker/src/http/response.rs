@@ -1,5 +1,5 @@
 use crossws_core::{Bytes, Rejection};
-use http::header::{HeaderMap, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::error::Error;
 
@@ -37,6 +37,14 @@ pub(crate) fn append(to: &worker::Headers, headers: &HeaderMap) -> Result<(), Er
 }
 
 /// Returns a value's bytes as JavaScript's headers hold them: as characters of the same numbers.
-fn text(value: &HeaderValue) -> String {
+pub(crate) fn text(value: &HeaderValue) -> String {
     value.as_bytes().iter().copied().map(char::from).collect()
+}
+
+/// Returns a header of the platform's.
+pub(crate) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), http::Error> {
+    // As above.
+    let bytes = value.chars().map(|c| u8::try_from(c).unwrap_or(b'?'));
+    let bytes: Vec<u8> = bytes.collect();
+    Ok((name.parse()?, HeaderValue::from_bytes(&bytes)?))
 }

@@ -4,6 +4,8 @@ use std::task::{Context, Poll, ready};
 use crossws_core::{BoxError, Bytes};
 use futures_core::Stream;
 use http_body::Body;
+#[cfg(feature = "sse")]
+use http_body::Frame;
 
 use crate::error::Error;
 use crate::http::response::append;
@@ -62,5 +64,39 @@ where
             };
             return Poll::Ready(Some(data));
         }
+    }
+}
+
+/// The body of a platform's request. Natively, where this is compiled for lints, it must be `Send`.
+#[cfg(feature = "sse")]
+pub(crate) struct Incoming(Option<worker::send::SendWrapper<worker::ByteStream>>);
+
+#[cfg(feature = "sse")]
+impl Incoming {
+    pub(crate) fn of(mut request: worker::Request) -> Self {
+        // An error means that there is no body.
+        let stream = request.stream().ok();
+        Self(stream.map(worker::send::SendWrapper::new))
+    }
+}
+
+#[cfg(feature = "sse")]
+impl Body for Incoming {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let Some(stream) = &mut self.0 else {
+            return Poll::Ready(None);
+        };
+        let chunk = ready!(Pin::new(&mut stream.0).poll_next(cx));
+        // The platform's errors contain handles, which belong to one thread.
+        Poll::Ready(chunk.map(|chunk| match chunk {
+            Ok(bytes) => Ok(Frame::data(Bytes::from(bytes))),
+            Err(error) => Err(error.to_string().into()),
+        }))
     }
 }

@@ -5,15 +5,16 @@
 //! clients' requests to the object by mistake, to whatever URL. So an internal request has a mark
 //! where HTTP has no place for one: in `Request.cf`. The platform fills `cf` in for a client, and
 //! passes it unchanged from a Worker to its object. The mark is the object's id, which the platform
-//! derives from its name with a key of the class: only the holder of the binding can ask for it.
+//! derives from its name with a key of the class: only the holder of the binding can ask for it. The clients
+//! of event streams know it, because their requests name their object by it; they cannot write `cf`.
 
 use std::fmt;
 
-use worker::js_sys::{Object, Reflect, Uint8Array};
+use worker::js_sys::{Object, Reflect};
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::wasm_bindgen_futures::JsFuture;
 use worker::worker_sys::Fetcher;
-use worker::{ObjectNamespace, Request, State, web_sys};
+use worker::{ObjectId, ObjectNamespace, Request, State, web_sys};
 
 use crate::error::{Error, report};
 
@@ -32,7 +33,16 @@ pub(crate) struct Address {
 impl Address {
     /// Returns the address of the object with this name.
     pub(crate) fn of(namespace: &ObjectNamespace, name: &str) -> Result<Self, Error> {
-        let id = namespace.id_from_name(name)?;
+        Self::new(&namespace.id_from_name(name)?)
+    }
+
+    /// Returns the address of the object with this id. The platform refuses an id that it has not given.
+    #[cfg(feature = "sse")]
+    pub(crate) fn with_id(namespace: &ObjectNamespace, id: &str) -> Result<Self, Error> {
+        Self::new(&namespace.id_from_string(id)?)
+    }
+
+    fn new(id: &ObjectId<'_>) -> Result<Self, Error> {
         Ok(Self {
             object: id.get_stub()?.into_rpc(),
             mark: id.to_string(),
@@ -45,7 +55,7 @@ impl Address {
         &self,
         method: &str,
         headers: &[(&str, &str)],
-        body: Option<Uint8Array>,
+        body: Option<&JsValue>,
     ) -> Result<web_sys::Response, Error> {
         // Not the wrappers of requests and responses, which link the conversions of all that they may hold.
         let init = web_sys::RequestInit::new();
@@ -55,7 +65,7 @@ impl Address {
             set.set(name, value)?;
         }
         init.set_headers_headers(&set);
-        init.set_body_opt_u8_array(body.as_ref());
+        init.set_body(body.unwrap_or(&JsValue::UNDEFINED));
         // The platform's own property.
         let cf = Object::new();
         Reflect::set(&cf, &MARK.into(), &self.mark.as_str().into())?;
@@ -85,6 +95,12 @@ impl Mark {
             report("the object has no id", worker::Error::from(error.clone()));
         }
         Self(id.ok())
+    }
+
+    /// Returns the object's id.
+    #[cfg(feature = "sse")]
+    pub(crate) fn id(&self) -> &str {
+        self.0.as_deref().unwrap_or_default()
     }
 
     /// Returns whether a request is an internal one, for this object.

@@ -168,7 +168,7 @@ impl Row {
             Self::PublishPatterns => Some((Self::Publish, 1.05)),
             // 1.1 is wanted. Each event is numbered for its own stream, and the server of a stream asks
             // for its bytes, where a connection writes what all share.
-            Self::PublishEvents => Some((Self::PublishMany, 2.1)),
+            Self::PublishEvents => Some((Self::PublishMany, 1.55)),
             Self::PublishToEach => Some((Self::PublishMany, 1.3)),
             Self::Proxy => Some((Self::Echo, 2.2)),
             Self::ProxyOne => Some((Self::EchoOne, 2.2)),

@@ -272,16 +272,9 @@ pub(crate) mod workerd {
         let native = ["time::", "loops::"]
             .iter()
             .any(|group| check.starts_with(group));
-        let shares = [
-            "cleans_up_once",
-            "when_the_client_goes",
-            // The transport is for servers with sockets of their own.
-            "over_a_stream_and_posts",
-            "the_secret_alone_posts",
-            "without_a_stream_the_connection_ends",
-        ]
-        .iter()
-        .any(|end| check.ends_with(end));
+        let shares = ["cleans_up_once", "when_the_client_goes"]
+            .iter()
+            .any(|end| check.ends_with(end));
         !native && !shares
     }
 

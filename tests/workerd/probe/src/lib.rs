@@ -278,6 +278,11 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
                 .upgrade(request, &context, Orders::default())
                 .await?
         }
+        // What is no stream there is a socket.
+        _ if kind == "streams" => match objects.events(request, Orders::default()).await? {
+            Upgraded::NotHandled(request) => objects.upgrade(request, Orders::default()).await?,
+            answered => answered,
+        },
         _ => objects.upgrade(request, Orders::default()).await?,
     };
     match upgraded {

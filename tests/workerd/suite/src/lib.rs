@@ -41,6 +41,8 @@ async fn fetch(mut request: Request, env: Env, context: Context) -> Result<Respo
     let upgraded = if stage.plain {
         let plain = Plain::new().options(stage.options());
         plain.upgrade(request, &context, app).await?
+    } else if stage.events {
+        objects(&stage, &env)?.events(request, app).await?
     } else {
         objects(&stage, &env)?.upgrade(request, app).await?
     };

@@ -1,15 +1,13 @@
 //! Out: from the queue to the server, which writes the stream.
 
-use std::io::IoSlice;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use crossws_proto::outbox::Batch;
 
 use super::{Connection, State, wake};
-use crate::transport::frame::{EventFrame, put_numbered};
 
 /// The most bytes of events that the server gets at once, unless one event has more. The others stay in
 /// the queue, where they can be replaced and dropped; and a client that comes back misses whole pieces
@@ -58,6 +56,12 @@ impl Connection {
         };
         state.stalled_since = next.is_some().then_some(now);
         self.is_stalled.store(next.is_some(), Ordering::Relaxed);
+        let too_late = self.too_late(now);
+        // The time runs until the server asks again, which it usually does at once.
+        let must_watch = next.is_some() && too_late < state.driver_due.unwrap_or(Duration::MAX);
+        if must_watch {
+            state.look_at = Some(too_late);
+        }
         let is_last = state.closed.is_some();
         let is_cut = state.terminated;
         state.drain_due |= self.outbox.take_drained();
@@ -66,10 +70,9 @@ impl Connection {
             || state.drain_due
             || !state.inbound.is_empty()
             || self.outbox.has_lost()
-            // The time runs until the server asks again, which it usually does at once.
-            || (next.is_some() && self.too_late(now) < state.driver_due.unwrap_or(Duration::MAX));
+            || must_watch;
         let wakers = [must_look.then(|| state.driver.take()).flatten()];
-        let events = state.events.clone();
+        let events = next.as_ref().and_then(|_| state.events.clone());
         drop(state);
         drop(old);
         if let Some(events) = events {
@@ -88,30 +91,21 @@ impl Connection {
     fn next_events(&self, state: &mut State) -> Option<Bytes> {
         let events = match state.handed.pop_front() {
             Some(events) => {
-                state.handed_bytes -= events.len();
+                state.handed_bytes -= events.bytes();
                 events
             }
             None => {
-                let mut batch = Batch::default();
-                let taken = self.outbox.take_at_most(&mut batch, PIECE);
-                // As in a socket's buffer.
-                self.outbox.written(&Batch::default());
+                let mut events = Batch::default();
+                let taken = self.outbox.take_as_written(&mut events, PIECE);
                 if taken.close.is_some() {
                     state.closed = taken.close;
                 }
                 state.terminated |= taken.terminated;
-                bytes_of(&mut batch)
+                events
             }
         };
-        if events.is_empty() {
-            return None;
-        }
-        let mut numbered = BytesMut::with_capacity(events.len() + 64);
-        let first = state.retained.next();
-        let count = put_numbered(&mut numbered, &events, &self.resume_text, first);
-        let numbered = numbered.freeze();
-        state.retained.push(count, numbered.clone());
-        Some(numbered)
+        let some = !events.is_empty();
+        some.then(|| state.retained.number(&self.resume_text, &events))
     }
 
     /// Writes the queue in the server's place, as far as there is room. Returns whether it did.
@@ -124,9 +118,8 @@ impl Connection {
                 break;
             }
             self.outbox.written(&Batch::default());
-            let events = bytes_of(&mut batch);
-            state.handed_bytes += events.len();
-            state.handed.push_back(events);
+            state.handed_bytes += batch.bytes();
+            state.handed.push_back(batch);
             wrote = true;
         }
         let is_full = state.attached.is_none() || state.handed_bytes >= MOST_HANDED;
@@ -146,23 +139,4 @@ impl Connection {
             self.outbox.must_wait();
         }
     }
-}
-
-/// Empties a batch.
-fn bytes_of(batch: &mut Batch<EventFrame>) -> BytesMut {
-    let mut bytes = BytesMut::with_capacity(batch.bytes());
-    while !batch.is_empty() {
-        let mut slices = [IoSlice::new(&[]); 16];
-        let count = batch.slices(&mut slices);
-        let before = bytes.len();
-        for slice in slices.iter().take(count) {
-            bytes.extend_from_slice(slice);
-        }
-        let read = bytes.len() - before;
-        if read == 0 {
-            break;
-        }
-        batch.advance(read);
-    }
-    bytes
 }
