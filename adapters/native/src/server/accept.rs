@@ -284,7 +284,7 @@ mod tests {
         let request = UpgradeRequest::from_head("/", []).unwrap();
         let handshake = Err(Rejection::new(StatusCode::BAD_REQUEST, ""));
         let (hub, resolver) = (Hub::default(), Arc::new(Echo));
-        let (info, runtime) = (StreamInfo::default(), Still(Instant::now()));
+        let (info, runtime) = (ConnectionInfo::default(), Still(Instant::now()));
         let ask = Ask { request, handshake };
         let future = upgrade(ask, info, &resolver, &hub, &runtime);
         assert!(size_of_val(&future) <= REUSED, "{}", size_of_val(&future));
