@@ -270,7 +270,8 @@ impl Upgrade {
     /// Names the topics that the peer is subscribed to before `open`, those of its route and of every
     /// hook, by the subprotocol that was chosen in the end: for hooks whose clients read different
     /// formats, in different topics. By default they keep their names. The limits of `Limits` hold for
-    /// the new names.
+    /// the new names. A later call names what an earlier one has named; of two hooks' namings the inner
+    /// hook's counts. If the function panics, the upgrade is refused with 500.
     ///
     /// ```
     /// # use crossws_core::*;
@@ -284,7 +285,10 @@ impl Upgrade {
         mut self,
         name: impl Fn(Option<&str>, &str) -> Arc<str> + MaybeSend + MaybeSync + 'static,
     ) -> Self {
-        self.topic_names = Some(Box::new(name));
+        self.topic_names = Some(match self.topic_names {
+            None => Box::new(name),
+            Some(first) => Box::new(move |protocol, topic| name(protocol, &first(protocol, topic))),
+        });
         self
     }
 

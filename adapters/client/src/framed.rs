@@ -188,8 +188,9 @@ impl<P: Pipe> Framed<P> {
         let (mut done, waiting) = (Ok(()), state.out_len());
         let receipt = outbox.enqueue(waiting, |batch| {
             batch.expect(waiting.min(BATCH));
+            let end = batch.bytes().saturating_add(most);
             while done.is_ok()
-                && batch.bytes() < most
+                && batch.bytes() < end
                 && let Some(message) = state.pop()
             {
                 done = put(batch, &message, self.deflater.as_deref());

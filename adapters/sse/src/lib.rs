@@ -32,6 +32,10 @@ pub use stream::{EventResponse, EventStream, LAST_EVENT_ID};
 pub use transport::service::{EventSockets, NotFound};
 #[cfg(feature = "transport")]
 pub use transport::{
-    body::SocketBody, outbound::CAPABILITIES, place::Place, request::respond,
-    settings::StreamSettings, streams::Streams,
+    body::SocketBody,
+    outbound::CAPABILITIES,
+    place::Place,
+    request::{may_be_asked, respond},
+    settings::StreamSettings,
+    streams::Streams,
 };

@@ -15,7 +15,7 @@ use crate::durable::retained::Retained;
 /// connections by itself: `Limits::ping_interval` only means that silence is no reason to close.
 /// Without it (`None`), `idle_timeout` counts events that hooks get, and auto-responses. The
 /// adapter cannot observe the platform's queue for a slow client, so the bounds of queues do not
-/// apply.
+/// apply, except to those of event streams, which the object writes itself.
 ///
 /// During a sleep a peer keeps the headers `host`, `origin`, the client's offers
 /// (`sec-websocket-protocol`, `sec-websocket-extensions`), and those that `keep_headers` names.

@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 use super::names::{self, is_identifier};
 use super::text::{comment, literal};
 
+/// How deep a type is searched for a property that must be there.
+const MOST_NESTED: usize = 16;
+
 /// The types of an app.
 pub(super) struct Types<'d> {
     description: &'d Description,
@@ -83,16 +86,25 @@ impl<'d> Types<'d> {
 
     /// Returns whether an object without properties may have this schema.
     pub(super) fn may_be_empty(&self, schema: &Value) -> bool {
+        self.may_be_empty_at(schema, MOST_NESTED)
+    }
+
+    fn may_be_empty_at(&self, schema: &Value, depth: usize) -> bool {
+        // A type may be one of several, itself among them.
+        let Some(depth) = depth.checked_sub(1) else {
+            return true;
+        };
         let list = |key: &str| schema.get(key).and_then(Value::as_array);
         let reference = schema.get("$ref").and_then(Value::as_str);
         if let Some((_, found)) = reference.and_then(|name| self.description.resolve(name)) {
-            // One step, as in `is_scalar`.
-            return found.get("$ref").is_none() && self.may_be_empty(found);
+            return self.may_be_empty_at(found, depth);
         }
-        let any =
-            |key: &str| list(key).is_none_or(|all| all.iter().any(|one| self.may_be_empty(one)));
+        let any = |key: &str| {
+            list(key).is_none_or(|all| all.iter().any(|one| self.may_be_empty_at(one, depth)))
+        };
         list("required").is_none_or(Vec::is_empty)
-            && list("allOf").is_none_or(|all| all.iter().all(|one| self.may_be_empty(one)))
+            && list("allOf")
+                .is_none_or(|all| all.iter().all(|one| self.may_be_empty_at(one, depth)))
             && any("anyOf")
             && any("oneOf")
     }

@@ -103,7 +103,8 @@ impl fmt::Debug for SharedHooks {
 }
 
 impl Hooks for SharedHooks {
-    hook_table!(boxed_hooks, Peer, Message, call self => self.0);
+    // Not `self.0`: an `Arc` of them is hooks too, and would box each future once more.
+    hook_table!(boxed_hooks, Peer, Message, call self => (*self.0));
 }
 
 impl<H: Hooks> DynHooks for H {

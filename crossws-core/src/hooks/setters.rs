@@ -1,4 +1,4 @@
-//! Closures as hooks: the one list of setters, for every type that has them.
+//! Closures as hooks: their setters, and what runs them.
 
 use crate::bounds::{BoxFuture, MaybeSend};
 use crate::hooks::HookResult;

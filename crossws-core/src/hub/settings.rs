@@ -246,7 +246,10 @@ impl fmt::Debug for RouteSettings {
         f.debug_struct("RouteSettings")
             .field("route", &self.route)
             .field("name", &self.name)
-            .field("changes", &self.changes.len())
+            .field(
+                "over the defaults",
+                &self.changed_from(&Settings::default()),
+            )
             .finish_non_exhaustive()
     }
 }

@@ -66,6 +66,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         drop(feeds);
         let mut state = self.state.lock();
         match state.slow {
+            Slow::No if lost == 0 => {}
             Slow::No => _ = state.losses.add(lost),
             Slow::Unsaid | Slow::Said => self.note_lost(&mut state, lost),
         }

@@ -1,7 +1,7 @@
 //! What the crate of a runtime exports, and its listeners: the same for every runtime.
 
 /// Exports the server and the acceptor on a runtime, and what their users need. `$name` is the runtime's
-/// in docs. Where it is called, `stop_signal` and `RawStream` are in scope, and the features `http`,
+/// in docs. Where it is called, `stop_signal` is in scope, and the features `http`,
 /// `http2` and `tls` enable native's.
 #[doc(hidden)]
 #[macro_export]

@@ -343,7 +343,11 @@ impl Connection {
 
     /// Sets the driver's task, which is woken by whatever concerns it.
     pub(crate) fn watch(&self, cx: &Context<'_>) {
-        let old = self.lock().driver.replace(cx.waker().clone());
+        let mut state = self.lock();
+        // It is not known before it has looked.
+        state.driver_due = None;
+        let old = state.driver.replace(cx.waker().clone());
+        drop(state);
         drop(old);
     }
 

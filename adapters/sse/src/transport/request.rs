@@ -103,6 +103,12 @@ async fn stream<P: Place<B>, H: Hooks + ?Sized, B>(
     }
 }
 
+/// Returns whether a request may be for the sockets, by its method and headers.
+#[doc(hidden)]
+pub fn may_be_asked(request: &Parts) -> bool {
+    asks(request).is_some()
+}
+
 /// Returns what a request asks of the sockets, if it may be for them.
 fn asks(request: &Parts) -> Option<Asks> {
     let headers = &request.headers;

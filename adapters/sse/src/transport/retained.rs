@@ -58,6 +58,10 @@ impl Retained {
             }
         }
         let numbered = self.page.split().freeze();
+        if numbered.len() > PAGE.1 {
+            // The rest of the page would keep all of it.
+            self.page = BytesMut::new();
+        }
         self.bytes += numbered.len();
         self.chunks.push_back((first, numbered.clone()));
         while self.bytes > self.most
@@ -104,6 +108,15 @@ mod tests {
             batch.push_encoded(EventFrame::encode(&message), 1);
         }
         batch
+    }
+
+    #[test]
+    fn a_large_event_is_free_once_it_is_written() {
+        let mut retained = Retained::new(100);
+        let large = Message::from("x".repeat(1 << 20));
+        let written = retained.number("key.", &batch([large]));
+        assert!(retained.chunks.is_empty());
+        assert!(written.is_unique());
     }
 
     #[test]

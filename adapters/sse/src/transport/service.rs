@@ -11,7 +11,7 @@ use crossws_core::{
 use http::{Request, Response, StatusCode};
 use tower_service::Service;
 
-use crate::transport::request::{empty, respond};
+use crate::transport::request::{empty, may_be_asked, respond};
 use crate::transport::settings::{StreamSettings, stream_setters};
 use crate::transport::streams::Streams;
 
@@ -130,6 +130,10 @@ where
         let mut next = std::mem::replace(&mut self.next, next);
         Box::pin(async move {
             let (routed, body) = request.into_parts();
+            if !may_be_asked(&routed) {
+                let request = Request::from_parts(routed, body);
+                return Ok(next.call(request).await?.map(Body::new));
+            }
             let mut parts = routed.clone();
             // As for a WebSocket: a router before this service may have stripped a prefix, and the paths
             // of two routers would be one namespace.

@@ -1,8 +1,10 @@
 //! Event streams and posts at the edge: the object that has a connection gets its client's requests.
 
+use std::time::Duration;
+
 use crossws_core::adapter::Accepted;
 use crossws_core::{Bytes, Hooks, MaybeSend, Rejection, Resolve, UpgradeRequest};
-use crossws_sse::{Place, Streams, respond};
+use crossws_sse::{Place, Streams, may_be_asked, respond};
 use http::request::Parts;
 use http::{Response, StatusCode};
 use worker::send::SendFuture;
@@ -30,6 +32,9 @@ pub(crate) const KEPT: [&str; 3] = ["authorization", "content-type", "last-event
 /// The status by which an object says that it has no connection to take up.
 pub(crate) const GONE: StatusCode = StatusCode::GONE;
 
+/// The longest time that an object may take. It responds to a post within 10 s.
+const LONGEST: Duration = Duration::from_secs(15);
+
 impl Objects {
     /// Handles a request of a client that cannot open a WebSocket: an event stream for what its peer is
     /// sent, a `POST` for each message, as `docs/sse.md` describes. A new connection's `upgrade` hook
@@ -46,6 +51,9 @@ impl Objects {
         resolver: R,
     ) -> Result<Upgraded, Error> {
         let asked = request::convert(&request)?;
+        if !may_be_asked(asked.parts()) {
+            return Ok(Upgraded::NotHandled(request));
+        }
         let hub = self.options.hub(EVENT_CAPABILITIES, None);
         let place = Objectwards {
             objects: self,
@@ -111,7 +119,12 @@ impl Objectwards<'_> {
         let headers = headers.iter().map(|(name, value)| (*name, &**value));
         let headers: Vec<_> = headers.collect();
         let method = if body.is_some() { "POST" } else { "GET" };
-        Some(object.fetch(method, &headers, body.as_ref()).await)
+        let asked = object.fetch(method, &headers, body.as_ref());
+        // One that died of a panic never responds.
+        let answer = deadline::within(LONGEST, asked).await;
+        Some(answer.unwrap_or_else(|| {
+            Err(worker::Error::from("an object did not respond in time").into())
+        }))
     }
 
     async fn tell(&self, asks: &str, parts: &Parts, body: &Request) -> StatusCode {

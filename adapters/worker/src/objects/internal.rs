@@ -75,7 +75,7 @@ impl Address {
     }
 }
 
-/// Omits the mark, which is a secret.
+/// Omits the mark, which only a holder of the binding can send.
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Address").field(&self.object).finish()
