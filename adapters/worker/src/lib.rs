@@ -34,6 +34,8 @@
 //! }
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod background;
 mod console;
 mod durable;

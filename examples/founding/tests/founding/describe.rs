@@ -12,7 +12,7 @@ fn each_route_has_a_function_and_a_channel() {
         "connectChat(options",
         "connectRooms(params: { id: PathValue }, ",
         "connectFiles(params: { rest: PathValue }, ",
-        "connectMockWsChat(options?: Options): Socket<FromGuest, ToGuest> {",
+        "connectMockWsChat(options?: Options<ChatQuery>): Socket<FromGuest, ToGuest> {",
         "connectSocketWorkers(params: { worker: PathValue }, ",
         "connectRoomsByRoom(params: { room: PathValue }, ",
     ] {
