@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use crossws_core::adapter::{HttpApp, OriginalTarget};
-use crossws_core::{
-    Body, BoxError, ConnectionInfo, Hub, RejectReason, Rejection, Resolve, Responded,
-};
+use crossws_core::{Body, BoxError, ConnectionInfo, Hub, Resolve, Responded};
+#[cfg(feature = "http2")]
+use crossws_core::{RejectReason, Rejection};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 
