@@ -43,7 +43,8 @@ async function open(browser) {
   page.on("websocket", (socket) => {
     const frames = { sent: [], received: [] };
     sockets.push(frames);
-    socket.on("framesent", ({ payload }) => frames.sent.push(JSON.parse(payload)));
+    // The order to restart is no JSON.
+    socket.on("framesent", ({ payload }) => payload !== "restart" && frames.sent.push(JSON.parse(payload)));
     socket.on("framereceived", ({ payload }) => frames.received.push(JSON.parse(payload)));
   });
   await page.goto(base);
