@@ -26,7 +26,7 @@ pub use crate::pubsub::publication::Publication;
 pub use crate::pubsub::retained::{RetainedBy, RetainedMessage, RetainedStore};
 pub use crate::pubsub::wire::{Encoding, Wire};
 pub use crate::service::api::HttpService;
-pub use crate::service::background::Background;
+pub use crate::service::background::{Background, within};
 #[cfg(feature = "http")]
 pub use crate::service::body::{HttpApp, http_service};
 #[cfg(feature = "http")]

@@ -27,9 +27,8 @@ pub use self::encode::{
     ClientFrame, ServerFrame, put_close, put_compressed_frame, put_frame, put_masked_close,
     put_masked_frame,
 };
-pub(crate) use self::header::MAX_MASKED_HEADER;
 pub(crate) use self::header::unmasked_len;
-pub use self::header::{MAX_HEADER, frame_len, put_header};
+pub use self::header::{MAX_HEADER, MAX_MASKED_HEADER, frame_len, put_header};
 pub(crate) use self::partial::{Kind, Partial};
 
 /// The kind of a frame.

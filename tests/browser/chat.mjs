@@ -11,8 +11,9 @@ import http from "node:http";
 import { createRequire } from "node:module";
 import { parseArgs } from "node:util";
 
+import { DEADLINE, check, run, troubles } from "./pages.mjs";
+
 const require = createRequire(new URL("../clients/package.json", import.meta.url));
-const { chromium } = require("playwright-core");
 const WebSocket = require("ws");
 
 const { values: options } = parseArgs({ options: { screenshot: { type: "string" } } });
@@ -21,22 +22,10 @@ if (!process.env.CHAT_URL) {
   process.exit(2);
 }
 const base = new URL(process.env.CHAT_URL);
-const DEADLINE = 10_000;
 const LOBBY = "lobby";
 const OTHER = "Büro 7 & 100%?#"; // every character that percent-encoding must carry
 
 // ---- Assertions and waits -------------------------------------------------------
-
-let count = 0;
-async function check(what, test) {
-  try {
-    await test();
-  } catch (error) {
-    console.log(`not ok ${++count} - ${what}`);
-    throw error;
-  }
-  console.log(`ok ${++count} - ${what}`);
-}
 
 // Reads until the value equals the expected one. The error contains the last value.
 async function eventually(read, expected, deadline = DEADLINE) {
@@ -53,8 +42,6 @@ async function eventually(read, expected, deadline = DEADLINE) {
 }
 
 // ---- A page and what it shows ---------------------------------------------------
-
-const troubles = []; // uncaught errors and error lines of every page's console
 
 class Chat {
   static async open(browser, label, query = "", settings = {}) {
@@ -505,30 +492,9 @@ async function screenshot(browser, path) {
 
 // ---- Run ------------------------------------------------------------------------
 
-// A launch has its own temporary user data directory, removed when it closes.
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
-  args: [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-  ],
-});
-let failure = null;
-try {
+await run(async (browser) => {
   await chat(browser);
   await reconnecting(browser);
   await layout(browser);
-  await check("no page reported an error", () => assert.deepEqual(troubles, []));
   if (options.screenshot) await screenshot(browser, options.screenshot);
-} catch (error) {
-  failure = error;
-} finally {
-  await browser.close();
-}
-if (failure) {
-  console.error(failure.stack ?? failure);
-  if (troubles.length) console.error(troubles.join("\n"));
-}
-console.log(failure ? `# failed after ${count} assertions` : `# all ${count} assertions hold`);
-// Sockets of a failed run may still be open.
-process.exit(failure ? 1 : 0);
+});

@@ -1,28 +1,10 @@
 // Lets two pages of headless Chromium talk through a client that is written in Rust: examples/browser.
 //
 //   CHAT_URL=http://127.0.0.1:3000 node tests/browser/client.mjs
-//
-// CHROMIUM names the browser (default /usr/bin/chromium). The npm packages come from tests/clients.
 
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
 
-const { chromium } = createRequire(new URL("../clients/package.json", import.meta.url))("playwright-core");
-
-const base = process.env.CHAT_URL;
-const DEADLINE = 10_000;
-const troubles = [];
-let count = 0;
-
-async function check(what, test) {
-  try {
-    await test();
-  } catch (error) {
-    console.log(`not ok ${++count} - ${what}`);
-    throw error;
-  }
-  console.log(`ok ${++count} - ${what}`);
-}
+import { DEADLINE, base, blank, check, run, say, shows } from "./pages.mjs";
 
 /** Waits until the condition holds. */
 async function until(condition) {
@@ -35,10 +17,7 @@ async function until(condition) {
 
 /** Opens a page, and keeps the frames of its sockets. */
 async function open(browser) {
-  const page = await (await browser.newContext()).newPage();
-  page.setDefaultTimeout(DEADLINE);
-  page.on("pageerror", (error) => troubles.push(error.message));
-  page.on("console", (line) => line.type() === "error" && troubles.push(line.text()));
+  const page = await blank(browser);
   const sockets = [];
   page.on("websocket", (socket) => {
     const frames = { sent: [], received: [] };
@@ -55,32 +34,19 @@ async function open(browser) {
 const subscribed = ({ sockets }, number) =>
   until(() => sockets[number - 1]?.received.some(({ subscribed }) => subscribed === "talk"));
 
-const shows = ({ page }, id, text) =>
-  page.waitForFunction(([id, text]) => document.getElementById(id).textContent === text, [id, text]);
-
-async function say({ page }, text) {
-  await page.fill("[name=text]", text);
-  await page.press("[name=text]", "Enter");
-}
-
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
-  args: ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"],
-});
-let failure = null;
-try {
+await run(async (browser) => {
   const [ada, grace] = [await open(browser), await open(browser)];
   await check("the clients connect, and subscribe", async () => {
     for (const one of [ada, grace]) {
-      await shows(one, "status", "Open");
+      await shows(one.page, "status", "Open");
       await subscribed(one, 1);
     }
   });
   await check("what one says reaches the other", async () => {
-    await say(ada, "hello");
-    await shows(grace, "log", "hello\n");
-    await say(grace, "日本 </b>");
-    await shows(ada, "log", "日本 </b>\n");
+    await say(ada.page, "hello");
+    await shows(grace.page, "log", "hello\n");
+    await say(grace.page, "日本 </b>");
+    await shows(ada.page, "log", "日本 </b>\n");
   });
   await check("after the server has closed, both connect and subscribe again", async () => {
     // Said while there is no connection, so that it waits for the next one.
@@ -97,9 +63,9 @@ try {
     await grace.page.click("#restart");
     for (const one of [ada, grace]) {
       await subscribed(one, 2);
-      await shows(one, "status", "Open");
+      await shows(one.page, "status", "Open");
     }
-    await say(ada, "back");
+    await say(ada.page, "back");
     await grace.page.waitForFunction(() => document.getElementById("log").textContent.endsWith("back\n"));
   });
   await check("what waited follows the subscription", async () => {
@@ -110,20 +76,9 @@ try {
   });
   await check("a client that leaves does not come back", async () => {
     await ada.page.click("#leave");
-    await shows(ada, "status", "Closed");
+    await shows(ada.page, "status", "Closed");
     await grace.page.click("#restart");
     await subscribed(grace, 3);
     assert.equal(ada.sockets.length, 2);
   });
-  await check("no page reported an error", async () => assert.deepEqual(troubles, []));
-} catch (error) {
-  failure = error;
-} finally {
-  await browser.close();
-}
-if (failure) {
-  console.error(failure.stack ?? failure);
-  if (troubles.length) console.error(troubles.join("\n"));
-}
-console.log(failure ? `# failed after ${count} assertions` : `# all ${count} assertions hold`);
-process.exit(failure ? 1 : 0);
+});

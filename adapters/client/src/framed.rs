@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use crossws_core::{Closed, ClosedBy, Hub, Limit, Limits, MaybeSend, Message, Overflow};
 use crossws_proto::connection::{Connection, Step, Transmit};
 use crossws_proto::deflate::Deflater;
-use crossws_proto::frame::{ClientFrame, Decoder, Opcode};
+use crossws_proto::frame::{ClientFrame, Decoder, MAX_MASKED_HEADER, Opcode};
 use crossws_proto::outbox::{Batch, Clock, Outbox};
 use crossws_proto::sync::Mutex;
 
@@ -185,7 +185,7 @@ impl<P: Pipe> Framed<P> {
             None => return,
         };
         let outbox = self.connection.queue();
-        let (mut done, waiting) = (Ok(()), state.out_len());
+        let (mut done, waiting) = (Ok(()), state.out_len(MAX_MASKED_HEADER));
         let receipt = outbox.enqueue(waiting, |batch| {
             batch.expect(waiting.min(BATCH));
             let end = batch.bytes().saturating_add(most);

@@ -61,9 +61,6 @@ pub(crate) struct State {
 /// would need new memory for each, which costs more than to take them.
 const FEW: usize = 6;
 
-/// The longest header of a client's frame.
-const MAX_HEADER: usize = 14;
-
 impl Shared {
     pub(crate) fn new(
         limits: Limits,
@@ -287,9 +284,9 @@ impl State {
         self.out_bytes + self.writing
     }
 
-    /// Returns about how many bytes the frames of the waiting messages have.
-    pub(crate) fn out_len(&self) -> usize {
-        self.out_bytes + self.out.len() * MAX_HEADER
+    /// Returns how many bytes the frames of the waiting messages have, with headers of this length.
+    pub(crate) fn out_len(&self, header: usize) -> usize {
+        self.out_bytes + self.out.len() * header
     }
 
     fn push(&mut self, message: Message) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crossws_client::{
     ClientHandle, Connect, ConnectError, Disconnected, Reconnect, Status, connect,
 };
+use crossws_core::adapter::within;
 use crossws_core::{
     BoxError, BoxFuture, Capabilities, CloseCode, Closed, Deflate, HookResult, Hooks, Hub, Limits,
     Message, Peer, Rejection, SendError, Sent, SharedHooks, Upgrade, UpgradeRequest, Wrap,
@@ -123,16 +124,12 @@ impl Upstream {
             return;
         }
         let time = peer.settings().limits.close_timeout;
-        let mut timer = peer.hub().background().map(|hub| hub.sleep(time));
-        let is_drained = poll_fn(|cx| {
-            if drained.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(true);
-            }
+        let is_drained = match peer.hub().background() {
+            Some(hub) => within(&*hub, time, drained).await.is_some(),
             // Without a timer there is no time.
-            let timer = timer.as_mut().map(|timer| timer.as_mut().poll(cx));
-            timer.unwrap_or(Poll::Ready(())).map(|()| false)
-        });
-        if !is_drained.await {
+            None => false,
+        };
+        if !is_drained {
             self.handle.close_frame(CloseCode::AWAY);
         }
     }

@@ -1,3 +1,6 @@
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use crate::bounds::{BoxFuture, MaybeSend, MaybeSync};
@@ -20,4 +23,25 @@ pub trait Background: MaybeSend + MaybeSync + 'static {
     /// Runs a future to its end, concurrently with the caller. A server that drops its connections
     /// when its grace is over drops the future too, if it knows of it.
     fn spawn(&self, future: BoxFuture<'static, ()>);
+}
+
+/// Runs a future for at most this time. `None` if it has not ended by then.
+///
+/// # Cancel safety
+/// Dropping it drops the future.
+pub async fn within<F: Future>(
+    background: &dyn Background,
+    time: Duration,
+    future: F,
+) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut timer = None;
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        let timer = timer.get_or_insert_with(|| background.sleep(time));
+        timer.as_mut().poll(cx).map(|()| None)
+    })
+    .await
 }

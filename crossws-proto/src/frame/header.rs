@@ -8,7 +8,7 @@ use super::{Opcode, Role, Violation};
 pub const MAX_HEADER: usize = 10;
 
 /// The longest header of a masked frame: four bytes of masking key follow the length.
-pub(crate) const MAX_MASKED_HEADER: usize = MAX_HEADER + 4;
+pub const MAX_MASKED_HEADER: usize = MAX_HEADER + 4;
 
 // Bits of the first byte.
 pub(super) const FIN: u8 = 0x80;

@@ -7,25 +7,19 @@ use crossws_core::adapter::{
 };
 use crossws_core::{Bytes, Capabilities, CloseFrame, Message, SendError, SendOptions, Sent};
 
+use crossws_proto::outbox;
+
 use crate::transport::connection::Connection;
 use crate::transport::frame::EventFrame;
 
 /// The capabilities of connections over event streams. There are no pings and no heartbeat, because
 /// comments are not answered, and no subprotocols, because a browser's `EventSource` offers none.
-pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
-    .with(Capabilities::BINARY)
-    .with(Capabilities::CLOSE_CODE)
-    .with(Capabilities::TERMINATE)
-    .with(Capabilities::DRAIN)
-    .with(Capabilities::REMOTE_ADDR)
-    .with(Capabilities::HANDLER)
-    .with(Capabilities::PANIC)
-    .with(Capabilities::SHUTDOWN)
-    .with(Capabilities::CONCURRENT_WRITE)
-    .with(Capabilities::EXPIRY)
-    .with(Capabilities::SHARED_HUB)
-    .with(Capabilities::RETAINED)
-    .with(Capabilities::ROUTES);
+pub const CAPABILITIES: Capabilities = outbox::CAPABILITIES
+    .without(Capabilities::PING)
+    .without(Capabilities::HEARTBEAT)
+    .without(Capabilities::SUBPROTOCOL)
+    .without(Capabilities::RAW_FRAMES)
+    .without(Capabilities::COMPRESSION);
 
 /// [`Transport`] over a connection's outbox.
 pub(crate) struct EventTransport {
@@ -69,14 +63,7 @@ impl Transport for EventTransport {
         if receipt.settle && self.settle().closed {
             return Err(SendError::Full(message));
         }
-        match receipt {
-            Receipt { queued: true, .. } => Ok(Sent::Queued {
-                bytes: receipt.waiting,
-            }),
-            Receipt { dropped: 0, .. } => Err(SendError::Closed(message)),
-            _ if options.is_volatile() => Ok(Sent::Dropped),
-            _ => Err(SendError::Full(message)),
-        }
+        receipt.into_sent(message, options)
     }
 
     fn publish(&self, publication: &Publication) -> Receipt {

@@ -11,7 +11,8 @@ pub trait Place<B> {
     /// The body of a response.
     type Body: Default + From<Bytes> + MaybeSend;
 
-    /// Opens a connection, and returns its stream or a refusal.
+    /// Opens a connection, and returns its stream or a refusal. The headers of the `upgrade` hook are added
+    /// to a stream by the caller.
     fn open<H: Hooks + ?Sized>(
         &self,
         accepted: Accepted<H>,

@@ -1,11 +1,8 @@
 //! One request of a client: its stream, a message, or its close.
 
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::Duration;
 
-use crossws_core::adapter::{Background, Claim, ClaimError};
+use crossws_core::adapter::{Background, Claim, ClaimError, within};
 use crossws_core::{Hooks, Hub, Rejection, Resolve, UpgradeRequest};
 use http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
@@ -47,7 +44,7 @@ pub async fn respond<P: Place<B>, R: Resolve, B>(
     let parts = request.parts().clone();
     let claim = hub.claim(resolver, request);
     let limit = hub.limits().upgrade_timeout;
-    let claim = match within(&background, limit, claim).await {
+    let claim = match within(&*background, limit, claim).await {
         Some(Ok(claim)) => claim,
         Some(Err(ClaimError::NotHandled(_))) => return Err(body),
         // The resolver speaks about streams; what else has this path is the pages' own.
@@ -57,7 +54,7 @@ pub async fn respond<P: Place<B>, R: Resolve, B>(
     };
     let admits = claim.settings().origin.admits(claim.request());
     let response = match asks {
-        Asks::Stream => match stream(place, claim, &parts, &background).await {
+        Asks::Stream => match stream(place, claim, (&parts, admits), &*background).await {
             Some(response) => response,
             None => return Err(body),
         },
@@ -86,17 +83,23 @@ pub async fn respond<P: Place<B>, R: Resolve, B>(
 async fn stream<P: Place<B>, H: Hooks + ?Sized, B>(
     place: &P,
     claim: Claim<H>,
-    parts: &Parts,
-    background: &Arc<dyn Background>,
+    (parts, admits): (&Parts, bool),
+    background: &dyn Background,
 ) -> Option<Response<P::Body>> {
-    let origin_admits = claim.settings().origin.admits(claim.request());
-    if origin_admits && let Some(resumed) = place.resume(parts).await {
+    if admits && let Some(resumed) = place.resume(parts).await {
         return Some(resumed);
     }
     let hub = claim.hub().clone();
     let deadline = claim.deadline();
     match within(background, deadline, claim.upgrade()).await {
-        Some(Ok(accepted)) => Some(place.open(accepted, parts).await),
+        Some(Ok(accepted)) => {
+            let headers = accepted.headers().clone();
+            let mut response = place.open(accepted, parts).await;
+            if response.status() == StatusCode::OK {
+                response.headers_mut().extend(headers);
+            }
+            Some(response)
+        }
         Some(Err(ClaimError::NotHandled(_))) => None,
         Some(Err(other)) => Some(refusal(other)),
         None => Some(rejected(hub.upgrade_timed_out())),
@@ -161,22 +164,4 @@ fn refusal<B: Default + From<bytes::Bytes>>(error: ClaimError) -> Response<B> {
 
 pub(crate) fn rejected<B: From<bytes::Bytes>>(rejection: Rejection) -> Response<B> {
     rejection.into_response().map(B::from)
-}
-
-/// Runs a future for at most this time.
-pub(crate) async fn within<F: Future>(
-    background: &Arc<dyn Background>,
-    time: Duration,
-    future: F,
-) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut timer = None;
-    std::future::poll_fn(|cx| {
-        if let Poll::Ready(output) = future.as_mut().poll(cx) {
-            return Poll::Ready(Some(output));
-        }
-        let timer = timer.get_or_insert_with(|| background.sleep(time));
-        timer.as_mut().poll(cx).map(|()| None)
-    })
-    .await
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use crossws_core::adapter::{Accepted, Background, OpeningPeer, Snapshot, Unfinished};
+use crossws_core::adapter::{Accepted, Background, OpeningPeer, Snapshot, Unfinished, within};
 use crossws_core::{
     BoxError, Capabilities, CloseCode, CloseFrame, Hooks, Hub, MaybeSend, PeerId, Rejection,
     Resolve, Settings,
@@ -26,7 +26,7 @@ use crate::transport::frame::EventFrame;
 use crate::transport::list::{AFTER_PLACE, List};
 use crate::transport::outbound::EventTransport;
 use crate::transport::place::Place;
-use crate::transport::request::{empty, rejected, within};
+use crate::transport::request::{empty, rejected};
 use crate::transport::settings::StreamSettings;
 use crate::transport::uplink;
 
@@ -284,7 +284,7 @@ impl Streams {
         let Some(background) = self.hub().background() else {
             return StatusCode::INTERNAL_SERVER_ERROR;
         };
-        let status = within(&background, POST_TIME, status).await;
+        let status = within(&*background, POST_TIME, status).await;
         status.unwrap_or(StatusCode::REQUEST_TIMEOUT)
     }
 }
@@ -301,15 +301,9 @@ where
         accepted: Accepted<H>,
         request: &Parts,
     ) -> Response<SocketBody> {
-        let headers = accepted.headers().clone();
         let (id, settings) = (accepted.id(), Arc::clone(accepted.settings()));
         let join = async |transport| accepted.join(transport).map_err(NotJoined::Closed);
-        let opened = self.begin(id, request.uri.path(), settings, join);
-        let mut response = opened.await;
-        if response.status() == StatusCode::OK {
-            response.headers_mut().extend(headers);
-        }
-        response
+        self.begin(id, request.uri.path(), settings, join).await
     }
 
     async fn resume(&self, request: &Parts) -> Option<Response<SocketBody>> {

@@ -3,7 +3,7 @@ use http::{Response, StatusCode};
 use worker::{Headers, web_sys};
 
 use crate::error::Error;
-use crate::http::response::{append, header, plain};
+use crate::http::response::{header, plain, with_head};
 
 /// The body of a response at the edge: some bytes, or what an object streams, which the platform passes on.
 pub(crate) enum Answer {
@@ -42,10 +42,6 @@ pub(crate) fn to_platform(response: Response<Answer>) -> Result<worker::Response
         Answer::Whole(bytes) => return plain(Response::from_parts(parts, bytes)),
         Answer::Stream(stream) => stream,
     };
-    let headers = Headers::new();
-    append(&headers, &parts.headers)?;
     let response = worker::Response::from_body(worker::ResponseBody::Stream(stream))?;
-    Ok(response
-        .with_headers(headers)
-        .with_status(parts.status.as_u16()))
+    with_head(response, parts.status.as_u16(), &parts.headers)
 }

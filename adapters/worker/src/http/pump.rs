@@ -9,13 +9,13 @@ use std::future::poll_fn;
 use crossws_core::{BoxError, Bytes};
 use http::Response;
 use http_body::Body;
+use worker::ResponseBody;
 use worker::js_sys::{Array, Function, Promise, Reflect, Uint8Array, global};
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::wasm_bindgen_futures::{JsFuture, spawn_local};
-use worker::{Headers, ResponseBody};
 
 use crate::error::Error;
-use crate::http::response::append;
+use crate::http::response::with_head;
 
 /// Returns a response as the platform's, whose body a task writes until its reader has gone.
 pub(crate) fn pumped<B>(response: Response<B>) -> Result<worker::Response, Error>
@@ -24,8 +24,6 @@ where
     B::Error: Into<BoxError>,
 {
     let (parts, body) = response.into_parts();
-    let headers = Headers::new();
-    append(&headers, &parts.headers)?;
     let class: Function = Reflect::get(&global(), &"IdentityTransformStream".into())?.dyn_into()?;
     let both = Reflect::construct(&class, &Array::new())?;
     let readable = Reflect::get(&both, &"readable".into())?;
@@ -36,9 +34,7 @@ where
         let _ = pump(body, &writer).await;
     });
     let response = worker::Response::from_body(ResponseBody::Stream(readable.unchecked_into()))?;
-    Ok(response
-        .with_headers(headers)
-        .with_status(parts.status.as_u16()))
+    with_head(response, parts.status.as_u16(), &parts.headers)
 }
 
 async fn pump<B>(body: B, writer: &JsValue) -> Result<(), JsValue>

@@ -23,9 +23,18 @@ pub(crate) fn plain(response: http::Response<Bytes>) -> Result<worker::Response,
         status @ 200..=599 => status,
         _ => 500,
     };
-    let headers = worker::Headers::new();
-    append(&headers, &parts.headers)?;
-    Ok(response.with_headers(headers).with_status(status))
+    with_head(response, status, &parts.headers)
+}
+
+/// Returns the platform's response with these headers, and with a status that it accepts.
+pub(crate) fn with_head(
+    response: worker::Response,
+    status: u16,
+    headers: &HeaderMap,
+) -> Result<worker::Response, Error> {
+    let to = worker::Headers::new();
+    append(&to, headers)?;
+    Ok(response.with_headers(to).with_status(status))
 }
 
 /// Appends headers; repeated ones stay repeated.

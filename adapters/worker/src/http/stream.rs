@@ -8,7 +8,7 @@ use http_body::Body;
 use http_body::Frame;
 
 use crate::error::Error;
-use crate::http::response::append;
+use crate::http::response::with_head;
 
 /// Returns a response as the platform's, whose body arrives later: for event streams, and for
 /// handlers that are written for every platform. When the client goes, the platform drops the body.
@@ -31,13 +31,8 @@ where
     B::Error: Into<BoxError>,
 {
     let (parts, body) = response.into_parts();
-    let headers = worker::Headers::new();
-    append(&headers, &parts.headers)?;
-    let stream = Frames(Box::pin(body));
-    let response = worker::Response::from_stream(stream)?;
-    Ok(response
-        .with_headers(headers)
-        .with_status(parts.status.as_u16()))
+    let response = worker::Response::from_stream(Frames(Box::pin(body)))?;
+    with_head(response, parts.status.as_u16(), &parts.headers)
 }
 
 /// The data of a body. Trailers, which the platform does not have, are dropped.

@@ -89,12 +89,7 @@ impl Objectwards<'_> {
             return refused(accepted.hub().upgrade_timed_out());
         };
         match answer {
-            Ok(mut response) => {
-                if response.status() == StatusCode::OK {
-                    response.headers_mut().extend(accepted.headers().clone());
-                }
-                response
-            }
+            Ok(response) => response,
             Err(error) => refused(out_of_reach(error)),
         }
     }
