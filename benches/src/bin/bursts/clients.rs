@@ -1,6 +1,7 @@
 //! The members, which read at once; the one member that does not; and the publishers.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::mem;
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -88,6 +89,8 @@ struct Member {
     seen: usize,
     /// The next expected number of each publisher.
     next: Vec<u64>,
+    /// Whether it waits for its turn to be read.
+    readable: bool,
     /// Whether it has received everything or was closed.
     done: bool,
 }
@@ -205,7 +208,31 @@ fn answer_pings(stream: &mut TcpStream) -> io::Result<()> {
     }
 }
 
+/// Reads everything, on as many threads as the server could keep busy: a member on a thread that
+/// gets no turn does not read at once.
 fn read(streams: Vec<TcpStream>, publishers: usize, each: usize) -> io::Result<Outcome> {
+    let threads = thread::available_parallelism()?.get();
+    let mut groups: Vec<Vec<TcpStream>> = (0..threads).map(|_| Vec::new()).collect();
+    for (number, stream) in streams.into_iter().enumerate() {
+        groups[number % threads].push(stream);
+    }
+    let readers: Vec<_> = groups
+        .into_iter()
+        .map(|group| thread::spawn(move || read_group(group, publishers, each)))
+        .collect();
+    let mut outcome = Outcome::default();
+    for reader in readers {
+        let group = reader
+            .join()
+            .map_err(|_| io::Error::other("a reader panicked"))??;
+        outcome.closed += group.closed;
+        outcome.lost += group.lost;
+        outcome.disordered += group.disordered;
+    }
+    Ok(outcome)
+}
+
+fn read_group(streams: Vec<TcpStream>, publishers: usize, each: usize) -> io::Result<Outcome> {
     let mut poll = Poll::new()?;
     let mut members = Vec::new();
     for (number, stream) in streams.into_iter().enumerate() {
@@ -218,6 +245,7 @@ fn read(streams: Vec<TcpStream>, publishers: usize, each: usize) -> io::Result<O
             rest: Vec::new(),
             seen: 0,
             next: vec![0; publishers],
+            readable: false,
             done: false,
         });
     }
@@ -227,17 +255,37 @@ fn read(streams: Vec<TcpStream>, publishers: usize, each: usize) -> io::Result<O
     let mut events = Events::with_capacity(1024);
     let mut scratch = vec![0; 1 << 20];
     let mut heard = Instant::now();
+    // Each is read once in turn: one member's stream must not keep the others waiting.
+    let mut readable = Vec::new();
     while missing > 0 && heard.elapsed() < PATIENCE {
-        match poll.poll(&mut events, Some(PATIENCE)) {
+        let wait = if readable.is_empty() {
+            PATIENCE
+        } else {
+            Duration::ZERO
+        };
+        match poll.poll(&mut events, Some(wait)) {
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             other => other?,
         }
         for event in &events {
+            let Token(number) = event.token();
+            if !mem::replace(&mut members[number].readable, true) {
+                readable.push(number);
+            }
+        }
+        for number in mem::take(&mut readable) {
             heard = Instant::now();
-            let member = &mut members[event.token().0];
-            if !member.done {
-                member.done = take(member, &mut scratch, &mut outcome) || member.seen == expected;
-                missing -= usize::from(member.done);
+            let member = &mut members[number];
+            if member.done {
+                continue;
+            }
+            match take(member, &mut scratch, &mut outcome) {
+                Taken::All if member.seen < expected => member.readable = false,
+                Taken::Some if member.seen < expected => readable.push(number),
+                _ => {
+                    member.done = true;
+                    missing -= 1;
+                }
             }
         }
     }
@@ -247,46 +295,52 @@ fn read(streams: Vec<TcpStream>, publishers: usize, each: usize) -> io::Result<O
     Ok(outcome)
 }
 
-/// Reads what has arrived. Returns whether the server has closed.
-fn take(member: &mut Member, scratch: &mut [u8], outcome: &mut Outcome) -> bool {
-    loop {
-        let kept = member.rest.len();
-        scratch[..kept].copy_from_slice(&member.rest);
-        let read = match member.stream.read(&mut scratch[kept..]) {
-            Ok(0) => 0,
-            Ok(read) => read,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
-            Err(_) => 0,
-        };
-        if read == 0 {
-            outcome.closed += 1;
-            return true;
-        }
-        let bytes = &scratch[..kept + read];
-        let mut used = 0;
-        while let Ok(Some(frame)) = wire::frame(&bytes[used..]) {
-            if frame.opcode == wire::CLOSE {
-                outcome.closed += 1;
-                return true;
-            }
-            if frame.opcode == wire::PING {
-                let payload = &bytes[used + frame.payload.start..used + frame.payload.end];
-                // One pong fits into the socket's buffer.
-                let _ = member.stream.write(&pong(payload));
-            }
-            if frame.opcode == wire::BINARY || frame.opcode == wire::TEXT {
-                member.seen += 1;
-                let payload = &bytes[used + frame.payload.start..used + frame.payload.end];
-                if let Some((publisher, number)) = stamp(payload)
-                    && let Some(next) = member.next.get_mut(publisher)
-                {
-                    outcome.disordered += usize::from(*next != number);
-                    *next = number + 1;
-                }
-            }
-            used += frame.payload.end;
-        }
-        member.rest.clear();
-        member.rest.extend_from_slice(&bytes[used..]);
+/// What one turn of a member has read.
+enum Taken {
+    All,
+    /// There may be more.
+    Some,
+    /// The server has closed.
+    End,
+}
+
+/// Reads once.
+fn take(member: &mut Member, scratch: &mut [u8], outcome: &mut Outcome) -> Taken {
+    let kept = member.rest.len();
+    scratch[..kept].copy_from_slice(&member.rest);
+    let read = match member.stream.read(&mut scratch[kept..]) {
+        Ok(read) => read,
+        Err(error) if error.kind() == ErrorKind::WouldBlock => return Taken::All,
+        Err(_) => 0,
+    };
+    if read == 0 {
+        outcome.closed += 1;
+        return Taken::End;
     }
+    let bytes = &scratch[..kept + read];
+    let mut used = 0;
+    while let Ok(Some(frame)) = wire::frame(&bytes[used..]) {
+        if frame.opcode == wire::CLOSE {
+            outcome.closed += 1;
+            return Taken::End;
+        }
+        let payload = &bytes[used + frame.payload.start..used + frame.payload.end];
+        if frame.opcode == wire::PING {
+            // One pong fits into the socket's buffer.
+            let _ = member.stream.write(&pong(payload));
+        }
+        if frame.opcode == wire::BINARY || frame.opcode == wire::TEXT {
+            member.seen += 1;
+            if let Some((publisher, number)) = stamp(payload)
+                && let Some(next) = member.next.get_mut(publisher)
+            {
+                outcome.disordered += usize::from(*next != number);
+                *next = number + 1;
+            }
+        }
+        used += frame.payload.end;
+    }
+    member.rest.clear();
+    member.rest.extend_from_slice(&bytes[used..]);
+    Taken::Some
 }
