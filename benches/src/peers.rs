@@ -121,6 +121,15 @@ pub(crate) fn all() -> io::Result<Vec<Peer>> {
     };
     let own = |name| ours.with_file_name(name);
     add("ours", "crossws, tokio", Kind::Ours, own("ours-tokio"), &[]);
+    if let Some(before) = std::env::var_os("BENCH_BEFORE") {
+        add(
+            "ours-before",
+            "crossws, before",
+            Kind::Server,
+            before.into(),
+            &[],
+        );
+    }
     add(
         "ours-smol",
         "crossws, smol",
