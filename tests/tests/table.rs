@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use crossws_conformance::Target;
 use crossws_conformance::cases::{self, Case};
-use crossws_conformance::runner::run_all;
+use crossws_conformance::runner::{Outcome, run_all};
 use crossws_conformance::table::{Column, is_true};
 use native::Native;
 
@@ -41,7 +41,11 @@ fn main() -> ExitCode {
         .into_iter()
         .map(|target| Column {
             target,
-            results: run_all(target, &chosen, 4, |_, _| {}),
+            results: run_all(target, &chosen, 4, |case, outcome| {
+                if let Outcome::Failed(reason) = outcome {
+                    println!("FAILED {case} on {}: {reason}", target.name());
+                }
+            }),
         })
         .collect();
     let command = "cargo test -p crossws-conformance --test table";
