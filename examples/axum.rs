@@ -5,6 +5,9 @@
 //!     curl -b session=7f3a -d '{"text":"shipped"}' -H 'Content-Type: application/json' \
 //!         http://127.0.0.1:3000/orders/7/notify
 //!
+//! `websocat` prints `{"text":"hello ann, this is order 7"}`, and `{"text":"shipped"}` when `curl` has sent the
+//! note, which prints `{"peers":1}`. Without the cookie both get a 401.
+//!
 //! The session's user, the path's parameters and the state work as in any other route.
 
 use axum::extract::{Path, Request, State};

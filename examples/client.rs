@@ -1,6 +1,7 @@
 //! A client in the terminal: prints what arrives, sends what is typed, and reconnects.
 //!
-//!     cargo run --features client,tokio --example client -- ws://127.0.0.1:3000/rooms/1
+//!     cargo run -p chat                                             # or any other server
+//!     cargo run --example client -- ws://127.0.0.1:3000/rooms/1
 
 use std::error::Error;
 use std::io::{BufRead, stdin};

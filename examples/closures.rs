@@ -2,6 +2,8 @@
 //!
 //!     cargo run --example closures
 //!     npx wscat --connect ws://127.0.0.1:3000     (in two terminals)
+//!
+//! Each is greeted, hears what the other says, and is told how many heard its own words.
 
 use std::io;
 

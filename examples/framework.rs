@@ -4,6 +4,8 @@
 //!     cargo run --example framework
 //!     curl http://127.0.0.1:3000/
 //!     websocat ws://127.0.0.1:3000/echo
+//!
+//! The page tells how many are connected. Any other path is a 404, with and without an upgrade.
 
 use std::collections::HashMap;
 use std::io;

@@ -2,7 +2,12 @@
 //!
 //!     cargo run --example game
 //!     npx wscat --connect ws://127.0.0.1:3000/game
+//!     < {"type":"joined-lobby"}
 //!     > {"type":"create-game"}
+//!     < {"type":"game-created","gameId":"game-8c6e…"}
+//!
+//! A second terminal joins with `{"type":"join-game","gameId":"game-8c6e…"}`, and the first one is told. What one
+//! sends as `{"type":"game-action","action":…}` both get.
 
 use crossws::prelude::*;
 use crossws::{BoxError, Typed, TypedPeer, typed};

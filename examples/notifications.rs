@@ -4,7 +4,11 @@
 //!     cargo run --example notifications
 //!     npx wscat --connect "ws://127.0.0.1:3000/inbox?token=ann"
 //!     > {"subscribe":"orders/7"}
+//!     < {"subscribed":"orders/7"}
 //!     curl -H 'content-type: application/json' -d '"shipped"' http://127.0.0.1:3000/notify/ann
+//!     < "shipped"
+//!
+//! `curl` prints how many connections were told: `{"connections":1}`. After the text `quiet` it is none.
 
 use axum::extract::{Path, State};
 use axum::routing::post;

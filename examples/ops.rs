@@ -5,6 +5,8 @@
 //!     curl http://127.0.0.1:3000/admin
 //!     websocat ws://127.0.0.1:3000/chat
 //!
+//! The server's terminal logs each connection and message; the pages count them. While it stops, `/readyz` is a 503.
+//!
 //! `/metrics` and `/admin` tell more than strangers should read: let the proxy keep them inside.
 
 use std::time::Duration;

@@ -3,6 +3,7 @@
 //!     cargo run --example rpc
 //!     npx wscat --connect ws://127.0.0.1:3000
 //!     > {"jsonrpc":"2.0","method":"add","params":[40,2],"id":1}
+//!     < {"jsonrpc":"2.0","id":1,"result":42}
 //!
 //! `tests/clients/rpc.mjs` talks to it with a client from npm.
 

@@ -4,6 +4,9 @@
 //!     cargo run --example rules [FILE]
 //!     npx wscat --connect ws://127.0.0.1:3000
 //!     > {"type":"ping"}
+//!     < {"type":"pong"}
+//!     > hello
+//!     < {"type":"fallback","data":"hello"}
 
 use crossws::prelude::*;
 use crossws::rules::{RuleSet, rules};

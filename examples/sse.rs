@@ -3,6 +3,9 @@
 //!     cargo run --example sse
 //!     curl -N http://127.0.0.1:3000/events
 //!     websocat ws://127.0.0.1:3000/chat
+//!
+//! What is typed into `websocat`, `curl` prints as an event, with its number as the id. http://127.0.0.1:3000 is a
+//! page that reads the same. A reader that was away gets the notes that it has missed, of the latest 100.
 
 use std::collections::VecDeque;
 use std::io;

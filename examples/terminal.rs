@@ -3,6 +3,7 @@
 //!     cargo run --example terminal
 //!     npx wscat --connect ws://127.0.0.1:3000
 //!     > {"type":"data","data":"echo hi\n"}
+//!     < {"type":"data","data":"hi\r\n"}
 //!
 //! Each client has your shell. So it listens on this machine only, and pages of other origins are
 //! refused.

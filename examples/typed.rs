@@ -4,6 +4,9 @@
 //!     cargo run --example typed
 //!     npx wscat --connect ws://127.0.0.1:3000/orders
 //!     > {"item":"tea","count":2}
+//!     < {"text":"2 × tea"}
+//!     > {"item":"tea","count":0}
+//!     < {"type":"error","message":"the message is invalid: nothing was ordered"}
 //!
 //! Clients that offer the subprotocol `orders.msgpack` use MessagePack.
 

@@ -307,6 +307,7 @@ impl Hub {
     /// let stats = hub.stats();
     /// println!("{} peers, {} of {} connections left", stats.peers, stats.closed.total(), stats.accepted);
     /// ```
+    #[doc(alias = "pendingWebSockets")]
     pub fn stats(&self) -> Stats {
         Stats {
             peers: self.registry().len(),

@@ -233,6 +233,8 @@ impl Peer {
     ///
     /// # Errors
     /// [`NotAttached`], which names the type, if no layer has attached one.
+    #[doc(alias = "assigns")]
+    #[doc(alias = "locals")]
     pub fn attached<T: MaybeSend + MaybeSync + 'static>(&self) -> Result<Arc<T>, NotAttached> {
         self.0.request.attached()
     }

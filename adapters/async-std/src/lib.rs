@@ -24,4 +24,4 @@ mod runtime;
 pub use crossws_native::{RawStream, StopSignal, stop_signal};
 pub use runtime::AsyncStd;
 
-crossws_native::export_adapter!(AsyncStd, "async-std");
+crossws_native::export_adapter!(AsyncStd, "async-std", "crossws_async_std");

@@ -59,6 +59,7 @@ use crate::Endpoint;
 ///     open: true,
 /// });
 /// ```
+#[doc(alias = "WebSocketUpgrade")]
 pub struct WebSockets {
     hub: Hub,
     request: Request<()>,
@@ -148,6 +149,20 @@ impl fmt::Debug for WebSockets {
 }
 
 /// Why [`WebSockets`] cannot be extracted.
+///
+/// ```
+/// use axum::http::StatusCode;
+/// use axum::response::{IntoResponse, Response};
+/// use crossws_axum::{Endpoint, WebSockets, WebSocketsRejection};
+///
+/// async fn chat(chat: Endpoint, sockets: Result<WebSockets, WebSocketsRejection>) -> Response {
+///     match sockets {
+///         Ok(sockets) => sockets.upgrade(&chat).await,
+///         Err(WebSocketsRejection::NotUpgrade) => "a page about the chat".into_response(),
+///         Err(_) => StatusCode::NOT_FOUND.into_response(),
+///     }
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WebSocketsRejection {

@@ -61,6 +61,7 @@ pub use extract::{WebSockets, WebSocketsRejection};
 ///
 /// A request that is not an upgrade gets a 426. Add handlers of other methods to the same path with
 /// axum's own `.post(..)`. For a handler that decides about the upgrade, see [`WebSockets`].
+#[doc(alias = "WebSocketUpgrade")]
 pub fn websocket<S>(route: impl IntoRoute) -> MethodRouter<S>
 where
     Hub: FromRef<S>,

@@ -22,6 +22,18 @@ const MOST: usize = 1024;
 
 /// A call of a method of the server: await it. See [`ClientHandle::call`].
 ///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use crossws_app::calls::CallError;
+/// use crossws_client::{Call, Client};
+///
+/// async fn add(client: &Client) -> Result<i64, CallError> {
+///     let sum: Call<i64> = client.call("add", (40, 2));
+///     sum.timeout(Duration::from_secs(2)).await
+/// }
+/// ```
+///
 /// # Errors
 /// The server's failure; a connection that is not open, or that ends before the answer; no answer in
 /// time; arguments or a result of another type.

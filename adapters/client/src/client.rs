@@ -29,6 +29,21 @@ use crate::status::{Status, Statuses};
 /// sent, and reconnects if that is on. Dropping it closes the connection with 1001; handles then fail.
 ///
 /// It is also a [`Stream`] of messages.
+///
+/// ```no_run
+/// use crossws_client::connect;
+/// use crossws_core::CloseCode;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut room = connect("wss://example.com/rooms/1").await?;
+/// room.send("hello")?;
+/// while let Some(message) = room.next().await {
+///     if message.text()? == "bye" {
+///         room.close(CloseCode::NORMAL, "bye"); // `next` returns what is left, then `None`
+///     }
+/// }
+/// # Ok(()) }
+/// ```
 #[must_use = "a client that is dropped closes its connection"]
 pub struct Client {
     handle: ClientHandle,

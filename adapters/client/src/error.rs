@@ -6,6 +6,19 @@ use crossws_core::BoxError;
 use http::{Response, StatusCode};
 
 /// Why a connection did not open. Texts repeat neither tokens nor the URL.
+///
+/// ```no_run
+/// use crossws_client::{ConnectError, connect};
+///
+/// # async fn example() {
+/// match connect("wss://example.com/chat").await {
+///     Ok(client) => drop(client),
+///     Err(ConnectError::Refused(response)) => println!("refused: {}", response.status()),
+///     Err(error) if error.is_temporary() => println!("later: {error}"),
+///     Err(error) => println!("never: {error}"),
+/// }
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {

@@ -9,6 +9,18 @@ use crate::ConnectError;
 
 /// Why a client has no connection: the argument of [`Reconnect::when`], and the result of
 /// [`ClientHandle::closed`](crate::ClientHandle::closed).
+///
+/// ```no_run
+/// use crossws_client::{Client, Disconnected};
+///
+/// async fn report(client: &Client) {
+///     match &*client.closed().await {
+///         Disconnected::Closed(closed) => println!("closed with {} {}", closed.code, closed.reason),
+///         Disconnected::Failed(error) => println!("not connected: {error}"),
+///         _ => {}
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Disconnected {

@@ -9,6 +9,21 @@ use crate::platform::{Platform, Waiting};
 use crate::shared::{Shared, Watch};
 
 /// The state of a client.
+///
+/// ```no_run
+/// use crossws_client::{Client, Status, Statuses};
+///
+/// async fn watch(client: &Client) {
+///     let mut statuses: Statuses = client.statuses();
+///     while let Some(status) = statuses.next().await {
+///         match status {
+///             Status::Open => println!("online"),
+///             Status::Connecting => println!("one moment"),
+///             _ => println!("offline"),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Status {

@@ -79,6 +79,16 @@ impl<In, Out> fmt::Debug for TypedConnect<In, Out> {
 }
 
 /// A [`Client`] that receives `In` and sends `Out`.
+///
+/// ```no_run
+/// use crossws_client::connect;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut sums = connect("wss://example.com/sums").typed::<i64, (i64, i64)>().await?;
+/// sums.send((40, 2))?;
+/// assert_eq!(sums.next().await.transpose()?, Some(42));
+/// # Ok(()) }
+/// ```
 #[must_use = "a client that is dropped closes its connection"]
 pub struct TypedClient<In, Out> {
     client: Client,

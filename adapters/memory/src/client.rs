@@ -51,6 +51,18 @@ pub struct Client {
 }
 
 /// How a connection ended, as the client saw it: a browser's `CloseEvent`.
+///
+/// ```
+/// use crossws_core::{CloseCode, hooks};
+/// use crossws_memory::{CloseEvent, TestServer};
+///
+/// # futures_lite::future::block_on(async {
+/// let strict = hooks().on_open(|peer| async move { peer.close(CloseCode::POLICY, "not today") });
+/// let mut client = TestServer::new(strict).connect("/").await?;
+/// let CloseEvent { code, reason, clean, .. } = client.closed().await;
+/// assert_eq!((code, &*reason, clean), (1008, "not today", true));
+/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CloseEvent {
@@ -63,6 +75,19 @@ pub struct CloseEvent {
 }
 
 /// Nothing arrived within the given time.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use crossws_core::hooks;
+/// use crossws_memory::{Elapsed, TestServer};
+///
+/// # futures_lite::future::block_on(async {
+/// let mut client = TestServer::new(hooks()).connect("/").await?;
+/// let elapsed: Elapsed = client.next_within(Duration::from_secs(60)).await.unwrap_err();
+/// assert_eq!(elapsed.to_string(), "nothing arrived within 60s of virtual time");
+/// # Ok::<_, crossws_memory::ConnectError>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("nothing arrived within {0:?} of virtual time")]
 pub struct Elapsed(Duration);

@@ -17,6 +17,16 @@ pub enum EndedBy {
 }
 
 /// How a proxied connection ended, the argument of [`Proxy::on_close`](crate::Proxy::on_close).
+///
+/// ```
+/// use crossws_proxy::{EndedBy, Proxy};
+///
+/// let proxy = Proxy::to("ws://10.0.0.7:9000/").on_close(|_, ended| match (ended.by, &ended.error) {
+///     (_, Some(error)) => println!("not connected: {error}"),
+///     (EndedBy::Upstream, None) => println!("the service closed with {}", ended.code),
+///     _ => {}
+/// });
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Ended {

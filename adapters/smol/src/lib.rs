@@ -20,4 +20,4 @@ mod runtime;
 pub use crossws_native::{RawStream, StopSignal, stop_signal};
 pub use runtime::Smol;
 
-crossws_native::export_adapter!(Smol, "smol");
+crossws_native::export_adapter!(Smol, "smol", "crossws_smol");

@@ -18,6 +18,14 @@ pub enum PushError {
 
 /// Why there is no event stream: the hub of the application is unknown, or no server has lent it its
 /// clock. A mistake in how the application is put together.
+///
+/// ```
+/// use crossws_sse::{EventStream, NotServed};
+/// use http::Request;
+///
+/// let request = Request::new(()); // of a server that knows nothing of crossws
+/// assert_eq!(EventStream::of(&request).err(), Some(NotServed::NoHub));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotServed {

@@ -12,6 +12,21 @@ use crate::queue::{Ended, NotAppended, Queue};
 
 /// The application's end of an event stream: what is pushed here reaches the client. Cheap to
 /// clone; the stream ends when the last handle is dropped, after everything that was pushed.
+///
+/// ```
+/// use crossws_sse::{Event, Events, PushError};
+///
+/// /// A loop over many streams waits for none of them.
+/// fn tell(listeners: &mut Vec<Events>, price: &str) {
+///     listeners.retain(|events| match events.try_push(Event::new(price).event("price")) {
+///         Err(PushError::Full) => {
+///             events.close(); // its client reconnects, with its last id
+///             false
+///         }
+///         pushed => pushed.is_ok(),
+///     });
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Events(Arc<Handle>);
 

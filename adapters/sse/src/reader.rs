@@ -9,6 +9,18 @@ use crate::format::parser::{Parser, Received, TooLong};
 
 /// Reads the events of a response's body: a client of hyper, or a test with
 /// [`TestServer::get(..).stream()`](crossws_core::ApiRequest::stream).
+///
+/// ```
+/// use crossws_sse::{ReadError, Reader, Received};
+///
+/// # futures_lite::future::block_on(async {
+/// let body = "event: price\nid: 7\ndata: 12.50\n\n".to_owned();
+/// let mut events = Reader::new(body);
+/// let price: Received = events.next().await?.unwrap();
+/// assert_eq!((&*price.event, &*price.data, &*price.last_event_id), ("price", "12.50", "7"));
+/// assert_eq!(events.next().await?, None);
+/// # Ok::<_, ReadError>(()) }).unwrap();
+/// ```
 #[derive(Debug)]
 pub struct Reader<B> {
     body: B,

@@ -30,4 +30,4 @@ pub use signal::{StopSignal, stop_signal};
 #[cfg(feature = "tungstenite")]
 pub use take_over::take_over;
 
-crossws_native::export_adapter!(Tokio, "tokio");
+crossws_native::export_adapter!(Tokio, "tokio", "crossws_tokio");

@@ -29,6 +29,20 @@ use crate::options::Options;
 ///
 /// `subscribe` and `publish` return `Unsupported`, as
 /// [`PLAIN_CAPABILITIES`](crate::PLAIN_CAPABILITIES) declares.
+///
+/// ```no_run
+/// use crossws_core::hooks;
+/// use crossws_worker::{Plain, Upgraded};
+/// use worker::{Context, Request, Response, Result};
+///
+/// async fn echo(request: Request, context: Context) -> Result<Response> {
+///     let echo = hooks().on_message(|peer, message| async move { peer.send(message) });
+///     match Plain::new().upgrade(request, &context, echo).await? {
+///         Upgraded::Answered(response) => Ok(response),
+///         Upgraded::NotHandled(_) => Response::error("not a WebSocket", 426),
+///     }
+/// }
+/// ```
 #[derive(Debug, Default)]
 #[must_use]
 pub struct Plain {

@@ -19,6 +19,18 @@ use crate::room::command::{Action, Command, Delivery, Frame, Recipients, Told};
 
 /// The peers of one namespace, or of one whole object, as a Worker reaches them. Every call goes to
 /// the object, and wakes it if it sleeps.
+///
+/// ```no_run
+/// use crossws_core::CloseCode;
+/// use crossws_worker::{Objects, Room};
+///
+/// async fn end(rooms: &Objects, room: &str) -> Result<usize, crossws_worker::Error> {
+///     let room: Room = rooms.in_namespace(room)?;
+///     let told = room.publish("talk", "this room closes").await?;
+///     room.close_all(CloseCode::NORMAL).await?;
+///     Ok(told.queued)
+/// }
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct Room {
@@ -27,6 +39,15 @@ pub struct Room {
 }
 
 /// A peer in an object, as a Worker sees it.
+///
+/// ```no_run
+/// use crossws_worker::{Error, Objects, PeerInfo};
+///
+/// async fn who(rooms: &Objects) -> Result<Vec<String>, Error> {
+///     let peers: Vec<PeerInfo> = rooms.in_namespace("/rooms/1")?.peers().await?;
+///     Ok(peers.iter().map(|peer| peer.id.to_string()).collect())
+/// }
+/// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PeerInfo {
@@ -234,6 +255,16 @@ impl Room {
 
 /// The connections of a route, of an identity or with a tag in one object, as a Worker reaches them: see
 /// [`Objects::route`](crate::Objects::route). Every call goes to the object and wakes it if it sleeps.
+///
+/// ```no_run
+/// use crossws_worker::{Error, Objects, RoomGroup};
+///
+/// /// Where one object holds all connections: `Shard::One`.
+/// async fn tell(rooms: &Objects, user: &str) -> Result<usize, Error> {
+///     let group: RoomGroup = rooms.identity(user)?;
+///     Ok(group.send("you have mail").await?.queued)
+/// }
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct RoomGroup {
@@ -286,6 +317,16 @@ fn names(topics: &Topics<'_>) -> Vec<String> {
 
 /// A message to many peers of an object, before it is sent. Created by [`Room::to`] and
 /// [`Room::to_all`].
+///
+/// ```no_run
+/// use crossws_worker::{Error, Objects, ToRoom};
+///
+/// async fn tell(rooms: &Objects) -> Result<usize, Error> {
+///     let board = rooms.in_namespace("/boards/7")?;
+///     let to: ToRoom<'_> = board.to(["red", "blue"]).except("muted");
+///     Ok(to.send("a move").await?.queued)
+/// }
+/// ```
 #[derive(Debug)]
 #[must_use = "nothing is sent until `send`"]
 pub struct ToRoom<'a> {

@@ -34,6 +34,8 @@ pub trait PeerCalls {
     /// The answer is a message from the client, and a connection's hooks run one at a time. Await a
     /// call in a method, or in a task of [`Peer::spawn`]. In another hook, or in an event's
     /// handler, the answer would not arrive.
+    #[doc(alias = "ack")]
+    #[doc(alias = "emitWithAck")]
     fn call<T: DeserializeOwned>(&self, method: impl Into<String>, args: impl Serialize)
     -> Call<T>;
 

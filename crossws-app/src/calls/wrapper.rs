@@ -42,6 +42,9 @@ use crate::routes::route::{RouteBuilder, route};
 /// Events are handled one at a time, in order, as messages are. Methods run while the client's next
 /// messages are handled, at most [`max_running`](Calls::max_running) of them at a time, and end
 /// with the connection.
+#[doc(alias = "ack")]
+#[doc(alias = "acknowledgement")]
+#[doc(alias = "RPC")]
 pub fn calls<H: Hooks>(hooks: H) -> Calls<H> {
     Calls(Inner {
         hooks,

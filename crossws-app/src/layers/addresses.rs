@@ -35,6 +35,7 @@ use crate::layers::pace::{NEVER, Pace};
 ///     .layer(PerAddress::new().connections(20).rate(10, Duration::from_secs(1)))
 ///     .route("/chat", hooks());
 /// ```
+#[doc(alias = "throttle")]
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct PerAddress {

@@ -34,6 +34,7 @@ use crate::layers::pace::Pace;
 ///             .route("/{id}", hooks()),
 ///     );
 /// ```
+#[doc(alias = "throttle")]
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct MessageRate {

@@ -21,6 +21,8 @@ use crate::layers::layer::Layer;
 ///     .layer(behind_proxies(1))
 ///     .route("/chat", hooks());
 /// ```
+#[doc(alias = "X-Forwarded-For")]
+#[doc(alias = "trust proxy")]
 pub fn behind_proxies(hops: usize) -> BehindProxies {
     BehindProxies { hops }
 }

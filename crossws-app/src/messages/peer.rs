@@ -2,11 +2,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossws_core::{
     CloseCode, ContextError, EncodeError, Extensions, HookOutput, Hub, MaybeSend, MaybeSync,
     NotAttached, Peer, PeerContext, PeerId, PeerState, PublishError, Published, SendError,
-    SendOptions, Sent, SubscribeError, UpgradeRequest, Utf8Bytes,
+    SendOptions, Sent, SubscribeError, TimerError, UpgradeRequest, Utf8Bytes,
 };
 use serde::de::DeserializeOwned;
 
@@ -242,6 +243,22 @@ impl<Out: 'static> TypedPeer<Out> {
     }
 }
 
+impl<Out: 'static> TypedPeer<Out> {
+    /// Sets the timer of this name, after which the [`timer`](crate::Typed::timer) hook runs: see
+    /// [`Peer::set_timer`].
+    ///
+    /// # Errors
+    /// As [`Peer::set_timer`].
+    pub fn set_timer(&self, name: impl AsRef<str>, duration: Duration) -> Result<(), TimerError> {
+        self.peer.set_timer(name, duration)
+    }
+
+    /// Clears the timer of this name, and returns whether there was one: see [`Peer::clear_timer`].
+    pub fn clear_timer(&self, name: impl AsRef<str>) -> bool {
+        self.peer.clear_timer(name)
+    }
+}
+
 macro_rules! forward {
     ($($(#[doc = $doc:literal])+ $name:ident -> $type:ty;)+) => {
         impl<Out: 'static> TypedPeer<Out> {$(
@@ -268,6 +285,8 @@ forward! {
     state -> PeerState;
     /// Returns the volatile values of this connection: see [`Peer::extensions`].
     extensions -> &Extensions;
+    /// Returns the connection's identity, if it was set: see [`Peer::identity`].
+    identity -> Option<Arc<str>>;
     /// Returns the client's address, if the platform knows it.
     remote_addr -> Option<SocketAddr>;
     /// Returns how many bytes are queued for this peer and not yet handed to the platform.

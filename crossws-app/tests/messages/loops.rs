@@ -335,7 +335,9 @@ fn a_typed_loop_ends_with_its_connection_and_is_closed_by_its_return() {
 fn a_typed_loop_fails_into_its_error_hook_and_has_timers() {
     let app = message_loop(
         |peer: TypedPeer<String>, mut orders: Incoming<bool>| async move {
-            peer.untyped().set_timer("late", Duration::from_secs(3))?;
+            peer.set_timer("early", Duration::from_secs(1))?;
+            peer.set_timer("late", Duration::from_secs(3))?;
+            assert!(peer.clear_timer("early") && !peer.clear_timer("early"));
             while let Some(order) = orders.next().await {
                 if !order {
                     return Err(BoxError::from("refused"));

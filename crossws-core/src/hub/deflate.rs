@@ -16,6 +16,8 @@ macro_rules! deflate {
         /// let hub = Hub::builder().deflate(Deflate::default().threshold(512_usize)).build();
         /// assert_eq!(hub.settings().deflate.unwrap().threshold, 512);
         /// ```
+        #[doc(alias = "compression")]
+        #[doc(alias = "permessage-deflate")]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub struct Deflate {

@@ -148,10 +148,33 @@ impl<'a> Scope<'a> {
     /// # let hub = Hub::default();
     /// assert_eq!(hub.in_namespace("/chat").count("news"), 0);
     /// ```
+    #[doc(alias = "subscriberCount")]
     pub fn count(self, topic: impl AsRef<str>) -> usize {
         self.hub
             .registry()
             .count(self.namespace, TopicKind::Topic, topic.as_ref())
+    }
+
+    /// Returns the subscribers of a topic, in no particular order, without those of patterns that
+    /// match it: for a list of who is in a room. Creates a handle to each: [`count`](Self::count)
+    /// counts them without.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// fn names(hub: &Hub) -> Vec<String> {
+    ///     let subscribers = hub.in_namespace("/chat").subscribers("news");
+    ///     let names = subscribers.iter().filter_map(Peer::identity);
+    ///     names.map(|name| name.to_string()).collect()
+    /// }
+    /// # assert!(names(&Hub::default()).is_empty());
+    /// ```
+    #[doc(alias = "fetchSockets")]
+    #[doc(alias = "members")]
+    #[doc(alias = "presence")]
+    pub fn subscribers(self, topic: impl AsRef<str>) -> Vec<Peer> {
+        self.hub
+            .registry()
+            .subscribers(self.namespace, topic.as_ref())
     }
 
     /// Returns the message that a topic [retains](To::retained), in all namespaces that of the first one that

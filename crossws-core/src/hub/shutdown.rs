@@ -19,6 +19,7 @@ use crate::sort::sort_by;
 ///     .delay(Duration::from_secs(5))
 ///     .spread(Duration::from_secs(30));
 /// ```
+#[doc(alias = "graceful")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Shutdown {

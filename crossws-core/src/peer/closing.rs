@@ -27,6 +27,8 @@ impl Peer {
 
     /// Closes the connection: what was queued before is sent first, then the close frame. Later
     /// calls do nothing. The reason is cut to [`CloseFrame::MAX_REASON`] bytes.
+    #[doc(alias = "disconnect")]
+    #[doc(alias = "kick")]
     pub fn close(&self, code: CloseCode, reason: impl Into<Utf8Bytes>) {
         self.close_with(CloseFrame::new(code, reason), End::Server);
     }

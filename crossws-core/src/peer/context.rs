@@ -272,6 +272,8 @@ impl Peer {
     /// # Errors
     /// [`ContextError::Missing`] if there is none, [`ContextError::Type`] if it is of another
     /// type.
+    #[doc(alias = "data")]
+    #[doc(alias = "assigns")]
     pub fn context<T: PeerContext>(&self) -> Result<Arc<T>, ContextError> {
         self.0.context.get()
     }

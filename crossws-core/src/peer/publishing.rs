@@ -36,6 +36,7 @@ impl Peer {
     /// # Errors
     /// When the value cannot be encoded, or the transport has no topics. A subscriber's full queue
     /// is no error: it is counted in what is returned.
+    #[doc(alias = "broadcast_from")]
     pub fn publish(
         &self,
         topic: impl AsRef<str>,

@@ -14,11 +14,13 @@ impl Peer {
     /// # Errors
     /// When the connection is ending, the peer has too many topics, the name is too long, the
     /// transport has no topics, or it hibernates and has no room to store one more.
+    #[doc(alias = "join")]
     pub fn subscribe(&self, topic: impl AsRef<str>) -> Result<bool, SubscribeError> {
         self.subscribe_to(TopicKind::Topic, topic.as_ref())
     }
 
     /// Ends a subscription. Returns whether there was one.
+    #[doc(alias = "leave")]
     pub fn unsubscribe(&self, topic: impl AsRef<str>) -> bool {
         self.unsubscribe_from(TopicKind::Topic, topic.as_ref())
     }
@@ -64,6 +66,8 @@ impl Peer {
     }
 
     /// The peer's topics, sorted by name.
+    #[doc(alias = "rooms")]
+    #[doc(alias = "subscriptions")]
     pub fn topics(&self) -> Vec<Arc<str>> {
         self.0.subscriptions.names(TopicKind::Topic)
     }

@@ -97,6 +97,7 @@ impl<'a> To<'a> {
     /// peer.to("game").including_self().send("the round begins")?;
     /// # Ok(()) }
     /// ```
+    #[doc(alias = "publishToSelf")]
     pub fn including_self(mut self) -> Self {
         self.including_self = true;
         self

@@ -12,6 +12,8 @@ use crate::upgrade::request::{UpgradeRequest, text};
 ///
 /// A request without an `Origin` header does not come from a browser page, and every policy admits
 /// it. The origin `null` is opaque and only [`Origin::Any`] admits it.
+#[doc(alias = "CORS")]
+#[doc(alias = "check_origin")]
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Origin {

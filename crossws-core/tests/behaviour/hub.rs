@@ -80,6 +80,16 @@ fn it_lists_peers_topics_and_namespaces() {
     assert_eq!(hub.in_namespace("/b").count("x"), 2);
     assert_eq!(hub.in_all_namespaces().count("x"), 3);
     assert_eq!(hub.in_namespace("/none").count("x"), 0);
+    ids[1].subscribe_pattern("*").unwrap();
+    let subscribers = |namespace, topic| {
+        let mut subscribers = hub.in_namespace(namespace).subscribers(topic);
+        subscribers.sort_by_key(|peer| ids.iter().position(|known| known == peer));
+        subscribers
+    };
+    assert_eq!(subscribers("/b", "x"), [ids[0].clone(), ids[2].clone()]);
+    assert_eq!(subscribers("/b", "y"), [ids[0].clone()]);
+    assert_eq!(subscribers("/a", "y"), []);
+    assert_eq!(hub.in_all_namespaces().subscribers("x").len(), 3);
     assert_eq!(hub.in_namespace("/b").peer_count(), 2);
     assert_eq!(hub.in_namespace("/none").peer_count(), 0);
     assert_eq!(hub.in_all_namespaces().peer_count(), 3);

@@ -1,4 +1,13 @@
 /// What happens to messages while no connection is open.
+///
+/// ```no_run
+/// use crossws_client::{WhenClosed, WhileConnecting, connect};
+///
+/// // Positions of a cursor: worthless when they are late.
+/// let cursors = connect("wss://example.com/board")
+///     .while_connecting(WhileConnecting::Drop)
+///     .when_closed(WhenClosed::Drop);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WhileConnecting {
@@ -24,6 +33,13 @@ pub enum WhenClosed {
 }
 
 /// Where a client puts its token: one of the places where servers look for it.
+///
+/// ```no_run
+/// use crossws_client::{TokenIn, connect};
+///
+/// // For browsers, which cannot send headers.
+/// let chat = connect("wss://example.com/chat").token_in(TokenIn::Query("token".into()), "42");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenIn {

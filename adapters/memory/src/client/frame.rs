@@ -2,6 +2,17 @@ use bytes::Bytes;
 use crossws_core::{CloseFrame, Message};
 
 /// A frame as a client receives it: a message or a control frame.
+///
+/// ```
+/// use crossws_core::hooks;
+/// use crossws_memory::{Frame, TestServer};
+///
+/// # futures_lite::future::block_on(async {
+/// let pings = hooks().on_open(|peer| async move { peer.ping("are you there?") });
+/// let mut client = TestServer::new(pings).connect("/").await?;
+/// assert_eq!(client.next_frame().await, Some(Frame::Ping("are you there?".into())));
+/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Frame {

@@ -13,6 +13,18 @@ use crate::client::patience::Patience;
 use crate::{Client, CloseEvent};
 
 /// A message that a test waited for, and did not get.
+///
+/// ```
+/// use crossws_core::hooks;
+/// use crossws_memory::{NotHeard, TestServer};
+///
+/// # futures_lite::future::block_on(async {
+/// let greets = hooks().on_open(|peer| async move { peer.send("hello") });
+/// let mut client = TestServer::new(greets).connect("/").await?;
+/// let error = client.next_json::<u32>().await.unwrap_err();
+/// assert!(matches!(error, NotHeard::Decode { .. }), "{error}");
+/// # Ok::<_, crossws_memory::ConnectError>(()) }).unwrap();
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotHeard {

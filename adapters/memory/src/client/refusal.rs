@@ -6,6 +6,18 @@ use crossws_proto::handshake::AnswerError;
 use http::{Response, StatusCode};
 
 /// A connection that the server refused: the HTTP response in place of a 101.
+///
+/// ```
+/// use crossws_core::{Rejection, hooks};
+/// use crossws_memory::TestServer;
+///
+/// # futures_lite::future::block_on(async {
+/// let closed = hooks().on_upgrade(|_| async { Err(Rejection::unauthorized("Bearer")) });
+/// let error = TestServer::new(closed).connect("/").await.unwrap_err();
+/// assert_eq!(error.status(), 401);
+/// assert_eq!(error.response().headers()["www-authenticate"], "Bearer");
+/// # });
+/// ```
 #[derive(Debug)]
 pub struct ConnectError {
     // Boxed, because `Result`s with small values contain it.

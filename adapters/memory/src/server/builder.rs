@@ -17,6 +17,16 @@ use crate::time::executor::Executor;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A builder of a [`TestServer`]: see [`TestServer::builder`]. Times are virtual. Clients offer compression if [`Connect::deflate`](crate::Connect::deflate) says so.
+///
+/// ```
+/// use crossws_core::{Limits, Origin, hooks};
+/// use crossws_memory::TestServer;
+///
+/// let server = TestServer::builder(hooks())
+///     .limits(Limits::default().max_peers(2))
+///     .origin(Origin::listed(["https://chat.example"]))
+///     .build();
+/// ```
 #[must_use = "a builder has no effect until `build`"]
 pub struct TestServerBuilder<R> {
     resolver: Arc<R>,

@@ -1,12 +1,12 @@
 //! What the crate of a runtime exports, and its listeners: the same for every runtime.
 
-/// Exports the server and the acceptor on a runtime, and what their users need. `$name` is the runtime's
-/// in docs. Where it is called, `stop_signal` is in scope, and the features `http`,
+/// Exports the server and the acceptor on a runtime, and what their users need. `$name` is the runtime's name
+/// and `$krate` its crate's in docs. Where it is called, `stop_signal` is in scope, and the features `http`,
 /// `http2` and `tls` enable native's.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! export_adapter {
-    ($runtime:ident, $name:literal) => {
+    ($runtime:ident, $name:literal, $krate:literal) => {
         /// The capabilities of this adapter.
         pub use $crate::CAPABILITIES;
         #[cfg(feature = "http2")]
@@ -18,10 +18,43 @@ macro_rules! export_adapter {
         #[doc = concat!(
             "A server on ", $name, ", created by [`Server::builder`](crossws_native::Server::builder)."
         )]
+        ///
+        /// ```no_run
+        #[doc = concat!("use ", $krate, "::{Server, Shutdown, stop_signal};")]
+        /// # use crossws_core::Hooks;
+        ///
+        /// # async fn run(chat: impl Hooks) -> std::io::Result<()> {
+        /// let server = Server::builder(chat).bind("127.0.0.1:3000").await?;
+        /// println!("http://{}", server.local_addr());
+        /// let report = server.run_until(stop_signal()?, Shutdown::default()).await?;
+        /// println!("{report}");
+        /// # Ok(()) }
+        /// ```
         pub type Server<R> = $crate::Server<R, $runtime>;
         /// A builder of a [`Server`].
+        ///
+        /// ```no_run
+        #[doc = concat!("use ", $krate, "::Server;")]
+        /// use crossws_core::{Hooks, Limits, Origin};
+        ///
+        /// # async fn run(chat: impl Hooks) -> std::io::Result<()> {
+        /// let server = Server::builder(chat)
+        ///     .limits(Limits::default().max_peers(1_000))
+        ///     .origin(Origin::listed(["https://chat.example"]));
+        /// server.bind("0.0.0.0:3000").await?.run().await
+        /// # }
+        /// ```
         pub type ServerBuilder<R> = $crate::ServerBuilder<R, $runtime>;
         /// A handle to a server, usable while the server runs.
+        ///
+        /// ```no_run
+        #[doc = concat!("use ", $krate, "::{ServerHandle, Shutdown};")]
+        ///
+        /// async fn stop(handle: ServerHandle) {
+        ///     let _ = handle.hub().in_all_namespaces().broadcast("see you");
+        ///     println!("{}", handle.shutdown(Shutdown::default()).await);
+        /// }
+        /// ```
         pub type ServerHandle = $crate::ServerHandle<$runtime>;
 
         /// Takes streams that were accepted elsewhere and, with the feature `http`, upgrade requests
@@ -29,10 +62,24 @@ macro_rules! export_adapter {
         ///
         /// `Acceptor::new(hooks, hub)` creates an `Acceptor` without type parameters, for an app's
         /// state.
+        ///
+        /// ```no_run
+        /// # async fn serve(chat: impl crossws_core::Hooks) -> Result<(), crossws_core::Error> {
+        #[doc = concat!("use ", $krate, "::{Acceptor, Shutdown};")]
+        /// use crossws_core::Hub;
+        ///
+        /// let acceptor = Acceptor::new(chat, Hub::default());
+        /// acceptor.start().await?; // the `start` hook
+        /// // `acceptor.serve_stream(..)` for each stream, or `handle_upgrade(..)` for each request
+        /// println!("{}", acceptor.shutdown(Shutdown::default()).await);
+        /// # Ok(()) }
+        /// ```
         pub type Acceptor<R = crossws_core::SharedResolver> = $crate::Acceptor<R, $runtime>;
         /// A builder of an [`Acceptor`].
         pub type AcceptorBuilder<R> = $crate::AcceptorBuilder<R, $runtime>;
-        /// A layer that takes WebSocket upgrades out of a tower service's requests.
+        /// A layer that takes WebSocket upgrades out of a tower service's requests: see
+        /// [`Acceptor::layer`](crossws_native::Acceptor::layer). The layers outside of it see every
+        /// request, those inside only the requests that are not for the hooks.
         #[cfg(feature = "http")]
         pub type WebSocketLayer<R = crossws_core::SharedResolver> =
             $crate::WebSocketLayer<R, $runtime>;

@@ -10,6 +10,17 @@ pub type NameByRequest = Box<dyn Fn(&UpgradeRequest, &str) -> String>;
 
 /// Which object a connection lives in. An object is the unit of scale: one thread, one place on
 /// the network, and the reach of every publish.
+///
+/// ```no_run
+/// use crossws_worker::{Objects, Shard};
+/// use worker::{Env, Result};
+///
+/// /// Every namespace `/rooms/EU/..` in one object, and so on.
+/// fn rooms(env: &Env) -> Result<Objects> {
+///     let region = |namespace: &str| namespace.split('/').nth(2).unwrap_or_default().to_owned();
+///     Ok(Objects::new(env, "ROOM")?.shard(Shard::ByNamespace(Box::new(region))))
+/// }
+/// ```
 #[non_exhaustive]
 #[derive(Default)]
 pub enum Shard {

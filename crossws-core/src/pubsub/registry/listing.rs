@@ -82,6 +82,17 @@ impl Registry {
         count
     }
 
+    /// Returns the subscribers of a topic, without those of patterns that match it.
+    pub(crate) fn subscribers(&self, scope: Option<&str>, topic: &str) -> Vec<Peer> {
+        let mut peers = Vec::new();
+        self.visit(scope, |namespace| {
+            for topic in namespace.without_patterns(&Topics::from(topic)) {
+                topic.peers_into(&mut peers);
+            }
+        });
+        peers
+    }
+
     /// Returns how many subscribers of a topic, or peers of a namespace, are behind.
     pub(crate) fn behind(&self, scope: Option<&str>, topic: Option<&str>) -> usize {
         let peers = self.members(scope, topic);

@@ -1,6 +1,15 @@
 use std::time::Duration;
 
 /// Bounds of reading a request's head.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use crossws_native::HeadLimits;
+///
+/// let mut limits = HeadLimits::default();
+/// limits.keep_alive = Duration::from_secs(120); // for a load balancer that keeps connections for 100
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HeadLimits {
