@@ -4,6 +4,7 @@ mod batch;
 mod call;
 mod dispatch;
 mod error;
+mod event_message;
 mod handler;
 pub(crate) mod pending;
 mod running;
@@ -12,6 +13,7 @@ mod wrapper;
 
 pub use call::{Call, PeerCalls};
 pub use error::{CallError, Failure};
+pub use event_message::{EventMessage, event};
 #[cfg(feature = "schema")]
 pub use handler::DescribedMethod;
 pub use handler::{Event, EventHandler, MethodHandler};

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crossws_app::calls::{CallError, Failure, PeerCalls, calls};
+use crossws_app::calls::{CallError, Failure, PeerCalls, calls, event};
 use crossws_core::{BoxError, CloseCode, Hooks, Peer, hooks};
 use futures_lite::future::poll_once;
 use serde_json::json;
@@ -163,5 +163,27 @@ fn a_route_without_calls_makes_none() {
         let (_server, mut client) = connect(app).await;
         say(&mut client, json!(1));
         assert_eq!(next(&mut client).await, "none");
+    });
+}
+
+#[test]
+fn an_event_goes_where_messages_go() {
+    let typing = |peer: Peer, room: String| async move {
+        peer.subscribe(&room)?;
+        let to = peer.to(&room).including_self();
+        to.clone().send(event("typing", ("ann", 3)))?;
+        to.clone().send(event("typing", &room).json_rpc())?;
+        assert!(to.send(event("typing", f64::NAN)).is_ok(), "JSON has null");
+        Ok::<_, BoxError>(())
+    };
+    block_on(async {
+        let (_server, mut client) = connect(calls(hooks()).event("typing", typing)).await;
+        say(&mut client, json!({"event": "typing", "payload": "news"}));
+        let plain = json!({"event": "typing", "payload": ["ann", 3]});
+        assert_eq!(next(&mut client).await, plain);
+        let rpc = json!({"jsonrpc": "2.0", "method": "typing", "params": ["news"]});
+        assert_eq!(next(&mut client).await, rpc);
+        let nothing = json!({"event": "typing", "payload": null});
+        assert_eq!(next(&mut client).await, nothing);
     });
 }
