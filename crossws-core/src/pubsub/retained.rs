@@ -168,13 +168,15 @@ fn of(
     name: &str,
     protocol: Option<&str>,
 ) -> Vec<Publication> {
-    let publication = |kept: &Box<Kept>| kept.publication(protocol);
     if kind == TopicKind::Topic {
-        return messages.get(name).map(publication).into_iter().collect();
+        let kept = messages.get(name).into_iter();
+        return kept.map(|kept| kept.publication(protocol)).collect();
     }
     let Ok(pattern) = TopicPattern::new(Arc::from(name)) else {
         return Vec::new();
     };
     let matching = messages.iter().filter(|(topic, _)| pattern.matches(topic));
-    matching.map(|(_, kept)| publication(kept)).collect()
+    matching
+        .map(|(_, kept)| kept.publication(protocol))
+        .collect()
 }

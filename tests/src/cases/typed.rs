@@ -128,4 +128,7 @@ async fn a_later_subscriber_gets_the_retained_message_in_its_format(scene: Scene
     assert_eq!(bob.next().await, Event::Binary(packed("keep", b"hi")));
     let mut cid = stage.join(ROOM, "c").await;
     assert_eq!(json(&mut cid).await, kept);
+    // Once.
+    cid.say("{").await;
+    assert_eq!(json(&mut cid).await["type"], "error");
 }
