@@ -7,7 +7,7 @@
 
 use std::io;
 
-use crossws::{HookResult, hooks};
+use crossws::{hooks, ok};
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
@@ -15,16 +15,16 @@ async fn main() -> io::Result<()> {
         .on_open(|peer| async move {
             peer.send("welcome")?;
             peer.broadcast(format!("{peer} is here"))?;
-            HookResult::Ok(())
+            ok()
         })
         .on_message(|peer, message| async move {
             let told = peer.broadcast(format!("{peer}: {message}"))?;
             peer.send(format!("{} heard you", told.queued))?;
-            HookResult::Ok(())
+            ok()
         })
         .on_close(|peer, closed| async move {
             let line = format!("{peer} left ({} {})", closed.code, closed.reason);
-            peer.broadcast(line).map(drop)
+            peer.broadcast(line)
         });
     println!("ws://127.0.0.1:3000");
     crossws::tokio::serve("127.0.0.1:3000", chat).await

@@ -142,13 +142,14 @@ pub trait Hooks: MaybeSend + MaybeSync + 'static {
     }
 
     /// Runs for each ping of the client. It has been answered already, unless the limit `auto_pong`
-    /// is off.
+    /// is off. While another hook runs, at most [`max_inbound`](field@crate::Limits::max_inbound) pings and
+    /// pongs wait: the oldest are discarded.
     fn ping(&self, peer: &Peer, data: Bytes) -> impl Future<Output = HookResult> + MaybeSend {
         let _ = (peer, data);
         async { Ok(()) }
     }
 
-    /// Runs for each pong of the client, to a ping or unsolicited.
+    /// Runs for each pong of the client, to a ping or unsolicited. They wait as [pings](Self::ping) do.
     fn pong(&self, peer: &Peer, data: Bytes) -> impl Future<Output = HookResult> + MaybeSend {
         let _ = (peer, data);
         async { Ok(()) }

@@ -63,6 +63,8 @@ pub use hub::stats::Stats;
 pub use hub::topic_overflow::TopicOverflow;
 pub use message::close::{CloseCode, CloseFrame, Closed, ClosedBy, InvalidCloseCode};
 pub use message::codec::{DecodeError, EncodeError};
+#[doc(hidden)]
+pub use message::formats::Formats;
 pub use message::send::{SendOptions, Sent};
 pub use message::text::Utf8Bytes;
 pub use message::{IntoMessage, Json, Message};

@@ -1,5 +1,6 @@
 pub(crate) mod close;
 pub(crate) mod codec;
+pub(crate) mod formats;
 pub(crate) mod send;
 pub(crate) mod text;
 

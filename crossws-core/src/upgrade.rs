@@ -25,12 +25,6 @@ use crate::peer::id::PeerId;
 use crate::peer::tasks::HookOutput;
 use crate::upgrade::take::Take;
 
-/// See [`Upgrade::name_topics`].
-#[cfg(not(target_arch = "wasm32"))]
-pub(crate) type TopicNames = dyn Fn(Option<&str>, &str) -> Arc<str> + Send + Sync;
-#[cfg(target_arch = "wasm32")]
-pub(crate) type TopicNames = dyn Fn(Option<&str>, &str) -> Arc<str>;
-
 /// An accepted upgrade, the result of the `upgrade` hook: the contents of the 101, and the peer's
 /// initial state. To refuse, the hook returns a [`Rejection`](crate::Rejection) instead; to leave
 /// the request to the HTTP service, [`Upgrade::pass`].
@@ -54,7 +48,6 @@ pub struct Upgrade {
     pub(crate) extensions: Extensions,
     pub(crate) id: Option<PeerId>,
     pub(crate) topics: Vec<Arc<str>>,
-    pub(crate) topic_names: Option<Box<TopicNames>>,
     pub(crate) identity: Option<Arc<str>>,
     pub(crate) tags: Vec<Arc<str>>,
     /// The choice of the route, if it has one.
@@ -267,31 +260,6 @@ impl Upgrade {
         self
     }
 
-    /// Names the topics that the peer is subscribed to before `open`, those of its route and of every
-    /// hook, by the subprotocol that was chosen in the end: for hooks whose clients read different
-    /// formats, in different topics. By default they keep their names. The limits of `Limits` hold for
-    /// the new names. A later call names what an earlier one has named; of two hooks' namings the inner
-    /// hook's counts. If the function panics, the upgrade is refused with 500.
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// let upgrade = Upgrade::new().topic("news").name_topics(|protocol, topic| match protocol {
-    ///     Some(protocol) => format!("{topic} in {protocol}").into(),
-    ///     None => topic.into(),
-    /// });
-    /// ```
-    #[must_use]
-    pub fn name_topics(
-        mut self,
-        name: impl Fn(Option<&str>, &str) -> Arc<str> + MaybeSend + MaybeSync + 'static,
-    ) -> Self {
-        self.topic_names = Some(match self.topic_names {
-            None => Box::new(name),
-            Some(first) => Box::new(move |protocol, topic| name(protocol, &first(protocol, topic))),
-        });
-        self
-    }
-
     /// Sets the identity of the connection: a user, a device, an account. Several connections may
     /// have one identity; [`Hub::identity`](crate::Hub::identity) reaches all of them. It replaces
     /// the identity that a layer has [set](crate::UpgradeRequest::set_identity). An identity is
@@ -367,7 +335,6 @@ impl Upgrade {
         self.extensions = outer.extensions;
         self.id = self.id.or(outer.id);
         self.topics.splice(..0, outer.topics);
-        self.topic_names = self.topic_names.or(outer.topic_names);
         self.identity = self.identity.or(outer.identity);
         self.tags.splice(..0, outer.tags);
         self.deflate = self.deflate.or(outer.deflate);

@@ -66,7 +66,7 @@ fn blocks(text: &str) -> impl Iterator<Item = String> {
         if code.contains("#[tokio::test]") {
             block.push_str(",test_harness");
         }
-        let is_worker = code.contains("durable_object!");
+        let is_worker = code.contains("durable_object!") || code.contains("worker::serve!");
         if is_worker {
             block.push_str(",standalone_crate");
         }

@@ -58,6 +58,11 @@ enum Said {
         /// The words.
         text: String,
     },
+    /// To all in the room, and to those who come later.
+    Keep {
+        /// The words.
+        text: String,
+    },
     /// To the sender.
     Back {
         /// Something of any depth.
@@ -74,6 +79,7 @@ impl Typed for Room {
     async fn message(&self, peer: &TypedPeer<Said>, said: Said) -> HookResult {
         match said {
             Said::All { .. } => drop(peer.to("talk").including_self().send(said)?),
+            Said::Keep { .. } => drop(peer.to("talk").including_self().retained().send(said)?),
             Said::Back { .. } => drop(peer.send(said)?),
         }
         Ok(())

@@ -9,7 +9,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use common::{Log, block_on};
-use crossws_core::{Limits, PeerId, Route, RouteSettings, Upgrade, hooks, resolve_with};
+use crossws_core::{
+    CloseCode, Limits, Peer, PeerId, Route, RouteSettings, Upgrade, hooks, resolve_with,
+};
 use crossws_memory::{Frame, TestServer};
 use futures_lite::future::poll_once;
 
@@ -226,6 +228,33 @@ fn a_client_is_not_silent_while_its_hook_is_busy() {
         assert_eq!(server.hub().peers().len(), 1);
         server.advance(secs(1)).await;
         assert_eq!(log.take(), ["open", "done"]);
+    });
+}
+
+#[test]
+fn a_close_is_heard_by_a_hook_that_has_waited_for_an_hour() {
+    block_on(async {
+        let log = Log::default();
+        let hooks = {
+            let log = log.clone();
+            log.hooks().on_message(move |peer: Peer, _| {
+                let log = log.clone();
+                async move {
+                    peer.closed().await;
+                    log.add("heard");
+                }
+            })
+        };
+        let server = TestServer::new(hooks);
+        let mut client = server.connect("/").await.unwrap();
+        client.send("wait").unwrap();
+        server.advance(secs(3600)).await;
+        client.close(CloseCode::NORMAL, "");
+        assert_eq!(client.closed().await.code, 1000);
+        let events = log.take();
+        assert_eq!(events[..2], ["open", "heard"]);
+        assert_eq!(events[2..18], ["pong b\"\""; 16], "the latest");
+        assert_eq!(events[18..], ["close 1000, by Client, clean"]);
     });
 }
 

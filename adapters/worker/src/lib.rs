@@ -46,6 +46,7 @@ mod objects;
 mod options;
 mod plain;
 mod room;
+mod serve;
 mod sync;
 
 pub use background::background;
@@ -63,6 +64,8 @@ pub use options::Options;
 pub use plain::Plain;
 pub use room::{PeerInfo, Room, RoomGroup, ToRoom};
 
-// The crate that the macro's expansion names.
+// What the macros' expansions name.
+#[doc(hidden)]
+pub use crossws_core::SharedResolver;
 #[doc(hidden)]
 pub use worker;

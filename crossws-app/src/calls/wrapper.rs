@@ -28,7 +28,7 @@ use crate::routes::route::{RouteBuilder, route};
 /// let app = calls(hooks())
 ///     .method("add", |_: Peer, (a, b): (i64, i64)| async move { Ok::<_, BoxError>(a + b) })
 ///     .event("typing", |peer: Peer, name: String| async move {
-///         peer.publish("talk", name).map(drop)
+///         peer.publish("talk", name)
 ///     })
 ///     .method("confirmed", |peer: Peer, question: String| async move {
 ///         peer.call::<bool>("confirm", question).await

@@ -1,13 +1,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crossws_core::{Hub, PublishError, Published, SendError, Topics};
+use crossws_core::{Group, Hub, PublishError, Published, SendError, Topics};
 
 use crate::codec::Encode;
 use crate::codec::json::JsonCodec;
 use crate::messages::outgoing::Outgoing;
 use crate::messages::peer::TypedPeer;
-use crate::messages::to::add;
 use crate::messages::typed::Typed;
 use crate::messages::typed_hooks::TypedHooks;
 
@@ -91,21 +90,13 @@ impl<Out: 'static> TypedHub<Out> {
     /// # Errors
     /// As [`Scope::publish`](crossws_core::Scope::publish).
     pub fn publish<'t>(
-        &self,
-        namespace: &str,
+        &'t self,
+        namespace: &'t str,
         topics: impl Into<Topics<'t>>,
         message: Out,
     ) -> Result<Published, PublishError> {
-        let topics = topics.into();
-        let mut sum = Published::default();
-        for format in self.outgoing.formats() {
-            let of_format = |name| self.outgoing.topic(format, name);
-            let topics = topics.names().map(of_format).collect::<Topics<'_>>();
-            let to = self.hub.in_namespace(namespace).topic(topics);
-            let told = to.send(self.outgoing.encode(format, &message)?)?;
-            add(&mut sum, told);
-        }
-        Ok(sum)
+        let to = self.hub.in_namespace(namespace).topic(topics);
+        self.outgoing.publish(to, &message)
     }
 
     /// Sends a message to every peer of a namespace: see [`Scope::broadcast`](crossws_core::Scope::broadcast).
@@ -113,11 +104,8 @@ impl<Out: 'static> TypedHub<Out> {
     /// # Errors
     /// As [`Scope::broadcast`](crossws_core::Scope::broadcast).
     pub fn broadcast(&self, namespace: &str, message: Out) -> Result<Published, PublishError> {
-        let scope = self.hub.in_namespace(namespace);
-        if !self.outgoing.is_mixed() {
-            return scope.broadcast(self.outgoing.encode(0, &message)?);
-        }
-        self.each(scope.peers(), &message)
+        let to = self.hub.in_namespace(namespace).all();
+        self.outgoing.publish(to, &message)
     }
 
     /// Sends a message to every connection of a route: see [`Hub::route`].
@@ -125,39 +113,37 @@ impl<Out: 'static> TypedHub<Out> {
     /// # Errors
     /// As [`Group::send`](crossws_core::Group::send).
     pub fn route(&self, route: &str, message: Out) -> Result<Published, PublishError> {
-        let scope = self.hub.route(route);
+        self.send_to(self.hub.route(route), &message)
+    }
+
+    /// Sends a message to every connection of an identity: see [`Hub::identity`].
+    ///
+    /// # Errors
+    /// As [`Group::send`](crossws_core::Group::send).
+    pub fn identity(&self, identity: &str, message: Out) -> Result<Published, PublishError> {
+        self.send_to(self.hub.identity(identity), &message)
+    }
+
+    fn send_to(&self, group: Group<'_>, message: &Out) -> Result<Published, PublishError> {
         if !self.outgoing.is_mixed() {
-            return scope.send(self.outgoing.encode(0, &message)?);
+            return group.send(self.outgoing.encode(0, message)?);
         }
-        let peers = scope.peers().map_err(PublishError::Route)?;
-        self.each(peers, &message)
-    }
-
-    /// Returns the peer with this id, as a handle that sends only `Out`.
-    pub fn peer(&self, id: crossws_core::PeerId) -> Option<TypedPeer<Out>> {
-        let peer = self.hub.peer(id)?;
-        Some(TypedPeer::new(&peer, &self.outgoing))
-    }
-
-    /// Publishes in each format, where clients read different ones.
-    fn each(
-        &self,
-        peers: Vec<crossws_core::Peer>,
-        message: &Out,
-    ) -> Result<Published, PublishError> {
-        let formats = self.outgoing.formats();
-        let encoded = formats.map(|format| self.outgoing.encode(format, message));
-        let encoded: Vec<_> = encoded.collect::<Result<_, _>>()?;
+        let (first, others) = self.outgoing.encode_all(message)?;
         let mut sum = Published::default();
-        for peer in peers {
-            let format = self.outgoing.index(peer.protocol());
-            match peer.send(encoded[format].clone()) {
+        for peer in group.peers().map_err(PublishError::Route)? {
+            match peer.send(others.of(peer.protocol(), &first).clone()) {
                 Ok(_) => sum.queued += 1,
                 Err(SendError::Full(_)) => sum.dropped += 1,
                 Err(_) => {}
             }
         }
         Ok(sum)
+    }
+
+    /// Returns the peer with this id, as a handle that sends only `Out`.
+    pub fn peer(&self, id: crossws_core::PeerId) -> Option<TypedPeer<Out>> {
+        let peer = self.hub.peer(id)?;
+        Some(TypedPeer::new(&peer, &self.outgoing))
     }
 }
 

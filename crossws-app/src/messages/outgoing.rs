@@ -1,7 +1,6 @@
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use crossws_core::{EncodeError, Message};
+use crossws_core::{EncodeError, Formats, Message, PublishError, Published, To};
 
 use crate::codec::Encode;
 use crate::messages::transform::Transform;
@@ -35,9 +34,6 @@ impl<Out> Clone for Format<Out> {
         }
     }
 }
-
-/// Separates a topic's name from the subprotocol in the name of a format's topic.
-const SEPARATOR: char = '\u{1f}';
 
 impl<Out: 'static> Outgoing<Out> {
     pub(super) fn new(codec: Arc<dyn Encode<Out>>) -> Self {
@@ -76,10 +72,6 @@ impl<Out: 'static> Outgoing<Out> {
         self.codecs.len() > 1
     }
 
-    pub(super) fn formats(&self) -> std::ops::Range<usize> {
-        0..self.codecs.len()
-    }
-
     pub(super) fn encode(&self, index: usize, value: &Out) -> Result<Message, EncodeError> {
         self.transformed(self.codecs[index].codec.encode(value)?)
     }
@@ -91,24 +83,22 @@ impl<Out: 'static> Outgoing<Out> {
         }
     }
 
-    /// Returns the topic for the clients of one format. A publication is the same bytes for all
-    /// recipients, so that clients of different formats are in different topics.
-    ///
-    /// Two names never become one, whatever a client has put into them: the last separator is
-    /// always this function's.
-    pub(super) fn topic<'t>(&self, index: usize, topic: &'t str) -> Cow<'t, str> {
-        if !self.is_mixed() || (index == 0 && !topic.contains(SEPARATOR)) {
-            return Cow::Borrowed(topic);
-        }
-        Cow::Owned(format!("{topic}{SEPARATOR}{}", self.codecs[index].protocol))
+    /// Encodes a value in every format.
+    pub(super) fn encode_all(&self, value: &Out) -> Result<(Message, Formats), EncodeError> {
+        let others = self.codecs[1..].iter().map(|format| {
+            let message = self.transformed(format.codec.encode(value)?)?;
+            Ok((Arc::clone(&format.protocol), message))
+        });
+        let others: Result<Formats, EncodeError> = others.collect();
+        Ok((self.encode(0, value)?, others?))
     }
 
-    /// Returns the application's name of a format's topic; `None` for a topic of another format.
-    pub(super) fn name<'t>(&self, index: usize, topic: &'t str) -> Option<&'t str> {
-        if !self.is_mixed() || (index == 0 && !topic.contains(SEPARATOR)) {
-            return Some(topic);
+    /// Sends a value to each recipient in its format.
+    pub(super) fn publish(&self, to: To<'_>, value: &Out) -> Result<Published, PublishError> {
+        if !self.is_mixed() {
+            return to.send(self.encode(0, value)?);
         }
-        let topic = topic.strip_suffix(&*self.codecs[index].protocol)?;
-        topic.strip_suffix(SEPARATOR)
+        let (first, others) = self.encode_all(value)?;
+        to.send_formats(first, others)
     }
 }

@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,9 +29,8 @@ use crate::request::query::QueryError;
 /// }
 /// ```
 ///
-/// Topics are the [`Peer`]'s. A route with [several formats](crate::TypedHooks::protocol) has one
-/// topic for each format, because a publication is the same bytes for all recipients. On such a
-/// route use this handle to subscribe, publish and broadcast.
+/// Topics are the [`Peer`]'s. On a route with [several formats](crate::TypedHooks::protocol), each
+/// recipient gets a message in its own.
 pub struct TypedPeer<Out> {
     peer: Peer,
     outgoing: Arc<Outgoing<Out>>,
@@ -63,11 +61,6 @@ impl<Out: 'static> TypedPeer<Out> {
         &self.outgoing
     }
 
-    /// Returns the index of the client's format.
-    pub(super) fn format(&self) -> usize {
-        self.outgoing.index(self.peer.protocol())
-    }
-
     /// Queues a message: see [`Peer::send`].
     ///
     /// ```
@@ -93,7 +86,8 @@ impl<Out: 'static> TypedPeer<Out> {
     }
 
     fn encode(&self, message: &Out) -> Result<crossws_core::Message, EncodeError> {
-        self.outgoing.encode(self.format(), message)
+        let format = self.outgoing.index(self.peer.protocol());
+        self.outgoing.encode(format, message)
     }
 
     /// Sends a message to every subscriber of a topic in this namespace except this peer: see
@@ -129,38 +123,22 @@ impl<Out: 'static> TypedPeer<Out> {
         self.to_all().send(message)
     }
 
-    /// Returns the topic of this name for clients of this peer's format.
-    fn topic<'t>(&self, topic: &'t str) -> Cow<'t, str> {
-        self.outgoing.topic(self.format(), topic)
-    }
-
     /// Subscribes to a topic: see [`Peer::subscribe`].
     ///
     /// # Errors
     /// As [`Peer::subscribe`].
     pub fn subscribe(&self, topic: impl AsRef<str>) -> Result<bool, SubscribeError> {
-        self.peer.subscribe(self.topic(topic.as_ref()))
+        self.peer.subscribe(topic)
     }
 
     /// Ends a subscription: see [`Peer::unsubscribe`].
     pub fn unsubscribe(&self, topic: impl AsRef<str>) -> bool {
-        self.peer.unsubscribe(self.topic(topic.as_ref()))
+        self.peer.unsubscribe(topic)
     }
 
     /// Returns whether the peer is subscribed to a topic.
     pub fn is_subscribed(&self, topic: impl AsRef<str>) -> bool {
-        self.peer.is_subscribed(self.topic(topic.as_ref()))
-    }
-
-    /// Returns the peer's topics, sorted by name.
-    pub fn topics(&self) -> Vec<Arc<str>> {
-        let topics = self.peer.topics();
-        if !self.outgoing.is_mixed() {
-            return topics;
-        }
-        let format = self.format();
-        let name = |topic: Arc<str>| Some(self.outgoing.name(format, &topic)?.into());
-        topics.into_iter().filter_map(name).collect()
+        self.peer.is_subscribed(topic)
     }
 
     /// Returns the peers of this namespace, this one included while it is connected: see
@@ -281,6 +259,8 @@ forward! {
     hub -> &Hub;
     /// Returns the negotiated subprotocol, if there is one.
     protocol -> Option<&str>;
+    /// Returns the peer's topics, sorted by name.
+    topics -> Vec<Arc<str>>;
     /// Returns the state of the connection.
     state -> PeerState;
     /// Returns the volatile values of this connection: see [`Peer::extensions`].

@@ -1,9 +1,8 @@
 use std::fmt;
 
-use crossws_core::{
-    Filter, PublishError, Published, RetainError, SendError, SendOptions, To, Topics,
-};
+use crossws_core::{Filter, PublishError, Published, SendOptions, To, Topics};
 
+use crate::messages::outgoing::Outgoing;
 use crate::messages::peer::TypedPeer;
 
 impl<Out: 'static> TypedPeer<Out> {
@@ -18,64 +17,48 @@ impl<Out: 'static> TypedPeer<Out> {
     /// # Ok(()) }
     /// ```
     pub fn to<'a>(&'a self, topics: impl Into<Topics<'a>>) -> TypedTo<'a, Out> {
-        TypedTo::new(self, Target::Topics(topics.into()))
+        TypedTo::new(self, self.untyped().to(topics))
     }
 
     /// Addresses every subscriber of any topic of this peer: see [`Peer::to_own_topics`](crossws_core::Peer::to_own_topics).
     pub fn to_own_topics(&self) -> TypedTo<'_, Out> {
-        TypedTo::new(self, Target::Own)
+        TypedTo::new(self, self.untyped().to_own_topics())
     }
 
     /// Addresses every peer of this namespace: see [`Peer::to_all`](crossws_core::Peer::to_all).
     pub fn to_all(&self) -> TypedTo<'_, Out> {
-        TypedTo::new(self, Target::Everyone)
+        TypedTo::new(self, self.untyped().to_all())
     }
-}
-
-/// The recipients of a message.
-enum Target<'a> {
-    /// Every peer of the namespace.
-    Everyone,
-    /// The subscribers of any topic of the peer.
-    Own,
-    /// The subscribers of any of these.
-    Topics(Topics<'a>),
 }
 
 /// A typed message to many peers, before it is sent: see [`TypedPeer::to`].
 #[must_use = "nothing is sent until `send`"]
 pub struct TypedTo<'a, Out> {
-    peer: &'a TypedPeer<Out>,
-    target: Target<'a>,
-    except: Vec<Topics<'a>>,
+    outgoing: &'a Outgoing<Out>,
+    to: To<'a>,
     only: Filter<'a>,
-    including_self: bool,
-    retained: bool,
     options: SendOptions,
 }
 
 impl<'a, Out: 'static> TypedTo<'a, Out> {
-    fn new(peer: &'a TypedPeer<Out>, target: Target<'a>) -> Self {
+    fn new(peer: &'a TypedPeer<Out>, to: To<'a>) -> Self {
         Self {
-            peer,
-            target,
-            except: Vec::new(),
+            outgoing: peer.outgoing(),
+            to,
             only: Filter::default(),
-            including_self: false,
-            retained: false,
             options: SendOptions::new(),
         }
     }
 
     /// Leaves out the subscribers of these topics: see [`To::except`].
     pub fn except(mut self, topics: impl Into<Topics<'a>>) -> Self {
-        self.except.push(topics.into());
+        self.to = self.to.except(topics);
         self
     }
 
     /// Sends to this peer too, if it is subscribed: see [`To::including_self`].
     pub fn including_self(mut self) -> Self {
-        self.including_self = true;
+        self.to = self.to.including_self();
         self
     }
 
@@ -95,7 +78,7 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
     /// # Ok(()) }
     /// ```
     pub fn retained(mut self) -> Self {
-        self.retained = true;
+        self.to = self.to.retained();
         self
     }
 
@@ -107,96 +90,16 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
     /// # Errors
     /// As [`To::send`].
     pub fn send(self, message: Out) -> Result<Published, PublishError> {
-        let outgoing = self.peer.outgoing();
-        let untyped = self.peer.untyped();
-        if !outgoing.is_mixed() {
-            let to = match &self.target {
-                Target::Everyone => untyped.to_all(),
-                Target::Own => untyped.to_own_topics(),
-                Target::Topics(topics) => untyped.to(topics.clone()),
-            };
-            let to = self.except.iter().cloned().fold(to, To::except);
-            return self.options(to).send(outgoing.encode(0, &message)?);
-        }
-        let topics = match &self.target {
-            Target::Everyone if self.retained => return Err(RetainError::Audience.into()),
-            Target::Everyone => return self.send_to_all(&message),
-            Target::Own => self.peer.topics().iter().map(ToString::to_string).collect(),
-            Target::Topics(topics) => topics.clone(),
-        };
-        let mut sum = Published::default();
-        for format in outgoing.formats() {
-            let of_format = |name| outgoing.topic(format, name);
-            let to = untyped.to(topics.names().map(of_format).collect::<Topics<'_>>());
-            let to = to.except(self.left_out().map(of_format).collect::<Topics<'_>>());
-            let published = self.options(to).send(outgoing.encode(format, &message)?)?;
-            add(&mut sum, published);
-        }
-        Ok(sum)
+        let to = self.to.filter(self.only).options(self.options);
+        self.outgoing.publish(to, &message)
     }
-
-    /// Returns the topics whose subscribers are excluded.
-    fn left_out(&self) -> impl Iterator<Item = &str> {
-        self.except.iter().flat_map(Topics::names)
-    }
-
-    /// Sends to each peer by itself, where clients read different formats and no topic has all
-    /// clients of one.
-    fn send_to_all(&self, message: &Out) -> Result<Published, PublishError> {
-        let outgoing = self.peer.outgoing();
-        let formats = outgoing.formats();
-        let encoded: Vec<_> = formats
-            .map(|format| outgoing.encode(format, message))
-            .collect::<Result<_, _>>()?;
-        let mut sum = Published::default();
-        for peer in self.peer.peers() {
-            if (peer == *self.peer && !self.including_self)
-                || !self.only.admits(peer.untyped())
-                || self.left_out().any(|topic| peer.is_subscribed(topic))
-            {
-                continue;
-            }
-            let message = encoded[peer.format()].clone();
-            match peer.untyped().send_with(message, self.options.clone()) {
-                Ok(_) => sum.queued += 1,
-                Err(SendError::Full(_)) => sum.dropped += 1,
-                Err(_) => {}
-            }
-        }
-        Ok(sum)
-    }
-
-    fn options<'t>(&self, to: To<'t>) -> To<'t>
-    where
-        'a: 't,
-    {
-        let to = to.filter(self.only.shortened());
-        let to = to.options(self.options.clone());
-        let to = match self.retained {
-            true => to.retained(),
-            false => to,
-        };
-        match self.including_self {
-            true => to.including_self(),
-            false => to,
-        }
-    }
-}
-
-/// Adds up the results of one message that was published in several formats.
-pub(super) fn add(sum: &mut Published, told: Published) {
-    sum.queued += told.queued;
-    sum.dropped += told.dropped;
-    sum.behind += told.behind;
 }
 
 impl<Out> fmt::Debug for TypedTo<'_, Out> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TypedTo")
-            .field("except", &self.except)
+            .field("to", &self.to)
             .field("only", &self.only)
-            .field("including_self", &self.including_self)
-            .field("retained", &self.retained)
             .field("options", &self.options)
             .finish_non_exhaustive()
     }

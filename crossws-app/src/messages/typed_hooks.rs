@@ -3,8 +3,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crossws_core::{
-    BoxError, HookResult, Hooks, Hub, MaybeSend, MaybeSync, Message, Peer, Rejection, Subscription,
-    Upgrade, UpgradeRequest, hook_table,
+    BoxError, HookResult, Hooks, Hub, MaybeSend, MaybeSync, Message, Peer, Rejection, Upgrade,
+    UpgradeRequest, hook_table,
 };
 
 use crate::codec::json::JsonCodec;
@@ -67,8 +67,9 @@ impl<T: Typed> TypedHooks<T> {
     /// subprotocols have the format of [`typed`] or [`typed_as`].
     ///
     /// Of the subprotocols that the client offers, the first that was added is negotiated, unless
-    /// the `upgrade` hook names one. With several formats, join topics and publish with
-    /// [`TypedPeer`]s: an untyped publication reaches only the clients of the first format.
+    /// the `upgrade` hook names one. With several formats, publish with [`TypedPeer`]s, or with a
+    /// [`publisher`](Self::publisher): an untyped publication reaches every client as it is. Publishing
+    /// takes as long as sending to each recipient.
     ///
     /// ```
     /// # #[cfg(all(feature = "cbor", feature = "message-pack"))] {
@@ -205,16 +206,6 @@ impl<T: Typed> TypedHooks<T> {
     fn peer(&self, peer: &Peer) -> TypedPeer<T::Out> {
         TypedPeer::new(peer, &self.outgoing)
     }
-
-    /// Returns the subscription with the application's name of its topic; `None` for one of another
-    /// format.
-    fn known(&self, peer: &Peer, mut subscription: Subscription) -> Option<Subscription> {
-        if self.outgoing.is_mixed() {
-            let format = self.outgoing.index(peer.protocol());
-            subscription.topic = self.outgoing.name(format, &subscription.topic)?.into();
-        }
-        Some(subscription)
-    }
 }
 
 /// The hooks that run those of the application, with a typed peer.
@@ -225,7 +216,6 @@ macro_rules! typed_hooks {
     (@ upgrade $($row:tt)*) => {};
     (@ open $($row:tt)*) => {};
     (@ message $($row:tt)*) => {};
-    (@ subscription $($row:tt)*) => {};
     (@ start $($row:tt)*) => {
         async fn start(&self, hub: &Hub) -> HookResult {
             self.app.start(hub).await
@@ -246,14 +236,6 @@ macro_rules! typed_hooks {
 impl<T: Typed> Hooks for TypedHooks<T> {
     async fn upgrade(&self, request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
         let upgrade = self.app.upgrade(request).await?;
-        if !self.outgoing.is_mixed() {
-            return Ok(upgrade);
-        }
-        let outgoing = Arc::clone(&self.outgoing);
-        let upgrade = upgrade.name_topics(move |protocol, topic| {
-            let of_format = outgoing.topic(outgoing.index(protocol), topic);
-            Arc::from(of_format)
-        });
         let offered = |name: &&str| request.protocols().any(|offered| offered == *name);
         let Some(name) = self.outgoing.protocols().find(offered) else {
             return Ok(upgrade);
@@ -273,13 +255,6 @@ impl<T: Typed> Hooks for TypedHooks<T> {
                 let outgoing = |message| self.outgoing.transformed(message);
                 self.reader.refuse(peer, format, malformed, outgoing)
             }
-        }
-    }
-
-    async fn subscription(&self, peer: &Peer, subscription: Subscription) -> HookResult {
-        match self.known(peer, subscription) {
-            Some(event) => self.app.subscription(&self.peer(peer), event).await,
-            None => Ok(()),
         }
     }
 

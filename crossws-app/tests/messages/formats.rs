@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use crossws_app::rooms::{Allow, rooms};
 use crossws_app::{
-    Cbor, CborCodec, MessagePack, MessagePackCodec, OnMalformed, Typed, TypedHooks, TypedPeer,
-    route, typed,
+    Cbor, CborCodec, MessagePack, MessagePackCodec, OnMalformed, Router, Typed, TypedHooks,
+    TypedPeer, messages, route, typed,
 };
-use crossws_core::{HookResult, Hooks, IntoMessage, Json, Message, Peer, Subscription, Wrap, wrap};
+use crossws_core::{
+    HookResult, Hooks, IntoMessage, Json, Message, Peer, SubscribeError, Subscription, Wrap, hooks,
+    wrap,
+};
 use crossws_memory::{Client, TestServer};
 use futures_lite::future::block_on;
 use serde::de::DeserializeOwned;
@@ -93,7 +97,7 @@ fn server() -> TestServer {
 
 fn server_of(room: impl Hooks) -> TestServer {
     let routed = route(room).topic("talk");
-    TestServer::new(crossws_app::Router::new().route("/room", routed))
+    TestServer::new(Router::new().route("/room", routed))
 }
 
 /// Publishes to everyone before the `open` hook of each client.
@@ -210,27 +214,122 @@ fn a_message_to_several_topics_arrives_once_in_every_format() {
     });
 }
 
-/// A topic's name cannot spell another format's topic.
+/// Connects a client of each format, whose peer a hook without types has subscribed.
+async fn clients(server: &TestServer) -> Vec<Client> {
+    let mut clients = Vec::new();
+    for protocol in ["none", "pack", "cbor"] {
+        let mut client = server.connect("/room").protocol(protocol).await.unwrap();
+        server.settle().await;
+        while client.try_next().is_some() {}
+        clients.push(client);
+    }
+    clients
+}
+
 #[test]
-fn a_topics_name_reaches_no_other_topic() {
+fn what_hooks_without_types_subscribe_to_is_heard_in_the_clients_format() {
+    fn by_topic(peer: Peer) -> Result<(), SubscribeError> {
+        peer.subscribe("talk").map(drop)
+    }
+    fn by_pattern(peer: Peer) -> Result<(), SubscribeError> {
+        peer.subscribe_pattern("*").map(drop)
+    }
+    block_on(async {
+        for subscribe in [by_topic, by_pattern] {
+            let global = hooks().on_open(move |peer| async move { subscribe(peer) });
+            let app = Router::new().global(global).route("/room", room());
+            let server = TestServer::new(app);
+            let mut clients = clients(&server).await;
+            for speaker in 0..clients.len() {
+                say(&mut clients[speaker], "hello");
+                for client in &mut clients {
+                    assert_eq!(heard(client).await, "hello");
+                    assert!(client.try_next().is_none(), "once, and in one format");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn clients_that_subscribe_themselves_hear_their_format() {
+    let app = rooms(room()).allow("talk", Allow::Subscribe);
+    let server = TestServer::new(Router::new().route("/room", app));
+    block_on(async {
+        let mut clients = clients(&server).await;
+        for client in &mut clients {
+            client.send(r#"{"subscribe":"talk"}"#).unwrap();
+            server.settle().await;
+            while client.try_next().is_some() {}
+        }
+        say(&mut clients[0], "hello");
+        for client in &mut clients {
+            assert_eq!(heard(client).await, "hello");
+        }
+    });
+}
+
+#[test]
+fn all_formats_of_a_topic_have_one_order() {
     let server = server();
     block_on(async {
-        for (listener, speaker) in [("none", "pack"), ("none", "cbor"), ("pack", "pack")] {
-            let mut eve = server.connect("/room").protocol(listener).await.unwrap();
-            heard(&mut eve).await;
-            say(&mut eve, "leave");
-            heard(&mut eve).await;
-            let name = format!("talk\u{1f}{speaker}");
-            say(&mut eve, &format!("join {name}"));
-            assert_eq!(heard(&mut eve).await, format!("{name} true"));
-            say(&mut eve, "topics");
-            assert_eq!(heard(&mut eve).await, name);
+        let mut clients = clients(&server).await;
+        for n in 0..10 {
+            say(&mut clients[n % 3], &n.to_string());
+        }
+        server.settle().await;
+        let mut orders = Vec::new();
+        for client in &mut clients {
+            let mut order = Vec::new();
+            for _ in 0..10 {
+                order.push(heard(client).await);
+            }
+            orders.push(order);
+        }
+        assert_eq!(orders[0], orders[1]);
+        assert_eq!(orders[0], orders[2]);
+    });
+}
+
+#[test]
+fn what_is_published_without_types_reaches_each_client_as_it_is() {
+    let server = server();
+    block_on(async {
+        let mut clients = clients(&server).await;
+        let room = server.hub().in_namespace("/room");
+        assert_eq!(room.publish("talk", "plain").unwrap().queued, 3);
+        for client in &mut clients {
+            assert_eq!(client.next().await.unwrap().text(), Ok("plain"));
+        }
+    });
+}
+
+#[test]
+fn a_later_subscriber_gets_the_retained_message_in_its_format() {
+    let app = messages().on_message(|peer: TypedPeer<Said>, said: Said| async move {
+        peer.to("talk")
+            .including_self()
+            .retained()
+            .send(said)
+            .map(drop)
+    });
+    let app = typed(app)
+        .protocol("pack", MessagePackCodec)
+        .protocol("cbor", CborCodec);
+    let server = TestServer::new(Router::new().route("/room", route(app).topic("talk")));
+    block_on(async {
+        for speaker in ["none", "pack", "cbor"] {
             let mut ann = server.connect("/room").protocol(speaker).await.unwrap();
-            heard(&mut ann).await;
-            say(&mut ann, "a secret of those in `talk`");
-            heard(&mut ann).await;
             server.settle().await;
-            assert_eq!(eve.try_next(), None);
+            while ann.try_next().is_some() {}
+            say(&mut ann, speaker);
+            assert_eq!(heard(&mut ann).await, speaker);
+            for protocol in ["none", "pack", "cbor"] {
+                let mut later = server.connect("/room").protocol(protocol).await.unwrap();
+                assert_eq!(heard(&mut later).await, speaker);
+                server.settle().await;
+                assert_eq!(later.try_next(), None);
+            }
         }
     });
 }

@@ -1,19 +1,30 @@
 //! Clients that try to make a decoder work, allocate or recurse.
 
+use crossws_app::calls::calls;
+use crossws_app::rooms::{Allow, rooms};
+use crossws_app::rules::{kind, reply, rules};
 use crossws_app::{
     Decode, DecodeLimits, JsonCodec, LimitExceeded, OnMalformed, TypedPeer, messages, typed,
 };
-use crossws_core::{DecodeError, Message};
+use crossws_core::{BoxError, DecodeError, Message, Peer};
 use crossws_memory::TestServer;
 use futures_lite::future::block_on;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::typed::next_json;
 
 /// A type that nests as deep as its message does.
 #[derive(Debug, Deserialize)]
 struct Tree(#[allow(dead_code)] Vec<Tree>);
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum In {
+    Count(u8),
+    #[allow(dead_code)]
+    Tree(Value),
+}
 
 /// An element that is much larger than its message.
 #[derive(Debug, Default, Deserialize)]
@@ -108,6 +119,63 @@ fn cbor_of_depth_10_000_and_arrays_of_empties_exceed_the_limits() {
     Decode::<Vec<u64>>::decode(&CborCodec, &lie, &DecodeLimits::new()).unwrap_err();
 }
 
+/// What a client may send, in the shapes that are wrong for an app that reads [`In`].
+#[cfg(any(feature = "message-pack", feature = "cbor"))]
+#[derive(serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Wrong {
+    Shout(u8),
+    Count(Number),
+}
+
+#[cfg(any(feature = "message-pack", feature = "cbor"))]
+#[derive(serde::Serialize)]
+#[serde(untagged)]
+enum Number {
+    Signed(i64),
+    Unsigned(u64),
+    Float(f64),
+    Text(&'static str),
+    None,
+}
+
+/// Each is an error, and the value after them is read.
+#[cfg(any(feature = "message-pack", feature = "cbor"))]
+fn refuses_wrong_values<C: Decode<In>>(codec: &C, encode: impl Fn(&Wrong) -> Vec<u8>) {
+    let read = |wrong| codec.decode(&Message::from(encode(&wrong)), &DecodeLimits::new());
+    let error = read(Wrong::Shout(1)).unwrap_err();
+    let reason = std::error::Error::source(&error).unwrap().to_string();
+    assert!(reason.contains("shout"), "{reason}");
+    for number in [
+        Number::Signed(-1),
+        Number::Signed(i64::MIN),
+        Number::Unsigned(256),
+        Number::Unsigned(u64::MAX),
+        Number::Float(1e300),
+        Number::Float(f64::NAN),
+        Number::Text("7"),
+        Number::None,
+    ] {
+        read(Wrong::Count(number)).unwrap_err();
+    }
+    let count = read(Wrong::Count(Number::Unsigned(255))).unwrap();
+    assert!(matches!(count, In::Count(255)));
+}
+
+#[cfg(feature = "message-pack")]
+#[test]
+fn unknown_variants_and_numbers_out_of_range_are_errors_in_message_pack() {
+    let encode = |wrong: &Wrong| rmp_serde::to_vec_named(wrong).unwrap();
+    refuses_wrong_values(&crossws_app::MessagePackCodec, encode);
+}
+
+#[cfg(feature = "cbor")]
+#[test]
+fn unknown_variants_and_numbers_out_of_range_are_errors_in_cbor() {
+    let encode = |wrong: &Wrong| cbor4ii::serde::to_vec(Vec::new(), wrong).unwrap();
+    refuses_wrong_values(&crossws_app::CborCodec, encode);
+}
+
 #[test]
 fn the_limits_are_the_routes() {
     let limits = DecodeLimits::new().max_depth(2).max_items(3);
@@ -128,15 +196,48 @@ fn large_elements_are_bounded_by_their_count() {
     assert_eq!(exceeds(read(200_000)), LimitExceeded::Items(65_536));
 }
 
+/// What layers cannot parse is for the hooks inside, whose policy answers.
+#[test]
+fn a_connection_stays_after_hostile_messages_through_every_layer() {
+    let app = messages().on_message(|peer: TypedPeer<u8>, _: Value| async move { peer.send(7) });
+    let app = calls(typed(app).on_malformed(OnMalformed::Reply))
+        .method("add", |_: Peer, (a, b): (i64, i64)| async move {
+            Ok::<_, BoxError>(a + b)
+        })
+        .event("say", |_: Peer, _: Value| async {});
+    let app = rooms(app).allow("lobby", Allow::Both);
+    let app = rules(app).on(kind("ping"), reply(json!({"type": "pong"})));
+    let server = TestServer::new(app);
+    let deep = "[".repeat(DEEP) + &"]".repeat(DEEP);
+    let wide = format!("[{}[]]", "[],".repeat(MIB / 3 - 20));
+    block_on(async {
+        let mut client = server.connect("/").await.unwrap();
+        for (hostile, reason) in [
+            (&deep, "deeper than 64 levels"),
+            (&wide, "more than 65536 elements"),
+        ] {
+            for text in [
+                format!(r#"{{"type":"ping","x":{hostile}}}"#),
+                format!(r#"{{"subscribe":"lobby","id":{hostile}}}"#),
+                format!(r#"{{"subscribe":{hostile}}}"#),
+                format!(r#"{{"publish":"lobby","data":{hostile}}}"#),
+                format!(r#"{{"call":"add","id":1,"args":{hostile}}}"#),
+                format!(r#"{{"event":"say","payload":{hostile}}}"#),
+                format!(r#"{{"id":1,"result":{hostile}}}"#),
+                format!(r#"{{"cancel":{hostile}}}"#),
+            ] {
+                client.send(text.as_str()).unwrap();
+                let reply = next_json(&mut client).await.to_string();
+                assert!(reply.contains(reason), "{} {reply}", &text[..30]);
+            }
+        }
+        client.send("{}").unwrap();
+        assert_eq!(next_json(&mut client).await, 7);
+    });
+}
+
 #[test]
 fn a_connection_stays_after_hostile_messages_where_the_policy_says_so() {
-    #[derive(Debug, Deserialize)]
-    #[serde(rename_all = "lowercase")]
-    enum In {
-        Count(u8),
-        #[allow(dead_code)]
-        Tree(Value),
-    }
     let app = messages().on_message(|peer: TypedPeer<u8>, message: In| async move {
         match message {
             In::Count(count) => peer.send(count).map(drop),

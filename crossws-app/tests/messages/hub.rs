@@ -1,9 +1,10 @@
 //! Typed messages from outside of the hooks.
 
 use crossws_app::{
-    CborCodec, HubExt, MessagePackCodec, RawCodec, Router, TypedPeer, messages, typed, typed_as,
+    CborCodec, HubExt, MessagePackCodec, RawCodec, Router, TypedPeer, messages, route, typed,
+    typed_as,
 };
-use crossws_core::{BoxError, Hub, Message};
+use crossws_core::{BoxError, Hub, Message, UpgradeRequest};
 use crossws_memory::{Client, TestServer};
 use futures_lite::future::block_on;
 use serde::{Deserialize, Serialize};
@@ -63,16 +64,20 @@ fn a_publisher_speaks_the_format_of_each_client() {
         .protocol("pack", MessagePackCodec)
         .protocol("cbor", CborCodec);
     let publisher = app.publisher(&hub);
+    let app = route(app).before(async |request: &mut UpgradeRequest| {
+        request.set_identity("one");
+    });
     let app = Router::new().route("/shop", app);
     let server = TestServer::builder(app).hub(hub).build();
     block_on(async {
         let mut ann = server.connect("/shop").await.unwrap();
         let mut bob = server.connect("/shop").protocols(["pack"]).await.unwrap();
         let mut eve = server.connect("/shop").protocols(["cbor"]).await.unwrap();
-        for times in 1..=3 {
+        for times in 1..=4 {
             let told = match times {
                 1 => publisher.publish("/shop", "prices", price()),
                 2 => publisher.broadcast("/shop", price()),
+                3 => publisher.identity("one", price()),
                 _ => publisher.route("shop", price()),
             };
             assert_eq!(told.unwrap().queued, 3);

@@ -2,6 +2,7 @@
 
 use crate::hub::Hub;
 use crate::hub::group::Rosters;
+use crate::message::formats::Formats;
 use crate::observe::{Audience, Watch};
 use crate::peer::Peer;
 use crate::pubsub::filter::Filter;
@@ -97,10 +98,11 @@ impl Hub {
         (topics, to): (&Topics<'_>, &Recipients<'_>),
         by: RetainedBy,
         except: Option<&Peer>,
-        publication: &Publication,
+        (publication, others): (&Publication, Formats),
     ) -> Result<Published, RetainError> {
         let registry = self.registry();
-        let retention = registry.retain(namespace, topics, by, publication, self.limits())?;
+        let message = (publication, others);
+        let retention = registry.retain(namespace, topics, by, message, self.limits())?;
         let publish = || retention.publish(to, except, publication);
         let recipients = || without(except, registry.members_of_each(Some(namespace), to));
         let audience = match topics.single() {

@@ -212,7 +212,8 @@ limits! {
     /// peer is closed with 3008. `None` for no bound. Only where this library reads the frames itself.
     /// Default 120 s.
     message_timeout: Option<Duration> = Some(Duration::from_secs(120));
-    /// Most messages read ahead of a busy hook; then the socket is not read. Default 16.
+    /// Most messages read ahead of a busy hook; then the socket is not read. Pings and pongs do not count:
+    /// the latest this many of them wait for their hooks. Default 16.
     max_inbound: Limit = Limit::At(16);
     /// Most control frames (ping, pong) a peer may send per second; more close with 1008.
     /// Default 100.

@@ -16,20 +16,6 @@ pub struct Filter<'a> {
 type Names<'a> = SmallVec<[Cow<'a, str>; 1]>;
 
 impl<'a> Filter<'a> {
-    /// Returns a copy with a shorter lifetime, which the type of the names does not shorten by itself.
-    #[must_use]
-    pub fn shortened<'t>(&self) -> Filter<'t>
-    where
-        'a: 't,
-    {
-        let copy = |names: &Names<'a>| names.iter().cloned().collect::<Names<'t>>();
-        Filter {
-            tagged: copy(&self.tagged),
-            not_tagged: copy(&self.not_tagged),
-            not_identity: copy(&self.not_identity),
-        }
-    }
-
     /// Requires this tag.
     #[must_use]
     pub fn with_tag(mut self, tag: Cow<'a, str>) -> Self {

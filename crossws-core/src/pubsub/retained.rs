@@ -12,6 +12,7 @@ use crate::adapter::Publication;
 use crate::hub::budget::Budget;
 use crate::hub::limits::Limit;
 use crate::message::Message;
+use crate::message::formats::Formats;
 use crate::message::send::SendOptions;
 use crate::pubsub::pattern::TopicPattern;
 use crate::pubsub::topic::TopicKind;
@@ -35,6 +36,7 @@ type Messages = BTreeMap<Arc<str>, Box<Kept>>;
 /// A retained message.
 pub(crate) struct Kept {
     message: Message,
+    others: Formats,
     options: SendOptions,
     by: RetainedBy,
     _share: Share,
@@ -56,18 +58,19 @@ impl Kept {
     /// Takes a message's bytes of the hub's budget.
     pub(crate) fn new(
         topic: &str,
-        publication: &Publication,
+        (publication, others): (&Publication, &Formats),
         by: RetainedBy,
         budget: &Arc<Budget>,
         most: Limit,
     ) -> Result<Self, RetainError> {
         let message = publication.message().clone();
-        let bytes = message.len() + topic.len() + OVERHEAD;
+        let bytes = message.len() + others.len() + topic.len() + OVERHEAD;
         if !budget.take(bytes, most) {
             return Err(RetainError::Full { most: most.get() });
         }
         Ok(Self {
             message,
+            others: others.clone(),
             options: publication.options().clone().not_volatile(),
             by,
             _share: Share {
@@ -85,8 +88,14 @@ impl Kept {
         &self.message
     }
 
-    fn publication(&self) -> Publication {
-        Publication::with(self.message.clone(), self.options.clone())
+    pub(crate) fn others(&self) -> &Formats {
+        &self.others
+    }
+
+    /// Returns what a subscriber of this subprotocol gets.
+    fn publication(&self, protocol: Option<&str>) -> Publication {
+        let message = self.others.of(protocol, &self.message);
+        Publication::with(message.clone(), self.options.clone())
     }
 }
 
@@ -138,27 +147,36 @@ impl Locked<'_> {
 
     /// Returns what a new subscriber to a topic or a pattern gets first.
     #[inline]
-    pub(crate) fn publications(&self, kind: TopicKind, name: &str) -> Vec<Publication> {
+    pub(crate) fn publications(
+        &self,
+        kind: TopicKind,
+        name: &str,
+        protocol: Option<&str>,
+    ) -> Vec<Publication> {
         match &*self.0 {
             None => Vec::new(),
-            Some(messages) => of(messages, kind, name),
+            Some(messages) => of(messages, kind, name, protocol),
         }
     }
 }
 
 // Out of line: most namespaces retain nothing.
 #[cold]
-fn of(messages: &Messages, kind: TopicKind, name: &str) -> Vec<Publication> {
+fn of(
+    messages: &Messages,
+    kind: TopicKind,
+    name: &str,
+    protocol: Option<&str>,
+) -> Vec<Publication> {
     if kind == TopicKind::Topic {
-        return messages
-            .get(name)
-            .map(|kept| kept.publication())
-            .into_iter()
-            .collect();
+        let kept = messages.get(name).into_iter();
+        return kept.map(|kept| kept.publication(protocol)).collect();
     }
     let Ok(pattern) = TopicPattern::new(Arc::from(name)) else {
         return Vec::new();
     };
     let matching = messages.iter().filter(|(topic, _)| pattern.matches(topic));
-    matching.map(|(_, kept)| kept.publication()).collect()
+    matching
+        .map(|(_, kept)| kept.publication(protocol))
+        .collect()
 }

@@ -3,8 +3,9 @@ use std::fmt;
 use crate::error::PublishError;
 use crate::hub::Hub;
 use crate::hub::capabilities::Capabilities;
-use crate::message::IntoMessage;
+use crate::message::formats::Formats;
 use crate::message::send::SendOptions;
+use crate::message::{IntoMessage, Message};
 use crate::peer::Peer;
 use crate::pubsub::filter::Filter;
 use crate::pubsub::publication::Publication;
@@ -160,7 +161,7 @@ impl<'a> To<'a> {
         let options = self.take_options();
         let publication = Publication::of(message, options)?;
         if self.retained {
-            return self.deliver_retained(&publication);
+            return self.deliver_retained(&publication, Formats::default());
         }
         let (hub, namespace, without) = (self.hub, self.namespace, self.without());
         let one = match &self.recipients.to {
@@ -214,6 +215,28 @@ impl<'a> To<'a> {
         })
     }
 
+    /// Sends each recipient the message in the format of its subprotocol. All of them get it at one
+    /// place in the order of their topics, and later subscribers get their format of what is
+    /// [retained](Self::retained).
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    #[doc(hidden)]
+    pub fn send_formats(
+        mut self,
+        message: Message,
+        others: Formats,
+    ) -> Result<Published, PublishError> {
+        if !self.retained {
+            return self.send_each(|peer| Some(others.of(peer.protocol(), &message).clone()));
+        }
+        if let Some(from) = self.from {
+            from.check_publishes()?;
+        }
+        let publication = Publication::with(message, self.take_options());
+        self.deliver_retained(&publication, others)
+    }
+
     /// Returns the publishing peer, if it gets nothing.
     fn without(&self) -> Option<&'a Peer> {
         self.from.filter(|_| !self.including_self)
@@ -238,7 +261,11 @@ impl<'a> To<'a> {
 
     #[cold]
     #[inline(never)]
-    fn deliver_retained(&self, publication: &Publication) -> Result<Published, PublishError> {
+    fn deliver_retained(
+        &self,
+        publication: &Publication,
+        others: Formats,
+    ) -> Result<Published, PublishError> {
         let recipients = &self.recipients;
         let (Some(namespace), Target::Topics(topics), false) =
             (self.namespace, &recipients.to, recipients.is_narrowed())
@@ -252,10 +279,10 @@ impl<'a> To<'a> {
             Some(_) => RetainedBy::Peer,
             None => RetainedBy::Hub,
         };
-        let to = (topics, recipients);
+        let (to, message) = ((topics, recipients), (publication, others));
         Ok(self
             .hub
-            .deliver_retained(namespace, to, by, self.without(), publication)?)
+            .deliver_retained(namespace, to, by, self.without(), message)?)
     }
 }
 

@@ -1,7 +1,6 @@
 //! An upgrade that was accepted, until its connection joins the hub.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -9,9 +8,8 @@ use http::StatusCode;
 use http::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 
 use crate::adapter::Snapshot;
-use crate::error::{Error, HookKind, SubscribeError};
+use crate::error::SubscribeError;
 use crate::hooks::Hooks;
-use crate::hooks::catch::panic_text;
 use crate::hooks::dyn_hooks::SharedHooks;
 use crate::hub::Hub;
 use crate::hub::capabilities::Capabilities;
@@ -108,17 +106,6 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         }
         let mut topics = settings.topics.clone();
         topics.extend(upgrade.topics);
-        if let Some(name) = &upgrade.topic_names {
-            // The application's own code, as the hook's.
-            let named = catch_unwind(AssertUnwindSafe(|| {
-                for topic in &mut topics {
-                    *topic = name(protocol.as_deref(), topic);
-                }
-            }));
-            named.map_err(|panic| {
-                Rejection::internal(Error::panic(HookKind::Upgrade, panic_text(&*panic)))
-            })?;
-        }
         check_topics(&topics, limits).map_err(Rejection::internal)?;
         let identity = upgrade.identity.or_else(|| request.identity());
         check_labels(identity.as_ref(), upgrade.tags.iter(), limits)

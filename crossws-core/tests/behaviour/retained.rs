@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use crossws_core::adapter::{RetainedBy, RetainedMessage, RetainedStore};
 use crossws_core::{
-    Capabilities, Hub, Limits, Message, PublishError, Published, RetainError, hooks,
+    Capabilities, Formats, Hub, Limits, Message, PublishError, Published, RetainError, Upgrade,
+    hooks,
 };
 
-use crate::common::{Wire, assert_empty, open, request, upgrade};
+use crate::common::{Wire, assert_empty, open, request, request_with, upgrade};
 
 /// Retains a text of the hub's in `price`, in `/`.
 fn retain(hub: &Hub, text: &str) -> Result<Published, PublishError> {
@@ -287,4 +288,43 @@ fn a_restored_peer_gets_no_retained_message_again() {
     let restored = hub.restore(&stored, again.transport()).unwrap();
     assert!(restored.peer().is_subscribed("price"));
     assert!(again.texts().is_empty());
+}
+
+#[derive(Default, Clone)]
+struct Last(Arc<Mutex<Option<RetainedMessage>>>);
+
+impl RetainedStore for Last {
+    fn put(&self, message: RetainedMessage) {
+        *self.0.lock().unwrap() = Some(message);
+    }
+
+    fn remove(&self, _: &str, _: &str) {}
+}
+
+#[test]
+fn a_message_in_several_formats_is_retained_in_each_and_outlives_a_sleep() {
+    let formats = Formats::from_iter([(Arc::from("b"), Message::from("two"))]);
+    let limits = Limits::default().max_retained(256 + 5 + 6);
+    let store = Last::default();
+    let hub = Hub::builder().limits(limits).retained_store(store.clone());
+    let hub = hub.build();
+    let to = hub.in_namespace("/").topic("price").retained();
+    to.send_formats("one".into(), formats).unwrap();
+    assert_eq!(hub.stats().retained, 256 + 5 + 6);
+    let woken = Hub::default();
+    woken.restore_retained(store.0.lock().unwrap().take().unwrap());
+    let hooks = Arc::new(hooks().on_upgrade(|request| async move {
+        let offered = request.protocols().next();
+        Ok(offered.map_or_else(Upgrade::new, |name| Upgrade::new().protocol(name)))
+    }));
+    for hub in [hub, woken] {
+        for (offer, expected) in [("a", "one"), ("b", "two")] {
+            let request = request_with("/", &[("sec-websocket-protocol", offer)]);
+            let accepted = upgrade(&hub, &hooks, request).unwrap();
+            let wire = Wire::default();
+            let joined = accepted.join(wire.transport()).unwrap();
+            joined.peer().subscribe("price").unwrap();
+            assert_eq!(wire.texts(), [expected]);
+        }
+    }
 }

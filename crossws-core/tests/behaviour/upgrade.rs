@@ -249,35 +249,6 @@ fn topics_from_the_upgrade_are_there_before_open() {
 }
 
 #[test]
-fn topics_are_named_by_the_subprotocol_before_the_peer_joins() {
-    let hub = Hub::builder()
-        .limits(Limits::default().max_name_len(7))
-        .topic("all")
-        .build();
-    let named = |names: fn(Option<&str>, &str) -> Arc<str>| {
-        let names = move |_: &UpgradeRequest| {
-            let outer = Upgrade::new().protocol("b").topic("x");
-            Ok(Upgrade::new().name_topics(names).inherit(outer))
-        };
-        answering(names)
-    };
-    let offers = || request_with("/", &[("sec-websocket-protocol", "a, b")]);
-    let by_protocol = named(|protocol, topic| format!("{topic}/{}", protocol.unwrap()).into());
-    let accepted = upgrade(&hub, &by_protocol, offers()).unwrap();
-    let joined = accepted.join(Wire::default().transport()).unwrap();
-    assert_eq!(joined.peer().topics(), ["all/b".into(), "x/b".into()]);
-    for names in [
-        named(|_, topic| format!("{topic}, which is too long").into()),
-        named(|_, _| panic!("a name's")),
-    ] {
-        let rejection = upgrade(&hub, &names, offers()).unwrap_err();
-        assert_eq!(rejection.status(), 500);
-    }
-    drop(joined);
-    assert_empty(&hub);
-}
-
-#[test]
 fn topics_beyond_a_limit_refuse_the_upgrade() {
     let limits = Limits::default().max_topics(2).max_name_len(5);
     let hub = Hub::builder().limits(limits).build();

@@ -12,7 +12,9 @@ pub(super) struct Inbound(Option<Box<Waiting>>);
 #[derive(Debug, Default)]
 struct Waiting {
     steps: VecDeque<Step>,
-    /// How many bytes of the client's data the steps hold.
+    /// How many of the steps are messages.
+    messages: usize,
+    /// How many bytes these hold.
     bytes: usize,
 }
 
@@ -22,23 +24,34 @@ impl Inbound {
         self.0.is_none()
     }
 
-    /// Returns how many steps wait, and how many bytes of the client's data they hold.
+    /// Returns how many messages wait, and how many bytes they hold.
     pub(super) fn len(&self) -> (usize, usize) {
         let waiting = self.0.as_ref();
-        waiting.map_or((0, 0), |waiting| (waiting.steps.len(), waiting.bytes))
+        waiting.map_or((0, 0), |waiting| (waiting.messages, waiting.bytes))
     }
 
     pub(super) fn front(&self) -> Option<&Step> {
         self.0.as_ref()?.steps.front()
     }
 
-    /// Appends a step. At most `most` steps may wait.
+    /// Appends a step. At most `most` pings and pongs wait, and at least one: the oldest is discarded.
+    /// A client need not reply to each ping, and nor does this side (RFC 6455, section 5.5.3).
     #[cold]
     pub(super) fn push(&mut self, step: Step, most: usize) {
         let waiting = self.0.get_or_insert_with(|| {
-            let steps = VecDeque::with_capacity(most.min(BURST));
-            Box::new(Waiting { steps, bytes: 0 })
+            Box::new(Waiting {
+                steps: VecDeque::with_capacity(most.min(BURST)),
+                messages: 0,
+                bytes: 0,
+            })
         });
+        if step.is_control()
+            && waiting.steps.len() - waiting.messages >= most.max(1)
+            && let Some(oldest) = waiting.steps.iter().position(Step::is_control)
+        {
+            waiting.steps.remove(oldest);
+        }
+        waiting.messages += usize::from(step.is_message());
         waiting.bytes += step.len();
         waiting.steps.push_back(step);
     }
@@ -46,6 +59,7 @@ impl Inbound {
     pub(super) fn pop(&mut self) -> Option<Step> {
         let waiting = self.0.as_mut()?;
         let step = waiting.steps.pop_front()?;
+        waiting.messages -= usize::from(step.is_message());
         waiting.bytes -= step.len();
         if waiting.steps.is_empty() {
             self.clear();

@@ -26,12 +26,21 @@ pub enum Step {
 const TURN_BYTES: usize = 64 << 10;
 
 impl Step {
-    /// Returns how many bytes of the client's data the step holds.
+    /// Returns whether the step counts towards
+    /// [`max_inbound`](field@crossws_core::Limits::max_inbound).
+    pub(super) fn is_message(&self) -> bool {
+        matches!(self, Self::Message(_))
+    }
+
+    pub(super) fn is_control(&self) -> bool {
+        matches!(self, Self::Ping(_) | Self::Pong(_))
+    }
+
+    /// Returns the length of a message, in bytes.
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Message(message) => message.len(),
-            Self::Ping(data) | Self::Pong(data) => data.len(),
-            Self::Failed(_) | Self::Drain | Self::Closed => 0,
+            _ => 0,
         }
     }
 

@@ -12,6 +12,8 @@ group! {
     clients_are_told_of_errors_where_a_route_says_so: [],
     json_is_read_as_json_else_text_else_bytes: [BINARY],
     clients_receive_publications_in_the_format_of_their_subprotocol: [PUBSUB, SUBPROTOCOL, BINARY],
+    a_later_subscriber_gets_the_retained_message_in_its_format:
+        [PUBSUB, SUBPROTOCOL, BINARY, RETAINED],
 }
 
 const ROOM: &str = "/routed/spoken/room";
@@ -85,9 +87,11 @@ async fn json_is_read_as_json_else_text_else_bytes(scene: Scene<'_>) {
     }
 }
 
-/// A map with two members: `type` is `all`, and `text` is a text of two bytes.
-fn packed(text: &[u8; 2]) -> Vec<u8> {
-    [b"\x82\xa4type\xa3all\xa4text\xa2".as_slice(), text].concat()
+/// A map with two members: `type` is this one, and `text` is a text of two bytes.
+fn packed(kind: &str, text: &[u8; 2]) -> Vec<u8> {
+    let len = [0xa0 + kind.len() as u8];
+    let name = [len.as_slice(), kind.as_bytes()];
+    [b"\x82\xa4type".as_slice(), &name.concat(), b"\xa4text\xa2", text].concat()
 }
 
 async fn speaks_message_pack(stage: &Stage, who: &str) -> Peer {
@@ -105,11 +109,26 @@ async fn clients_receive_publications_in_the_format_of_their_subprotocol(scene: 
     let mut bob = speaks_message_pack(&stage, "b").await;
     ann.say("{\"type\":\"all\",\"text\":\"hi\"}").await;
     assert_eq!(json(&mut ann).await, json!({"type": "all", "text": "hi"}));
-    assert_eq!(bob.next().await, Event::Binary(packed(b"hi")));
-    bob.send(Frame::Binary(packed(b"yo"))).await;
-    assert_eq!(bob.next().await, Event::Binary(packed(b"yo")));
+    assert_eq!(bob.next().await, Event::Binary(packed("all", b"hi")));
+    bob.send(Frame::Binary(packed("all", b"yo"))).await;
+    assert_eq!(bob.next().await, Event::Binary(packed("all", b"yo")));
     assert_eq!(json(&mut ann).await, json!({"type": "all", "text": "yo"}));
     // Each publication arrives once.
     ann.say("{").await;
     assert_eq!(json(&mut ann).await["type"], "error");
+}
+
+async fn a_later_subscriber_gets_the_retained_message_in_its_format(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut ann = stage.join(ROOM, "a").await;
+    let kept = json!({"type": "keep", "text": "hi"});
+    ann.say(&kept.to_string()).await;
+    assert_eq!(json(&mut ann).await, kept);
+    let mut bob = speaks_message_pack(&stage, "b").await;
+    assert_eq!(bob.next().await, Event::Binary(packed("keep", b"hi")));
+    let mut cid = stage.join(ROOM, "c").await;
+    assert_eq!(json(&mut cid).await, kept);
+    // Once.
+    cid.say("{").await;
+    assert_eq!(json(&mut cid).await["type"], "error");
 }

@@ -313,6 +313,7 @@ pub const MUTANTS: &[Mutant] = &[
         )
         .fails(&[
             "typed::clients_receive_publications_in_the_format_of_their_subprotocol",
+            "typed::a_later_subscriber_gets_the_retained_message_in_its_format",
             "rules::a_rule_publishes_with_the_sender_or_without",
             "pubsub::a_publish_reaches_every_other_subscriber_once",
             "hub::a_publish_from_outside_reaches_all_namespaces_when_said",

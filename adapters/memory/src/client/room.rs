@@ -22,8 +22,8 @@ impl TestServer {
     /// # futures_lite::future::block_on(async {
     /// let server = TestServer::new(
     ///     hooks()
-    ///         .on_open(|peer| async move { peer.subscribe("talk").map(drop) })
-    ///         .on_message(|peer: Peer, message| async move { peer.publish("talk", message).map(drop) }),
+    ///         .on_open(|peer| async move { peer.subscribe("talk") })
+    ///         .on_message(|peer: Peer, message| async move { peer.publish("talk", message) }),
     /// );
     /// let mut room = server.room(["/lobby?name=ada", "/lobby?name=bob", "/lobby?name=cid"]).await?;
     /// let [ada, bob, cid] = &mut *room;

@@ -54,6 +54,21 @@ fn a_client_is_not_silent_while_the_server_does_not_read() {
 }
 
 #[test]
+fn a_close_is_heard_however_many_pongs_a_hook_has_waited_through() {
+    let hooks = hooks().on_message(|_, _| std::future::pending::<()>());
+    let mut connection = Connection::open(hooks, Limits::default());
+    connection.receive(&frame(0x81, b"stuck"));
+    for _ in 0..120 {
+        connection.pass(secs(25));
+        connection.receive(&frame(0x8a, b""));
+    }
+    connection.take();
+    connection.receive(&frame(0x88, &CLOSE));
+    assert_eq!(connection.take(), b"\x88\x02\x03\xe8");
+    assert!(connection.hub.peers().is_empty());
+}
+
+#[test]
 fn a_life_that_is_too_long_ends_with_1012() {
     let (hooks, ends) = recording();
     let limits = Limits::default().ping_interval(None).max_lifetime(secs(60));

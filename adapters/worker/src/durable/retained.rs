@@ -70,36 +70,55 @@ fn key(namespace: &str, topic: &str) -> String {
 }
 
 fn encode(message: RetainedMessage) -> JsValue {
-    // Text as its bytes, too: a string may take twice as many in the storage.
-    let (bytes, is_text) = match &message.message {
-        Message::Text(text) => (&text.as_bytes()[..], true),
-        Message::Binary(bytes) => (&bytes[..], false),
-    };
     let by_hub = message.by == RetainedBy::Hub;
-    Array::of5(
+    let (is_text, data) = encode_data(&message.message);
+    let parts = Array::of5(
         &message.namespace.into(),
         &message.topic.into(),
         &by_hub.into(),
-        &is_text.into(),
-        &Uint8Array::from(bytes).buffer().into(),
-    )
-    .into()
+        &is_text,
+        &data,
+    );
+    for (protocol, other) in message.others.iter() {
+        let (is_text, data) = encode_data(other);
+        parts.push(&Array::of3(&protocol.into(), &is_text, &data));
+    }
+    parts.into()
+}
+
+/// Returns whether the message is text, and its bytes: a string may take twice as many in the storage.
+fn encode_data(message: &Message) -> (JsValue, JsValue) {
+    let (bytes, is_text) = match message {
+        Message::Text(text) => (&text.as_bytes()[..], true),
+        Message::Binary(bytes) => (&bytes[..], false),
+    };
+    (is_text.into(), Uint8Array::from(bytes).buffer().into())
+}
+
+fn decode_data(is_text: &JsValue, data: &JsValue) -> Option<Message> {
+    let data = Uint8Array::new(data.dyn_ref::<ArrayBuffer>()?).to_vec();
+    Some(match is_text.as_bool()? {
+        true => Message::from(String::from_utf8(data).ok()?),
+        false => Message::from(data),
+    })
 }
 
 fn decode(value: &JsValue) -> Option<RetainedMessage> {
     let parts: &Array = value.dyn_ref()?;
-    let data = parts.get(4);
-    let data = Uint8Array::new(data.dyn_ref::<ArrayBuffer>()?).to_vec();
-    let message = match parts.get(3).as_bool()? {
-        true => Message::from(String::from_utf8(data).ok()?),
-        false => Message::from(data),
-    };
+    let message = decode_data(&parts.get(3), &parts.get(4))?;
     let by = match parts.get(2).as_bool()? {
         true => RetainedBy::Hub,
         false => RetainedBy::Peer,
     };
     let (namespace, topic) = (parts.get(0).as_string()?, parts.get(1).as_string()?);
-    Some(RetainedMessage::new(namespace, topic, message, by))
+    let mut stored = RetainedMessage::new(namespace, topic, message, by);
+    let others = parts.iter().skip(5).map(|other| {
+        let other: Array = other.dyn_into().ok()?;
+        let protocol = other.get(0).as_string()?;
+        Some((protocol.into(), decode_data(&other.get(1), &other.get(2))?))
+    });
+    stored.others = others.collect::<Option<_>>()?;
+    Some(stored)
 }
 
 /// Logs a change that fails. The platform holds messages to clients back until it has stored it.

@@ -10,12 +10,13 @@ use crate::adapter::Publication;
 use crate::hub::budget::Budget;
 use crate::hub::limits::{Limit, Limits};
 use crate::message::Message;
+use crate::message::formats::Formats;
 use crate::message::send::SendOptions;
 use crate::peer::Peer;
 use crate::pubsub::published::Published;
 use crate::pubsub::recipients::{Recipients, Target};
 use crate::pubsub::retained::{Kept, RetainError, RetainedBy, RetainedMessage, RetainedStore};
-use crate::pubsub::topic::Told;
+use crate::pubsub::topic::{Each, Told};
 use crate::pubsub::topics::Topics;
 use crate::sort::sort_by;
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -49,7 +50,9 @@ impl Turn<'_> {
     fn put(&self, namespace: &str, topic: &str, kept: &Kept) {
         if let Some((store, _)) = &self.0 {
             let message = kept.message().clone();
-            store.put(RetainedMessage::new(namespace, topic, message, kept.by()));
+            let mut stored = RetainedMessage::new(namespace, topic, message, kept.by());
+            stored.others = kept.others().clone();
+            store.put(stored);
         }
     }
 
@@ -91,6 +94,7 @@ pub(crate) struct Retention<'a> {
     namespace: Option<Arc<Namespace>>,
     by: RetainedBy,
     kept: SmallVec<[(Arc<str>, Kept); 1]>,
+    others: Formats,
 }
 
 impl Drop for Retention<'_> {
@@ -117,6 +121,8 @@ impl Retention<'_> {
             for (topic, kept) in &self.kept {
                 turn.put(self.name, topic, kept);
             }
+            // Dropped after the lock: the last handle of a peer runs user code.
+            let mut each = Vec::new();
             let mut retained = namespace.retained.lock();
             for (topic, kept) in self.kept.drain(..) {
                 namespace.holds.add(self.by);
@@ -125,6 +131,14 @@ impl Retention<'_> {
                 }
             }
             match &recipients.to {
+                _ if !self.others.is_empty() => {
+                    let audience = namespace.audience(recipients);
+                    each.extend(audience.members(except).into_iter().map(|peer| {
+                        let publication = publication.in_format(&self.others, peer.protocol());
+                        Each::new(peer, publication)
+                    }));
+                    audience.publish_each(&mut each, &mut told);
+                }
                 Target::Topics(topics)
                     if topics.single().is_some() && publication.options().treats_all_alike() =>
                 {
@@ -165,11 +179,11 @@ impl Registry {
         namespace: &'a str,
         topics: &Topics<'_>,
         by: RetainedBy,
-        publication: &Publication,
+        (publication, others): (&Publication, Formats),
         limits: &Limits,
     ) -> Result<Retention<'a>, RetainError> {
         let store = self.retaining.store.as_ref().map(|it| &*it.store);
-        let len = publication.message().len();
+        let len = publication.message().len() + others.len();
         if let Some(most) = store
             .map(|store| store.max_len())
             .filter(|most| len > *most)
@@ -195,7 +209,7 @@ impl Registry {
                 });
             }
             let most = limits.max_retained;
-            let message = Kept::new(topic, publication, by, budget, most)?;
+            let message = Kept::new(topic, (publication, &others), by, budget, most)?;
             kept.push((Arc::from(topic), message));
         }
         Ok(Retention {
@@ -204,6 +218,7 @@ impl Registry {
             namespace: self.hold(namespace, by, limits)?,
             by,
             kept,
+            others,
         })
     }
 
@@ -213,7 +228,8 @@ impl Registry {
         let publication = Publication::with(stored.message, SendOptions::new());
         let (name, topic, by) = (&*stored.namespace, &*stored.topic, stored.by);
         let budget = &self.retaining.budget;
-        let kept = Kept::new(topic, &publication, by, budget, Limit::Unlimited);
+        let message = (&publication, &stored.others);
+        let kept = Kept::new(topic, message, by, budget, Limit::Unlimited);
         let unlimited = Limits::default().max_namespaces(Limit::Unlimited);
         let (Ok(kept), Ok(namespace)) = (kept, self.hold(name, by, &unlimited)) else {
             return;

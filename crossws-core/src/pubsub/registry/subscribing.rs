@@ -54,7 +54,7 @@ impl Registry {
             return Ok(false);
         }
         let first = match is_new {
-            true => retained.publications(kind, name),
+            true => retained.publications(kind, name, peer.protocol()),
             false => Vec::new(),
         };
         // Before the index is locked, for which every publisher waits.

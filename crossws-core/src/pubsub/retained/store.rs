@@ -2,6 +2,7 @@
 
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::message::Message;
+use crate::message::formats::Formats;
 
 /// The side that has retained a message, which decides how long it stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,12 +24,14 @@ pub struct RetainedMessage {
     pub topic: String,
     /// The message.
     pub message: Message,
+    /// The message for the clients of these subprotocols, if they read other formats.
+    pub others: Formats,
     /// The side that has retained it.
     pub by: RetainedBy,
 }
 
 impl RetainedMessage {
-    /// Creates a stored message.
+    /// Creates a stored message, in one format.
     pub fn new(
         namespace: impl Into<String>,
         topic: impl Into<String>,
@@ -39,6 +42,7 @@ impl RetainedMessage {
             namespace: namespace.into(),
             topic: topic.into(),
             message,
+            others: Formats::default(),
             by,
         }
     }
@@ -50,8 +54,8 @@ impl RetainedMessage {
 /// The calls come one after another, in the order in which what they tell of changes, and before a message
 /// is sent. They may read from the hub, but must neither retain or clear messages nor end connections.
 pub trait RetainedStore: MaybeSend + MaybeSync + 'static {
-    /// Returns the length of the longest message that can be stored, in bytes. Longer ones are
-    /// refused with [`RetainError::TooLong`](crate::RetainError::TooLong).
+    /// Returns the length of the longest message that can be stored, in bytes, with its other formats.
+    /// Longer ones are refused with [`RetainError::TooLong`](crate::RetainError::TooLong).
     fn max_len(&self) -> usize {
         usize::MAX
     }
