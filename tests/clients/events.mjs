@@ -1,11 +1,15 @@
-// Event streams of the founding app, read by clients that are not ours: npm's eventsource, Node's fetch,
-// curl and Chromium.
+// Event streams of the founding app, and its hooks over them, with clients that are not ours: npm's eventsource,
+// undici's, Node's fetch, curl and Chromium.
 //
-//   node tests/clients/events.mjs          all clients
-//   node tests/clients/events.mjs curl     only this one
-//   FOUNDING=founding_smol node …          the app on smol
+//   node --experimental-eventsource tests/clients/events.mjs          all clients
+//   node --experimental-eventsource tests/clients/events.mjs curl     only this one
+//   FOUNDING=founding_smol node …                                     the app on smol
+//
+// The flag gives Node undici's.
 //
 // The app must be built: `cargo build -p founding`.
+import { once } from 'node:events';
+import net from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EventSource } from 'eventsource';
@@ -33,6 +37,65 @@ function source(EventSource, url, name, count) {
   });
 }
 
+/** Talks with the hooks as a page does, over an `EventSource` of any make. Runs in pages too. */
+async function talk(EventSource, url) {
+  const events = new EventSource(url);
+  const [opened, heard] = [[], []];
+  // Its own event has this name too, and no data.
+  events.addEventListener('open', ({ data }) => data && opened.push(JSON.parse(data)));
+  events.onmessage = ({ data }) => heard.push(JSON.parse(data).message);
+  let closed = false;
+  events.addEventListener('close', () => {
+    closed = true;
+    events.close();
+  });
+  const until = async (what, is) => {
+    for (let n = 0; !is(); n += 1) {
+      if (n > 1000) throw new Error(`no ${what}: ${JSON.stringify([opened, heard])}`);
+      await new Promise((next) => setTimeout(next, 10));
+    }
+  };
+  await until('secret', () => opened.length);
+  const [{ id, secret, url: path }] = opened;
+  const ask = async (method, key, body) => {
+    const headers = { authorization: `Bearer ${key}` };
+    return (await fetch(new URL(path, events.url), { method, headers, body })).status;
+  };
+  const statuses = [await ask('POST', id, 'forged'), await ask('POST', secret, 'line 1\r\nline 2')];
+  await until('message', () => heard.length > 1);
+  statuses.push(await ask('DELETE', secret));
+  await until('close', () => closed);
+  statuses.push(await ask('POST', secret, 'too late'));
+  return { opened: opened.length, heard: heard.map((text) => text.replace(id, 'PEER')), statuses };
+}
+
+/** What each must have heard. */
+function talked({ opened, heard, statuses }) {
+  equal([opened, ...statuses], [1, 401, 204, 204, 401], 'statuses');
+  equal(heard, ['Welcome PEER!', 'line 1\r\nline 2'], 'messages');
+}
+
+/** A way to the app whose connections can be cut. */
+async function relay(port) {
+  const open = new Set();
+  const server = net.createServer((client) => {
+    const app = net.connect(port, '127.0.0.1');
+    for (const [from, to] of [[client, app], [app, client]]) {
+      open.add(from);
+      from.on('error', () => {}).on('close', () => (open.delete(from), to.destroy()));
+      from.pipe(to);
+    }
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return { url: `http://127.0.0.1:${server.address().port}`, cut: () => open.forEach((socket) => socket.destroy()) };
+}
+
+/** Reads a stream that is cut: the client goes on after the last event, none is missing, and none comes twice. */
+async function resumes(read) {
+  const updates = await read('/sse/structured', 'update', 40);
+  equal(updates.map(({ lastEventId }) => Number(lastEventId)), Array.from({ length: 40 }, (_, n) => n));
+}
+
 /** Reads a stream's raw text until it contains `end`. */
 async function raw(url, headers, end) {
   const stop = new AbortController();
@@ -57,8 +120,22 @@ async function reads(read) {
   equal(lines.map(({ data }) => data), LINES);
 }
 
+/** Everything that an `EventSource` in Node must do. */
+async function all(EventSource, url, cuttable) {
+  const from = (url) => (path, name, count) => source(EventSource, url + path, name, count);
+  await reads(from(url));
+  talked(await talk(EventSource, `${url}/ws/chat`));
+  const cut = setTimeout(cuttable.cut, 1000);
+  await resumes(from(cuttable.url)).finally(() => clearTimeout(cut));
+}
+
 const clients = {
-  eventsource: (url) => reads((path, name, count) => source(EventSource, url + path, name, count)),
+  eventsource: (url, cuttable) => all(EventSource, url, cuttable),
+
+  async undici(url, cuttable) {
+    if (!globalThis.EventSource) throw new Error('start node with --experimental-eventsource');
+    await all(globalThis.EventSource, url, cuttable);
+  },
 
   async fetch(url) {
     const text = await raw(`${url}/sse/structured`, { 'last-event-id': '6' }, '"value":8}\n\n');
@@ -77,7 +154,7 @@ const clients = {
     await curl.ended;
   },
 
-  async chromium(url) {
+  async chromium(url, cuttable) {
     const { chromium } = await import('playwright-core');
     const browser = await chromium.launch({
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -85,10 +162,14 @@ const clients = {
     });
     try {
       const page = await browser.newPage();
+      const read = (path, name, count) =>
+        page.evaluate(`(${source})(EventSource, ${JSON.stringify(path)}, ${JSON.stringify(name)}, ${count})`);
       await page.goto(`${url}/api/health`);
-      await reads((path, name, count) =>
-        page.evaluate(`(${source})(EventSource, ${JSON.stringify(path)}, ${JSON.stringify(name)}, ${count})`),
-      );
+      await reads(read);
+      talked(await page.evaluate(`(${talk})(EventSource, '/ws/chat')`));
+      await page.goto(`${cuttable.url}/api/health`);
+      const cut = setTimeout(cuttable.cut, 1000);
+      await resumes(read).finally(() => clearTimeout(cut));
     } finally {
       await browser.close();
     }
@@ -100,8 +181,9 @@ const port = await free_port();
 const server = run(join(programs, app), [], { PORT: port });
 await listening(app, server, port);
 const url = `http://127.0.0.1:${port}`;
+const cuttable = await relay(port);
 for (const name of names) {
-  await within(`${name} to read every stream`, clients[name](url));
+  await within(`${name} to read every stream`, clients[name](url, cuttable));
   // Every client has gone, and its stream with it.
   await until('the streams to end', async () => (await (await fetch(`${url}/sse/open`)).json()).open === 0);
   console.log(`${name}: every stream was read`);

@@ -516,6 +516,50 @@ await check('an object with a stream stays awake', async (room) => {
   stream.leave();
 });
 
+await check('the client of a stream that leaves is noticed by a comment', async (room) => {
+  const path = `/kept${room}`;
+  const [stream, socket] = [await Stream.open(path), await Client.open(path)];
+  await stream.next();
+  await socket.tell('subscribe ends');
+  stream.leave();
+  equal(await socket.next(), 'close 1006 "" false');
+  equal((await socket.state()).peers, 1, 'peers');
+  await socket.close();
+});
+
+await check('a peer has the same bounds over a stream as over a socket', async () => {
+  const large = { 'x-kept': 'x'.repeat(17_000) };
+  equal((await refusal('/streams/large', large)).status, 431);
+  const response = await fetch(`${server.url}/streams/large`, { headers: { accept: 'text/event-stream', ...large } });
+  equal(response.status, 431);
+});
+
+// ---- A Worker's own streams
+
+const open_streams = async () => Number((await get('/ticks/open')).text);
+
+await check('a stream of the Worker is written as its function says', async () => {
+  const stream = await Stream.open('/ticks?every=10');
+  equal([stream.first.data, await stream.next(), await stream.next()], ['0', '1', '2']);
+  equal(await open_streams(), 1);
+  stream.leave();
+  await until('the function to be dropped', async () => (await open_streams()) === 0);
+});
+
+await check('a silent stream of the Worker whose client leaves is dropped with its next comment', async () => {
+  for (let round = 0; round < 3; round++) {
+    const streams = await Promise.all(Array.from({ length: 5 }, () => Stream.open('/ticks?count=1&every=0&comments=300')));
+    equal(await open_streams(), 5);
+    streams.forEach((stream) => stream.leave());
+    await until('the functions to be dropped', async () => (await open_streams()) === 0);
+  }
+  // The instance goes on.
+  const stream = await Stream.open('/ticks?every=10');
+  equal(await stream.next(), '1');
+  stream.leave();
+  await until('the function to be dropped', async () => (await open_streams()) === 0);
+});
+
 // ---- Real sleep: the platform's own, after ten idle seconds
 
 await check('a real sleep of some seconds keeps what a forced one keeps, and heartbeats do not disturb it', async (room) => {

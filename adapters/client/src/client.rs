@@ -52,7 +52,7 @@ pub struct Client {
 
 impl Client {
     pub(crate) fn new(handle: ClientHandle) -> Self {
-        let waiting = Waiting::new(&handle.platform);
+        let waiting = Waiting::new(handle.platform());
         Self { handle, waiting }
     }
 
@@ -69,7 +69,7 @@ impl Client {
 
     pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         self.waiting.drive(cx);
-        self.handle.shared.poll_message(cx)
+        self.handle.shared().poll_message(cx)
     }
 
     /// Returns a handle for other tasks: cheap to clone.
@@ -79,10 +79,10 @@ impl Client {
 
     /// Takes the error of a client that has never been open.
     pub(crate) fn take_failure(&self) -> ConnectError {
-        let end = self.handle.shared.lock().end.clone();
+        let end = self.handle.shared().lock().end.clone();
         // The state's own reference is dropped, so that the error can be returned as it is.
         let lost = Arc::new(Disconnected::Closed(Closed::lost(ClosedBy::Network)));
-        self.handle.shared.lock().end = Some(lost);
+        self.handle.shared().lock().end = Some(lost);
         match end.and_then(Arc::into_inner) {
             Some(Disconnected::Failed(error)) => error,
             _ => ConnectError::Closed,
@@ -108,7 +108,7 @@ impl Stream for Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.handle.shared.abandon();
+        self.handle.shared().abandon();
     }
 }
 
@@ -122,8 +122,11 @@ impl fmt::Debug for Client {
 
 /// A handle to a client, for every task that sends on it. Cheap to clone; it does not keep the client
 /// alive.
+// One pointer, because each message's handler gets one.
 #[derive(Clone)]
-pub struct ClientHandle {
+pub struct ClientHandle(Arc<Parts>);
+
+struct Parts {
     shared: Arc<Shared>,
     platform: Arc<dyn Platform>,
     form: WireForm,
@@ -131,23 +134,23 @@ pub struct ClientHandle {
 
 impl ClientHandle {
     pub(crate) fn new(shared: Arc<Shared>, platform: Arc<dyn Platform>, form: WireForm) -> Self {
-        Self {
+        Self(Arc::new(Parts {
             shared,
             platform,
             form,
-        }
+        }))
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
+        &self.0.shared
     }
 
     pub(crate) fn platform(&self) -> &Arc<dyn Platform> {
-        &self.platform
+        &self.0.platform
     }
 
     pub(crate) fn form(&self) -> WireForm {
-        self.form
+        self.0.form
     }
 
     /// Queues a message: text, bytes, or `Json`. It never waits.
@@ -162,7 +165,7 @@ impl ClientHandle {
     /// [`while_connecting`](crate::Connect::while_connecting)'s and
     /// [`when_closed`](crate::Connect::when_closed)'s choice.
     pub fn send(&self, message: impl IntoMessage) -> Result<Sent, SendError> {
-        self.shared.send(message.into_message()?)
+        self.shared().send(message.into_message()?)
     }
 
     /// Closes the connection after what is queued, the first time, and ends the client. A client without
@@ -175,17 +178,17 @@ impl ClientHandle {
     /// Closes the connection as [`close`](Self::close) does, with this frame:
     /// [`CloseFrame::without_code`] says neither a code nor a reason.
     pub fn close_frame(&self, frame: impl Into<CloseFrame>) {
-        self.shared.close(frame.into());
+        self.shared().close(frame.into());
     }
 
     /// Returns the present state.
     pub fn status(&self) -> Status {
-        self.shared.lock().status
+        self.shared().lock().status
     }
 
     /// Returns a stream of states: the present one, and each change.
     pub fn statuses(&self) -> Statuses {
-        Statuses::new(&self.shared, &self.platform)
+        Statuses::new(self.shared(), self.platform())
     }
 
     /// Waits until a connection is open. Returns `false` if the client has ended without another one.
@@ -225,12 +228,12 @@ impl ClientHandle {
     /// # Panics
     /// On tokio, outside a tokio runtime.
     pub fn spawn(&self, task: impl Future<Output = ()> + MaybeSend + 'static) {
-        self.platform.spawn(Box::pin(task));
+        self.platform().spawn(Box::pin(task));
     }
 
     /// Returns how many bytes of messages wait to be written.
     pub fn buffered_amount(&self) -> usize {
-        self.shared.lock().buffered()
+        self.shared().lock().buffered()
     }
 
     /// Waits until at most `threshold` bytes wait, or the client has ended.
@@ -244,12 +247,12 @@ impl ClientHandle {
 
     /// Returns the subprotocol that the server has chosen on the last connection, or `None`.
     pub fn protocol(&self) -> Option<String> {
-        self.shared.lock().protocol.clone()
+        self.shared().lock().protocol.clone()
     }
 
     /// Returns the headers of the last connection's 101. Browsers do not show them.
     pub fn response_headers(&self) -> HeaderMap {
-        self.shared.lock().headers.clone()
+        self.shared().lock().headers.clone()
     }
 
     /// Calls a method of a server with [`calls`](crossws_app::calls::calls), and waits for its answer.
@@ -273,7 +276,7 @@ impl ClientHandle {
     /// As [`send`](Self::send).
     pub fn emit(&self, event: &str, payload: impl Serialize) -> Result<Sent, SendError> {
         let payload = serde_json::to_value(payload).map_err(EncodeError::new)?;
-        self.send(Message::from_json(&self.form.event(event, payload))?)
+        self.send(Message::from_json(&self.form().event(event, payload))?)
     }
 
     /// Subscribes to a topic on a route with [`rooms`](crossws_app::rooms), on the present connection and
@@ -283,7 +286,7 @@ impl ClientHandle {
     /// As [`send`](Self::send). After [`SendError::Full`], the topic is subscribed to on the next
     /// connection.
     pub fn subscribe(&self, topic: &str) -> Result<(), SendError> {
-        self.shared.set_topic(topic, true, subscription(topic)?)
+        self.shared().set_topic(topic, true, subscription(topic)?)
     }
 
     /// Ends a subscription: see [`subscribe`](Self::subscribe).
@@ -292,7 +295,7 @@ impl ClientHandle {
     /// As [`send`](Self::send).
     pub fn unsubscribe(&self, topic: &str) -> Result<(), SendError> {
         let message = Message::from_json(&json!({"unsubscribe": topic}))?;
-        self.shared.set_topic(topic, false, message)
+        self.shared().set_topic(topic, false, message)
     }
 
     /// Publishes to the subscribers of a topic, on a route with [`rooms`](crossws_app::rooms).
@@ -308,8 +311,8 @@ impl ClientHandle {
 
     /// Waits until `look` finds something in the state.
     async fn wait<T>(&self, look: impl Fn(&State) -> Option<T>) -> T {
-        let mut watch = Watch::new(&self.shared);
-        let mut waiting = Waiting::new(&self.platform);
+        let mut watch = Watch::new(self.shared());
+        let mut waiting = Waiting::new(self.platform());
         poll_fn(|cx| {
             waiting.drive(cx);
             watch.poll(cx, &look)

@@ -205,6 +205,7 @@ impl<P: Pipe> Framed<P> {
             self.closing = true;
         }
         state.writing = receipt.waiting;
+        shared.note_waiting(&state);
     }
 
     fn poll_write_once(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
@@ -17,6 +18,8 @@ use crate::{WhenClosed, WhileConnecting};
 
 pub(crate) struct Shared {
     state: Mutex<State>,
+    /// How many messages are in the queue, for a look without the lock.
+    waiting: AtomicUsize,
     /// Notified after each change of the state that tasks wait for.
     changed: Event,
     pub(crate) calls: Pending,
@@ -87,6 +90,7 @@ impl Shared {
                 has_new_room: false,
                 reader: None,
             }),
+            waiting: AtomicUsize::new(0),
             changed: Event::new(),
             calls: Pending::default(),
             few: FEW.min(limits.max_queued.get() / 2),
@@ -131,6 +135,7 @@ impl Shared {
             return Err(SendError::Full(message));
         }
         state.push(message);
+        self.note_waiting(&state);
         wake(state);
         Ok(Sent::Queued { bytes })
     }
@@ -249,7 +254,12 @@ impl Shared {
 
     /// Returns whether few messages wait, so that a connection need not take them yet.
     pub(crate) fn has_few(&self) -> bool {
-        self.lock().out.len() < self.few
+        self.waiting.load(Ordering::Relaxed) < self.few
+    }
+
+    /// Notes how many messages wait, after the queue has changed.
+    pub(crate) fn note_waiting(&self, state: &State) {
+        self.waiting.store(state.out.len(), Ordering::Relaxed);
     }
 
     /// Marks the driver as running: a change does not wake it until it parks.

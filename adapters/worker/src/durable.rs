@@ -24,22 +24,22 @@ use worker::{
     State, WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair, web_sys,
 };
 
+use crate::background::of_object;
 use crate::durable::alarm::Alarm;
 use crate::durable::links::Links;
 use crate::durable::retained::Retained;
 use crate::error::{Error, report};
 use crate::http::response;
-use crate::link::Link;
 use crate::link::socket::{Socket, stored};
 use crate::link::transport::{Clock, DURABLE_CAPABILITIES, WorkerTransport};
-use crate::link::{deadline, driver};
+use crate::link::{Link, deadline, driver};
 #[cfg(feature = "sse")]
 use crate::objects::events::EVENTS;
 use crate::objects::internal::Mark;
-use crate::objects::ticket;
-use crate::objects::ticket::{COMMAND, TICKET};
+use crate::objects::ticket::{self, COMMAND, TICKET};
 use crate::options::Options;
 use crate::room::command::Command;
+use crate::tasks::Tasks;
 
 /// The body of a Durable Object: what [`durable_object!`](crate::durable_object) wraps in the class
 /// that the platform requires.
@@ -53,6 +53,7 @@ pub struct Durable<R: Resolve> {
     links: Rc<Links>,
     alarm: Arc<Alarm>,
     start: Arc<Start>,
+    tasks: Tasks,
     #[cfg(feature = "sse")]
     streams: crossws_sse::Streams,
     /// Kept once the retained messages are loaded.
@@ -99,6 +100,8 @@ impl<R: Resolve> Durable<R> {
             None => DURABLE_CAPABILITIES,
         };
         let hub = options.hub(capabilities, retained.clone());
+        let tasks = Tasks::new();
+        hub.lend_background(of_object(&tasks));
         let loaded = retained.map(|retained| load(&state, &hub, retained));
         let mark = Mark::of(&state);
         let durable = Self {
@@ -110,6 +113,7 @@ impl<R: Resolve> Durable<R> {
             resolver: Arc::new(resolver),
             links: Rc::default(),
             start: Arc::default(),
+            tasks,
             capabilities,
             loaded,
             hub,
@@ -382,6 +386,7 @@ impl<R: Resolve> Drop for Durable<R> {
         for link in self.links.take() {
             link.abandon();
         }
+        self.tasks.end();
     }
 }
 

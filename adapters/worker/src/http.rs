@@ -4,7 +4,7 @@
 pub(crate) mod answer;
 pub(crate) mod api;
 #[cfg(feature = "sse")]
+pub(crate) mod incoming;
 pub(crate) mod pump;
 pub(crate) mod request;
 pub(crate) mod response;
-pub(crate) mod stream;

@@ -41,13 +41,16 @@ mod console;
 mod durable;
 mod error;
 mod http;
+mod js;
 mod link;
 mod objects;
 mod options;
 mod plain;
 mod room;
 mod serve;
+mod sleep;
 mod sync;
+mod tasks;
 
 pub use background::background;
 pub use console::log_to_console;
@@ -56,7 +59,7 @@ pub use durable::attachment::BUDGET;
 #[cfg(feature = "sse")]
 pub use durable::streams::EVENT_CAPABILITIES;
 pub use error::Error;
-pub use http::stream::respond;
+pub use http::pump::respond;
 pub use link::transport::{DURABLE_CAPABILITIES, PLAIN_CAPABILITIES};
 pub use objects::shard::{NameByNamespace, NameByRequest, Shard};
 pub use objects::{Objects, Upgraded};

@@ -136,7 +136,8 @@ impl Objects {
     }
 
     /// Returns a peer as it travels, if it can be stored: checked here, where a refusal can still report
-    /// it.
+    /// it. One of an event stream is never stored, and has the same bound: what an upgrade may contain must not
+    /// depend on how its client arrives, and an object must not keep more of a client's.
     fn snapshot<H: Hooks + ?Sized>(&self, accepted: &Accepted<H>) -> Result<Snapshot, Rejection> {
         if accepted.gives_extensions() {
             return Err(Rejection::internal(Volatile));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crossws::Router;
 use crossws::http::HeaderName;
-use crossws::sse::{EventResponse, EventStream, LAST_EVENT_ID, StreamSettings};
+use crossws::sse::{EventStream, LAST_EVENT_ID, StreamSettings};
 use crossws::worker::{Objects, Options, Shard, Upgraded, background, respond};
 use founding::sse::Streams;
 use serde_json::json;
@@ -24,7 +24,7 @@ fn options(env: &Env) -> Options {
         // Kept for the layer that runs again when the object wakes.
         .keep_headers([HeaderName::from_static("x-user")])
         .events(StreamSettings::new().grace(Duration::from_secs(1)))
-        .http(move |request| http(request, env.clone()))
+        .http(move |request| api(request, env.clone()))
 }
 
 fn objects(env: &Env) -> Result<Objects> {
@@ -42,28 +42,31 @@ fn start() {
 }
 
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     let objects = objects(&env)?;
     let request = match objects.upgrade(request, founding::app()).await? {
         Upgraded::Answered(response) => return Ok(response),
         Upgraded::NotHandled(request) => request,
     };
     // The same hooks for clients that cannot open a WebSocket.
-    match objects.events(request, founding::app()).await? {
-        Upgraded::Answered(response) => Ok(response),
-        Upgraded::NotHandled(request) => http(request, env).await,
-    }
+    let request = match objects.events(request, founding::app()).await? {
+        Upgraded::Answered(response) => return Ok(response),
+        Upgraded::NotHandled(request) => request,
+    };
+    let events = match (request.method(), request.path().as_str()) {
+        (Method::Get, "/sse/structured") => founding::sse::structured(stream(&request)?),
+        (Method::Get, "/sse/lines") => founding::sse::lines(stream(&request)?),
+        // Nothing counts them: an instance shares no memory with others.
+        (Method::Get, "/sse") => founding::sse::ticks(stream(&request)?, &Streams::default()),
+        _ => return api(request, env).await,
+    };
+    Ok(respond(events, &context)?)
 }
 
-async fn http(request: Request, env: Env) -> Result<Response> {
+/// What hooks call too, in the object.
+async fn api(request: Request, env: Env) -> Result<Response> {
     match (request.method(), request.path().as_str()) {
         (Method::Get, "/api/health") => Response::from_json(&founding::api::health()),
-        (Method::Get, "/sse/structured") => events(&request, founding::sse::structured),
-        (Method::Get, "/sse/lines") => events(&request, founding::sse::lines),
-        (Method::Get, "/sse") => events(&request, |stream| {
-            // Nothing counts them: an instance shares no memory with others.
-            founding::sse::ticks(stream, &Streams::default())
-        }),
         (Method::Post, "/api/notify") => notify(request, &env, "").await,
         (Method::Post, "/api/notify/chat") => notify(request, &env, "chat").await,
         (Method::Post, "/api/notify/rooms") => notify(request, &env, "rooms/[id]").await,
@@ -71,17 +74,13 @@ async fn http(request: Request, env: Env) -> Result<Response> {
     }
 }
 
-/// Responds with an event stream of the app.
-fn events(
-    request: &Request,
-    stream: impl FnOnce(EventStream) -> EventResponse,
-) -> Result<Response> {
-    let events = EventStream::on(background());
-    let events = match request.headers().get(LAST_EVENT_ID.as_str())? {
-        Some(id) => events.with_last_event_id(&id),
-        None => events,
-    };
-    Ok(respond(stream(events))?)
+/// Returns the event stream that a request begins.
+fn stream(request: &Request) -> Result<EventStream> {
+    let stream = EventStream::on(background());
+    Ok(match request.headers().get(LAST_EVENT_ID.as_str())? {
+        Some(id) => stream.with_last_event_id(&id),
+        None => stream,
+    })
 }
 
 async fn notify(mut request: Request, env: &Env, route: &str) -> Result<Response> {

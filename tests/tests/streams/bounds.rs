@@ -31,6 +31,37 @@ fn get_block() -> Vec<u8> {
     [&[0x82, 0x86, 0x84, 0x01, 9][..], b"localhost"].concat()
 }
 
+/// The header block of a CONNECT for a WebSocket, as literals.
+fn connect_block() -> Vec<u8> {
+    let mut block = vec![0x02, 7];
+    block.extend(b"CONNECT");
+    block.extend([0x00, 9]);
+    block.extend(b":protocol");
+    block.push(9);
+    block.extend(b"websocket");
+    block.extend([0x86, 0x84, 0x01, 9]);
+    block.extend(b"localhost");
+    block.extend([0x00, 21]);
+    block.extend(b"sec-websocket-version");
+    block.extend([2]);
+    block.extend(b"13");
+    block
+}
+
+/// Reads to the next frame of this kind. Returns its stream and its payload.
+async fn next_of(stream: &mut TcpStream, kind: u8) -> (u8, Vec<u8>) {
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.unwrap();
+        let len = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; len as usize];
+        stream.read_exact(&mut payload).await.unwrap();
+        if head[3] == kind {
+            return (head[8], payload);
+        }
+    }
+}
+
 /// Reads to the end of the connection. Returns the reason of its `GOAWAY`.
 async fn reason(stream: &mut TcpStream) -> Option<u32> {
     let mut last = None;
@@ -72,39 +103,62 @@ fn more_streams_than_allowed_are_refused() {
     run(async {
         let server = start(Server::builder(echo()).http2(known().max_streams(2))).await;
         let mut stream = raw(&server).await;
-        // CONNECT with `:protocol: websocket`, as literals.
-        let mut block = vec![0x02, 7];
-        block.extend(b"CONNECT");
-        block.extend([0x00, 9]);
-        block.extend(b":protocol");
-        block.push(9);
-        block.extend(b"websocket");
-        block.extend([0x86, 0x84, 0x01, 9]);
-        block.extend(b"localhost");
-        block.extend([0x00, 21]);
-        block.extend(b"sec-websocket-version");
-        block.extend([2]);
-        block.extend(b"13");
         for id in [1, 3, 5] {
-            stream
-                .write_all(&raw_frame(1, 4, id, &block))
-                .await
-                .unwrap();
+            let head = raw_frame(1, 4, id, &connect_block());
+            stream.write_all(&head).await.unwrap();
         }
         // The third stream is reset with REFUSED_STREAM.
-        let refused = async {
-            loop {
-                let mut head = [0; 9];
-                stream.read_exact(&mut head).await.unwrap();
-                let len = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-                let mut payload = vec![0; len as usize];
-                stream.read_exact(&mut payload).await.unwrap();
-                if head[3] == 3 {
-                    return (head[8], payload[3]);
-                }
+        let (id, reason) = soon("a refusal", next_of(&mut stream, 3)).await;
+        assert_eq!((id, reason[3]), (5, 7));
+    });
+}
+
+#[test]
+fn a_thousand_streams_at_once_are_refused_or_end_their_own_connection() {
+    run(async {
+        let server = serve().await;
+        let mut other = open(&server.dial().await, "/").await;
+        let mut stream = raw(&server).await;
+        for id in 0..1000 {
+            let head = raw_frame(1, 4, 2 * id + 1, &connect_block());
+            // An error is the end of the connection.
+            let _ = stream.write_all(&head).await;
+        }
+        let reason = reason(&mut stream).await;
+        assert!(matches!(reason, Some(11) | None), "{reason:?}");
+        works(&mut other).await;
+        assert!(server.handle.hub().stats().peers <= 101);
+    });
+}
+
+#[test]
+fn floods_of_frames_that_carry_nothing_hold_up_no_other_connection() {
+    run(async {
+        let server = serve().await;
+        for frame in [
+            raw_frame(6, 0, 0, &[0; 8]),                         // PING
+            raw_frame(4, 0, 0, &[]),                             // SETTINGS
+            raw_frame(4, 0, 0, &[0, 4, 0, 0, 255, 255]), // with a window that stays the same
+            raw_frame(2, 0, 1, &[0, 0, 0, 0, 16]),       // PRIORITY
+            raw_frame(8, 0, 0, &[0, 0, 0, 1]),           // WINDOW_UPDATE
+            raw_frame(250, 0, 0, b"x"),                  // of no known kind
+            raw_frame(0, 0, 1, &[]),                     // DATA, empty
+            raw_frame(0, 8, 1, &[9, 0, 0, 0, 0, 0, 0, 0, 0, 0]), // of padding alone
+        ] {
+            let mut stream = raw(&server).await;
+            let head = raw_frame(1, 4, 1, &connect_block());
+            stream.write_all(&head).await.unwrap();
+            // Never read from.
+            let flooding = tokio::spawn(async move {
+                let flood = frame.repeat(1000);
+                while stream.write_all(&flood).await.is_ok() {}
+            });
+            let mut other = open(&server.dial().await, "/").await;
+            for _ in 0..50 {
+                works(&mut other).await;
             }
-        };
-        assert_eq!(soon("a refusal", refused).await, (5, 7));
+            flooding.abort();
+        }
     });
 }
 

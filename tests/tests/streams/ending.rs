@@ -42,6 +42,23 @@ fn a_reset_is_the_end_of_its_own_websocket() {
 }
 
 #[test]
+fn a_connect_that_is_all_of_its_stream_is_a_client_that_has_left() {
+    run(async {
+        let (hooks, mut ends) = telling();
+        let server = start(Server::builder(hooks).http2(known())).await;
+        let connection = server.dial().await;
+        let request = connection.connect(get("/"));
+        let (_response, mut stream) = connection.begin(request).await.unwrap();
+        stream.send_data(Bytes::new(), true).unwrap();
+        assert_eq!(
+            soon("a close hook", ends.recv()).await,
+            Some((ClosedBy::Network, false))
+        );
+        works(&mut open(&connection, "/").await).await;
+    });
+}
+
+#[test]
 fn a_close_handshake_ends_both_sides_of_the_stream() {
     run(async {
         let (hooks, mut ends) = telling();

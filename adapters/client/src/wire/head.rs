@@ -44,12 +44,14 @@ pub(super) async fn write(
         .map_err(ConnectError::Io)
 }
 
-/// Reads the head of a response. Returns it with the bytes that followed it.
+/// Reads the head of a response. Returns it with the bytes that followed it. Skips interim responses, such as
+/// 103, which any request may get first (RFC 9110 section 15.2): all heads together have one bound.
 ///
 /// # Errors
 /// When the connection ends, or the head is too long or not HTTP/1.
 pub(super) async fn read(io: &mut impl Io) -> Result<(Parts, Vec<u8>), ConnectError> {
     let mut bytes = Vec::new();
+    let mut interim = 0;
     loop {
         let have = bytes.len();
         if have >= MAX_HEAD {
@@ -64,8 +66,12 @@ pub(super) async fn read(io: &mut impl Io) -> Result<(Parts, Vec<u8>), ConnectEr
             let error = io::Error::new(ErrorKind::UnexpectedEof, "the server left");
             return Err(ConnectError::Io(error));
         }
-        if let Some((parts, end)) = parse(&bytes)? {
-            return Ok((parts, bytes.split_off(end)));
+        while let Some((parts, end)) = parse(bytes.get(interim..).unwrap_or_default())? {
+            let end = interim + end;
+            if !parts.status.is_informational() || parts.status == StatusCode::SWITCHING_PROTOCOLS {
+                return Ok((parts, bytes.split_off(end)));
+            }
+            interim = end;
         }
     }
 }

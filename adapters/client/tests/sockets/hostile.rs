@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crossws_client::{Connect, ConnectError, MAX_HEAD, connect};
 use crossws_core::{CloseCode, ClosedBy, Deflate, Limits};
 use crossws_proto::handshake::AnswerError;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::script::{end, frames, opened, refused, server, serving};
 
@@ -119,6 +120,13 @@ async fn a_head_that_never_ends_is_bounded() {
         matches!(error, ConnectError::HeadTooLong(MAX_HEAD)),
         "{error}"
     );
+    // So are interim responses, however short each is.
+    let endless = "HTTP/1.1 100 x\r\n\r\n".repeat(MAX_HEAD / 18 + 1);
+    let error = refused(leak(endless), plain).await;
+    assert!(
+        matches!(error, ConnectError::HeadTooLong(MAX_HEAD)),
+        "{error}"
+    );
     // One that arrives slowly is bounded by time.
     let error = refused(b"HTTP/1.1 101 x\r\n", |connect| {
         connect.connect_timeout(Duration::from_millis(50))
@@ -137,6 +145,15 @@ async fn a_head_that_never_ends_is_bounded() {
 async fn frames_that_break_a_rule_close_with_its_code() {
     let small = |connect: Connect| connect.limits(Limits::default().max_message_size(10_usize));
     let cases: Vec<(&[u8], u16, Setup)> = vec![
+        // Parts of messages that do not follow each other, and a control frame in parts.
+        (b"\x01\x01a\x81\x01b", 1002, plain),
+        (b"\x09\x00", 1002, plain),
+        // Codes that no frame may have, and a reason that is no text.
+        (b"\x88\x02\x03\xe7", 1002, plain),
+        (b"\x88\x02\x03\xed", 1002, plain),
+        (b"\x88\x02\x03\xee", 1002, plain),
+        (b"\x88\x02\x13\x88", 1002, plain),
+        (b"\x88\x04\x03\xe8\xff\xff", 1007, plain),
         // A masked frame from a server.
         (b"\x81\x82\0\0\0\0hi", 1002, plain),
         (b"\xc1\x02hi", 1002, plain),
@@ -161,6 +178,53 @@ async fn frames_that_break_a_rule_close_with_its_code() {
             panic!("{frames:?}");
         };
         assert_eq!(payload[..2], code.to_be_bytes());
+    }
+}
+
+#[tokio::test]
+async fn interim_responses_are_not_the_response() {
+    let (addr, _server) = server(|mut stream| async move {
+        let head = crate::script::head(&mut stream).await;
+        let accept = crate::script::accept(&head);
+        let response = format!("{UPGRADED}sec-websocket-accept: {accept}\r\n\r\n");
+        let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 x\r\nlink: </a>\r\n\r\n";
+        let bytes = [interim.as_bytes(), response.as_bytes(), b"\x81\x02hi"].concat();
+        // Each head is cut somewhere.
+        for part in bytes.chunks(10) {
+            stream.write_all(part).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        let _ = stream.read_u8().await;
+    })
+    .await;
+    let mut client = connect(format!("ws://{addr}/")).await.unwrap();
+    assert_eq!(client.next().await.unwrap().text().unwrap(), "hi");
+}
+
+#[tokio::test]
+async fn nothing_is_delivered_that_follows_the_servers_close() {
+    let frames_of_server = b"\x81\x01a\x88\x02\x03\xe8\x81\x01b\x89\x01c".to_vec();
+    let (mut client, server) = opened("", frames_of_server, plain).await;
+    assert_eq!(client.next().await.unwrap().text().unwrap(), "a");
+    assert_eq!(client.next().await, None);
+    // Neither is the ping answered.
+    let sent = frames(&server.await.unwrap());
+    assert_eq!(sent, [(8, 1000_u16.to_be_bytes().to_vec())]);
+}
+
+#[tokio::test]
+async fn what_is_no_deflate_ends_the_connection() {
+    let extension = "sec-websocket-extensions: permessage-deflate; server_no_context_takeover\r\n";
+    let setup = |connect: Connect| connect.deflate(Deflate::default());
+    // A block of no known kind, one that refers to bytes before the first, and a compressed control frame.
+    for (bytes, code) in [
+        (&b"\xc1\x03\xff\xff\xff"[..], 1007),
+        (b"\xc1\x03\x02\x02\x00", 1007),
+        (b"\xc9\x00", 1002),
+    ] {
+        let (mut client, _server) = opened(extension, bytes.to_vec(), setup).await;
+        assert_eq!(client.next().await, None);
+        assert_eq!(end(&client).await.code, code, "{bytes:?}");
     }
 }
 

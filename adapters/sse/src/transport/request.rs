@@ -121,7 +121,7 @@ fn asks(request: &Parts) -> Option<Asks> {
                 let accept = accept.to_str().unwrap_or_default();
                 accept
                     .split(',')
-                    .any(|kind| kind.trim().split(';').next() == Some("text/event-stream"))
+                    .any(|kind| is_of(kind.as_bytes(), b"text/event-stream"))
             });
             accepts.then_some(Asks::Stream)
         }
@@ -130,6 +130,12 @@ fn asks(request: &Parts) -> Option<Asks> {
         Method::OPTIONS if headers.contains_key(ORIGIN) => Some(Asks::Preflight),
         _ => None,
     }
+}
+
+/// Returns whether a media type, with its parameters, is this one.
+pub(crate) fn is_of(kind: &[u8], this: &[u8]) -> bool {
+    let name = kind.split(|byte| *byte == b';').next();
+    name.is_some_and(|name| name.trim_ascii().eq_ignore_ascii_case(this))
 }
 
 /// Lets the page of an admitted origin read the response.

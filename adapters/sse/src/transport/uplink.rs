@@ -11,6 +11,7 @@ use http_body::Body;
 use serde::Deserialize;
 
 use crate::stream::LAST_EVENT_ID;
+use crate::transport::request::is_of;
 
 /// Returns the token of an `authorization: Bearer` header.
 pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
@@ -83,7 +84,7 @@ pub(crate) fn close(body: &[u8]) -> Result<CloseFrame, StatusCode> {
 /// Returns a body as the message that it is: bytes if its type says so, otherwise a text.
 pub(crate) fn message(headers: &HeaderMap, body: &Bytes) -> Result<Message, Violation> {
     let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    if kind.is_some_and(|kind| kind.eq_ignore_ascii_case(b"application/octet-stream")) {
+    if kind.is_some_and(|kind| is_of(kind, b"application/octet-stream")) {
         return Ok(Message::from(body.clone()));
     }
     match Utf8Bytes::try_from(body.clone()) {

@@ -305,3 +305,40 @@ fn a_shutdown_closes_streams_with_the_others() {
         assert_eq!(world.get("/room", "").await.status(), 503);
     });
 }
+
+#[test]
+fn media_types_are_compared_without_case_and_parameters() {
+    block_on(async {
+        let world = World::new();
+        let asks = |accept: &'static str| world.server.get("/room").header("accept", accept);
+        for accept in [
+            "Text/Event-Stream",
+            "text/html, text/event-stream;q=0.9",
+            "text/event-stream ; charset=utf-8",
+        ] {
+            let mut ann = Source::new(asks(accept).stream().await.unwrap());
+            assert_eq!(ann.next().await.event, "open", "{accept}");
+        }
+        for accept in [
+            "*/*",
+            "text/*",
+            "text/event-streams",
+            "text/html;a=text/event-stream",
+        ] {
+            let page = asks(accept).stream().await.unwrap();
+            assert!(!page.headers().contains_key("content-type"), "{accept}");
+        }
+        let mut ann = world.open("/room").await;
+        for kind in [
+            "Application/Octet-Stream",
+            "application/octet-stream; charset=binary",
+        ] {
+            let post = world.server.post("/room").body(vec![0_u8, 255, 10]);
+            let post = post.header("authorization", format!("Bearer {}", ann.secret));
+            let post = post.header("content-type", kind);
+            assert_eq!(post.await.unwrap().status(), 204);
+            let event = ann.next().await;
+            assert_eq!((&*event.event, &*event.data), ("binary", "AP8K"), "{kind}");
+        }
+    });
+}

@@ -4,14 +4,15 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker, ready};
 use std::time::Duration;
 
+use worker::State;
 use worker::js_sys::{Date, Object};
 use worker::wasm_bindgen::JsValue;
 use worker::wasm_bindgen_futures::{JsFuture, spawn_local};
 use worker::worker_sys::DurableObjectStorage;
-use worker::{Delay, State};
 
 use crate::error::report;
 use crate::link::deadline;
+use crate::sleep::Sleep;
 use crate::sync::lock;
 
 /// The object's one alarm. It wakes a sleeping object, whereas a timer would keep it awake.
@@ -66,7 +67,7 @@ impl Alarm {
 
     /// Waits until the alarm is due. The platform delivers none while an earlier one is handled.
     pub(crate) async fn due(&self) {
-        let mut sleep: Option<(u64, Delay)> = None;
+        let mut sleep: Option<(u64, Sleep)> = None;
         poll_fn(|cx| {
             *lock(&self.changed) = Some(cx.waker().clone());
             loop {
@@ -78,13 +79,11 @@ impl Alarm {
                 if left == 0 {
                     return Poll::Ready(());
                 }
-                if sleep.as_ref().is_none_or(|(until, _)| *until != at) {
-                    let time = Duration::from_millis(left.min(deadline::LONGEST));
-                    sleep = Some((at, Delay::from(time)));
-                }
-                if let Some((_, delay)) = &mut sleep {
-                    ready!(Pin::new(delay).poll(cx));
-                }
+                let (_, timer) = match &mut sleep {
+                    Some(timer) if timer.0 == at => timer,
+                    sleep => sleep.insert((at, Sleep::new(Duration::from_millis(left)))),
+                };
+                ready!(Pin::new(timer).poll(cx));
                 sleep = None;
             }
         })

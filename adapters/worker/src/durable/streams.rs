@@ -1,15 +1,16 @@
 //! Event streams and posts in an object, where their connections live.
 
 use crossws_core::{Capabilities, Hub, Rejection, Resolve};
-use crossws_sse::{Place, Streams};
+use crossws_sse::{Place, SocketBody, Streams};
 use http::request::Parts;
 use worker::Response;
+use worker::send::SendFuture;
 
 use crate::durable::Durable;
 use crate::error::Error;
+use crate::http::incoming::Incoming;
 use crate::http::pump::pumped;
 use crate::http::response::{header, plain, refusal};
-use crate::http::stream::Incoming;
 use crate::objects::events::{GONE, KEPT, PATH};
 use crate::objects::internal::Mark;
 use crate::objects::ticket::{self, TICKET};
@@ -47,14 +48,14 @@ impl<R: Resolve> Durable<R> {
             }
             let ticket = request.headers().get(TICKET)?.unwrap_or_default();
             return match ticket::read(&ticket) {
-                Ok(snapshot) => pumped(self.streams.admit(&snapshot, &self.resolver).await),
+                Ok(snapshot) => self.stream(self.streams.admit(&snapshot, &self.resolver).await),
                 Err(error) => refusal(Rejection::internal(error)),
             };
         }
         let parts = parts(&request)?;
         let status = match asks {
             "resume" => match Place::<Incoming>::resume(&self.streams, &parts).await {
-                Some(response) => return pumped(response),
+                Some(response) => return self.stream(response),
                 None => GONE,
             },
             "post" => self.streams.post(&parts, Incoming::of(request)).await,
@@ -63,6 +64,13 @@ impl<R: Resolve> Durable<R> {
         let mut response = http::Response::default();
         *response.status_mut() = status;
         plain(response)
+    }
+
+    /// Returns a response as the platform's. A task of the object writes its body.
+    fn stream(&self, response: http::Response<SocketBody>) -> Result<Response, Error> {
+        let (response, pump) = pumped(response)?;
+        self.tasks.spawn(Box::pin(SendFuture::new(pump)));
+        Ok(response)
     }
 }
 

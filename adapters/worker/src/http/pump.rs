@@ -1,10 +1,11 @@
-//! A body that a task of the object writes.
+//! Bodies that a task writes.
 //!
-//! The platform cancels a stream of JavaScript's outside of any event, where no timer may be touched: so the
-//! code that the end of a body runs must not depend on it. Here the platform owns the stream, and a task learns
-//! from a write that its reader has gone.
+//! The platform cancels a stream of JavaScript's outside of any event, where no timer may be touched and no
+//! task woken: so the code that the end of a body runs must not depend on it. Here the platform owns the
+//! stream, and a task learns from a write that its reader has gone.
 
 use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
 
 use crossws_core::{BoxError, Bytes};
 use http::Response;
@@ -12,13 +13,54 @@ use http_body::Body;
 use worker::ResponseBody;
 use worker::js_sys::{Array, Function, Promise, Reflect, Uint8Array, global};
 use worker::wasm_bindgen::{JsCast, JsValue};
-use worker::wasm_bindgen_futures::{JsFuture, spawn_local};
+use worker::wasm_bindgen_futures::{JsFuture, future_to_promise};
 
 use crate::error::Error;
-use crate::http::response::with_head;
+use crate::http::response::{plain, with_head};
+use crate::js::call;
 
-/// Returns a response as the platform's, whose body a task writes until its reader has gone.
-pub(crate) fn pumped<B>(response: Response<B>) -> Result<worker::Response, Error>
+/// Returns a Worker's response, whose body arrives later: for event streams, and for handlers that are
+/// written for every platform.
+///
+/// `context` is that of the request's event. It keeps the body for 30 s after its client has gone, which the
+/// platform tells when the body is written to: then, within the 15 s of an event stream's comments, the body
+/// is dropped.
+///
+/// ```
+/// # use crossws_core::{BoxError, Bytes, http::Response};
+/// # use http_body::Body;
+/// fn ticks<B: Body<Data = Bytes, Error = BoxError> + 'static>(
+///     response: Response<B>,
+///     context: &worker::Context,
+/// ) -> worker::Result<worker::Response> {
+///     Ok(crossws_worker::respond(response, context)?)
+/// }
+/// ```
+///
+/// # Errors
+/// When the platform refuses the response, such as a status that is none of its own.
+pub fn respond<B>(
+    response: Response<B>,
+    context: &worker::Context,
+) -> Result<worker::Response, Error>
+where
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<BoxError>,
+{
+    let (response, pump) = pumped(response)?;
+    let written = future_to_promise(AssertUnwindSafe(async move {
+        pump.await;
+        Ok(JsValue::UNDEFINED)
+    }));
+    // Not the wrapper's method, which panics if this fails.
+    context.as_ref().wait_until(&written)?;
+    Ok(response)
+}
+
+/// Returns a response as the platform's, and the task that writes its body until its reader has gone.
+pub(crate) fn pumped<B>(
+    response: Response<B>,
+) -> Result<(worker::Response, impl Future<Output = ()> + use<B>), Error>
 where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<BoxError>,
@@ -28,13 +70,19 @@ where
     let both = Reflect::construct(&class, &Array::new())?;
     let readable = Reflect::get(&both, &"readable".into())?;
     let writable = Reflect::get(&both, &"writable".into())?;
-    let writer = call(&writable, "getWriter", &JsValue::UNDEFINED)?;
-    spawn_local(async move {
-        // An error means that the reader has gone: there is no other to tell.
-        let _ = pump(body, &writer).await;
-    });
-    let response = worker::Response::from_body(ResponseBody::Stream(readable.unchecked_into()))?;
-    with_head(response, parts.status.as_u16(), &parts.headers)
+    let writer = call(&writable, "getWriter", &Array::new())?;
+    let response = match body.is_end_stream() {
+        // Statuses without a body are among these.
+        true => plain(Response::from_parts(parts, Bytes::new()))?,
+        false => {
+            let stream = ResponseBody::Stream(readable.unchecked_into());
+            let response = worker::Response::from_body(stream)?;
+            with_head(response, parts.status.as_u16(), &parts.headers)?
+        }
+    };
+    // An error means that the reader has gone: there is no other to tell.
+    let pump = async move { drop(pump(body, &writer).await) };
+    Ok((response, pump))
 }
 
 async fn pump<B>(body: B, writer: &JsValue) -> Result<(), JsValue>
@@ -45,24 +93,21 @@ where
     let mut body = Box::pin(body);
     while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
         match frame.map(http_body::Frame::into_data) {
-            Ok(Ok(data)) => done(call(writer, "write", &Uint8Array::from(&data[..]))?).await?,
+            Ok(Ok(data)) => done(writer, "write", &Uint8Array::from(&data[..])).await?,
             // The platform has no trailers.
             Ok(Err(_)) => {}
             Err(error) => {
                 let error = worker::js_sys::Error::new(&error.into().to_string());
-                return done(call(writer, "abort", &error)?).await;
+                return done(writer, "abort", &error).await;
             }
         }
     }
-    done(call(writer, "close", &JsValue::UNDEFINED)?).await
+    done(writer, "close", &JsValue::UNDEFINED).await
 }
 
-fn call(of: &JsValue, method: &str, argument: &JsValue) -> Result<JsValue, JsValue> {
-    let method: Function = Reflect::get(of, &method.into())?.dyn_into()?;
-    method.call1(of, argument)
-}
-
-async fn done(promise: JsValue) -> Result<(), JsValue> {
+/// Calls a method of the writer, and waits until the platform has done it.
+async fn done(writer: &JsValue, method: &str, argument: &JsValue) -> Result<(), JsValue> {
+    let promise = call(writer, method, &Array::of1(argument))?;
     JsFuture::from(promise.unchecked_into::<Promise>()).await?;
     Ok(())
 }

@@ -1,11 +1,8 @@
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The longest wait in milliseconds. The platform's timers count milliseconds in a signed 32-bit
-/// number.
-pub(crate) const LONGEST: u64 = 24 * 3600 * 1000;
+use crossws_core::adapter;
+
+use crate::background::background;
 
 /// Returns the time in milliseconds since the epoch. The platform's clock moves only with its
 /// events, which is exact enough for everything that is measured here.
@@ -23,13 +20,5 @@ pub(crate) fn wall_clock() -> SystemTime {
 
 /// Runs a future for at most this time. Returns `None` when the time is over.
 pub(crate) async fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut delay = pin!(worker::Delay::from(time));
-    poll_fn(|cx| {
-        if let Poll::Ready(output) = future.as_mut().poll(cx) {
-            return Poll::Ready(Some(output));
-        }
-        delay.as_mut().poll(cx).map(|()| None)
-    })
-    .await
+    adapter::within(&*background(), time, future).await
 }

@@ -1,12 +1,11 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use worker::Delay;
-
 use crate::link::{Link, deadline};
+use crate::sleep::Sleep;
 use crate::sync::lock;
 
 /// Runs the deadlines of a connection in a plain Worker, which stays awake with the connection and
@@ -34,7 +33,7 @@ impl Timer {
     fn poll(
         &self,
         link: &Link,
-        sleep: &mut Option<(u64, Pin<Box<Delay>>)>,
+        sleep: &mut Option<(u64, Sleep)>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         *lock(&self.0) = Some(cx.waker().clone());
@@ -47,19 +46,15 @@ impl Timer {
                 *sleep = None;
                 return Poll::Pending;
             };
-            let until = due.min(now.saturating_add(deadline::LONGEST));
-            match sleep {
-                Some((at, delay)) if *at <= until => {
-                    if delay.as_mut().poll(cx).is_pending() {
-                        return Poll::Pending;
-                    }
-                    *sleep = None;
+            let (_, timer) = match &mut *sleep {
+                Some(timer) if timer.0 <= due => timer,
+                sleep => {
+                    let time = Duration::from_millis(due.saturating_sub(now).max(1));
+                    sleep.insert((due, Sleep::new(time)))
                 }
-                _ => {
-                    let time = Duration::from_millis(until.saturating_sub(now).max(1));
-                    *sleep = Some((until, Box::pin(Delay::from(time))));
-                }
-            }
+            };
+            ready!(Pin::new(timer).poll(cx));
+            *sleep = None;
         }
     }
 }

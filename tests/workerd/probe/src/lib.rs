@@ -5,13 +5,17 @@
 //! Below `/one` there is one object for everything, and below `/by-request` the object that
 //! `?object=` names. `/forward` passes a client's request to an object unchanged, and `/id` returns
 //! the object's id, which no application should do. Below `/quick`, `/brief`, `/kept`, `/looped` and `/silent`,
-//! objects have these classes.
+//! objects have these classes. Event streams are served below `/streams` and `/kept`. `/ticks` is a stream of
+//! the Worker's own, and `/ticks/open` returns how many of these have not been dropped.
+
+mod ticks;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crossws::worker::{Objects, Options, PeerInfo, Plain, Shard, Upgraded};
+use crossws::sse::StreamSettings;
+use crossws::worker::{Objects, Options, PeerInfo, Plain, Shard, Upgraded, respond};
 use crossws::{
     CloseCode, Closed, Error, Handler, HookResult, Hooks, Hub, Json, Limits, Message, OnError,
     Origin, Peer, Rejection, Upgrade, UpgradeRequest, handler,
@@ -85,7 +89,9 @@ fn options() -> Options {
 }
 
 fn kept() -> Options {
+    let brief = Duration::from_millis(200);
     options()
+        .events(StreamSettings::new().grace(brief).keep_alive(brief))
         .limits(Limits::default().max_name_len(4096))
         .retained()
 }
@@ -278,8 +284,13 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
                 .upgrade(request, &context, Orders::default())
                 .await?
         }
+        "/ticks" => return Ok(respond(ticks::ticks(&asked), &context)?),
+        "/ticks/open" => return Response::ok(ticks::open().to_string()),
         // What is no stream there is a socket.
-        _ if kind == "streams" => match objects.events(request, Orders::default()).await? {
+        _ if matches!(kind, "streams" | "kept") => match objects
+            .events(request, Orders::default())
+            .await?
+        {
             Upgraded::NotHandled(request) => objects.upgrade(request, Orders::default()).await?,
             answered => answered,
         },
