@@ -39,6 +39,8 @@ pub(super) async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
     let mut stopping = pin!(watch.stopping());
     let (secure, forwarded) = (listener.is_secure(), !has_default_port(&listener));
     let ends_on_drop = listener.ends_on_drop();
+    let addr = listener.local_addr().ok().flatten();
+    tracing::info!(addr = addr.map(tracing::field::display), secure, "a server listens");
     loop {
         let accepted = {
             let mut accept = pin!(accept(&mut listener, &shared.runtime));
