@@ -15,7 +15,7 @@ pub use crate::hooks::notice::Notice;
 #[doc(hidden)]
 pub use crate::hooks::setters::boxed;
 pub use crate::hub::admission::ClaimError;
-pub use crate::hub::setters::HubChoice;
+pub use crate::hub::settings::setters::HubChoice;
 pub use crate::hub::shutdown::Closing;
 pub use crate::hub::start::Start;
 pub use crate::message::codec::excerpt;

@@ -1,6 +1,8 @@
+pub(crate) mod refused;
+
 use serde::Serialize;
 
-use crate::hub::refused::{Counters, Refused};
+use crate::hub::stats::refused::{Counters, Refused};
 use crate::observe::{CloseCounters, Closes, HubTraffic};
 use crate::sync::atomic::{AtomicU64, Ordering};
 

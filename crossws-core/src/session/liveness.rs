@@ -1,6 +1,6 @@
 use std::time::{Duration, SystemTime};
 
-use crate::hub::limits::Limits;
+use crate::hub::settings::limits::Limits;
 use crate::peer::id::PeerId;
 
 /// Decides when to ping a peer and when to close it. It is a state machine to which an adapter

@@ -4,8 +4,8 @@ use smallvec::SmallVec;
 
 use super::several::{Audience, Place, is_member};
 use super::{State, Told};
-use crate::adapter::Publication;
 use crate::peer::Peer;
+use crate::pubsub::publication::Publication;
 use crate::sync::MutexGuard;
 use crate::transport::Receipt;
 

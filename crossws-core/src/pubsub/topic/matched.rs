@@ -6,9 +6,9 @@ use smallvec::SmallVec;
 
 use super::several::{self, Place, hand_on};
 use super::{Audience, Several, State, Told, Topic};
-use crate::adapter::Publication;
 use crate::peer::Peer;
 use crate::pubsub::filter::Filter;
+use crate::pubsub::publication::Publication;
 
 /// Passes a publication to the members of a topic, which may have none, and to those of patterns
 /// that match its name, once each.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::{State, Told, Topic};
-use crate::adapter::Publication;
 use crate::peer::Peer;
-use crate::peer::subscriptions::Known;
+use crate::peer::topics::subscriptions::Known;
 use crate::pubsub::filter::Filter;
+use crate::pubsub::publication::Publication;
 use crate::sort::sort_by;
 use crate::sync::MutexGuard;
 

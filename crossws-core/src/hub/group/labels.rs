@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::hub::limits::Limits;
-use crate::hub::roster::Roster;
+use crate::hub::group::roster::Roster;
+use crate::hub::settings::limits::Limits;
 use crate::peer::Peer;
 use crate::peer::snapshot::PersistError;
 use crate::pubsub::members::Key;

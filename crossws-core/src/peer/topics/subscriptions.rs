@@ -6,8 +6,8 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::error::SubscribeError;
-use crate::hub::limits::Limits;
-use crate::hub::route_members::RouteMembers;
+use crate::hub::group::route_members::RouteMembers;
+use crate::hub::settings::limits::Limits;
 use crate::pubsub::members::Key;
 use crate::pubsub::topic::{Several, Topic, TopicKind};
 use crate::sync::{Mutex, MutexGuard};

@@ -10,9 +10,9 @@ use std::time::{Duration, SystemTime};
 use once_cell::race::OnceBox;
 
 use crate::peer::Peer;
-use crate::peer::interval::after;
+use crate::peer::deadlines::interval::after;
+use crate::peer::deadlines::timers::Timers;
 use crate::peer::life::PeerState;
-use crate::peer::timers::Timers;
 use crate::sync::Mutex;
 
 /// The time, and a number that distinguishes sleeps of the same time.
