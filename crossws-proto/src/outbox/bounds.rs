@@ -70,7 +70,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         }
         match state.overflow {
             Overflow::DropNewest => {
-                self.note_lost(state, 1);
+                self.note_lost(&mut state.losses, 1);
                 Err(Receipt::full(1))
             }
             Overflow::DropOldest => {
@@ -85,7 +85,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
                 }
                 let fits = self.fits_behind(len, state.queue.sent());
                 dropped += u64::from(!fits);
-                self.note_lost(state, dropped);
+                self.note_lost(&mut state.losses, dropped);
                 if fits {
                     Ok(dropped)
                 } else {
@@ -336,7 +336,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
             return 0;
         }
         let lost = state.overflow();
-        self.note_lost(&mut state, lost);
+        self.note_lost(&mut state.losses, lost);
         drop(state);
         lost + self.give_up()
     }

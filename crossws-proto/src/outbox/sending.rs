@@ -56,7 +56,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
             return Some(Receipt::closed());
         }
         if self.refuses_in_place(&state, key, frame.len()) {
-            self.note_lost(&mut state, 1);
+            self.note_lost(&mut state.losses, 1);
             return Some(Receipt::full(1));
         }
         state.queue.take_out(key);

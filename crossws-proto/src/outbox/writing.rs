@@ -34,7 +34,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
     pub fn discarded(&self, lost: usize, left: &Batch<F>) {
         let mut state = self.state.lock();
         state.set_taken(left);
-        self.note_lost(&mut state, lost as u64);
+        self.note_lost(&mut state.losses, lost as u64);
     }
 
     /// Notes that a write has to wait for the client, or has failed: from here on the limits judge
