@@ -14,7 +14,6 @@ pub use crate::hooks::handler::running::Loop;
 pub use crate::hooks::notice::Notice;
 #[doc(hidden)]
 pub use crate::hooks::setters::boxed;
-pub use crate::hub::admission::ClaimError;
 pub use crate::hub::settings::setters::HubChoice;
 pub use crate::hub::shutdown::Closing;
 pub use crate::hub::start::Start;
@@ -33,7 +32,7 @@ pub use crate::service::body::{HttpApp, http_service};
 pub use crate::service::sockets::OriginalTarget;
 pub use crate::service::upgrade_door::UpgradeDoor;
 pub use crate::session::accepted::Accepted;
-pub use crate::session::claim::Claim;
+pub use crate::session::claim::{Claim, ClaimError};
 pub use crate::session::control_rate::ControlRate;
 pub use crate::session::liveness::{Liveness, LivenessEvent};
 pub use crate::session::peer_events::PeerEvents;

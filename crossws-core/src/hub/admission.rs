@@ -25,8 +25,7 @@ use crate::peer::tasks::Inbox;
 use crate::peer::topics::subscriptions::Subscriptions;
 use crate::pubsub::retained::RetainedMessage;
 use crate::pubsub::topic::TopicKind;
-use crate::session::claim::Claim;
-use crate::session::claim::check_topics;
+use crate::session::claim::{Claim, ClaimError};
 use crate::session::restored_peer::RestoredPeer;
 use crate::transport::Transport;
 use crate::transport::capabilities::Capabilities;
@@ -112,7 +111,9 @@ impl Hub {
         transport: impl Transport,
     ) -> Result<RestoredPeer, Rejection> {
         let topics = snapshot.topics_shared();
-        check_topics(&topics, self.limits()).map_err(Rejection::internal)?;
+        self.limits()
+            .check_topics(&topics)
+            .map_err(Rejection::internal)?;
         let (identity, tags) = snapshot.labels();
         check_labels(identity.as_ref(), tags.iter(), self.limits()).map_err(Rejection::internal)?;
         if snapshot.expires.is_some() && !transport.capabilities().contains(Capabilities::EXPIRY) {
@@ -218,16 +219,4 @@ impl Hub {
             life: Life::default(),
         }))
     }
-}
-
-/// Why a request got no connection.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClaimError {
-    /// No hooks claim the request, which is returned unchanged.
-    #[error("no hooks claim `{}`", .0.path())]
-    NotHandled(Box<UpgradeRequest>),
-    /// The request is refused with this response.
-    #[error(transparent)]
-    Rejected(#[from] Rejection),
 }

@@ -33,7 +33,6 @@ use crate::peer::tasks::Inbox;
 use crate::peer::topics::subscriptions::Subscriptions;
 use crate::peer::{Inner, Peer};
 use crate::session::OpeningPeer;
-use crate::session::claim::check_topics;
 use crate::transport::Transport;
 use crate::transport::capabilities::Capabilities;
 use crate::upgrade::Upgrade;
@@ -120,7 +119,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
                 Rejection::internal(Error::panic(HookKind::Upgrade, panic_text(&*panic)))
             })?;
         }
-        check_topics(&topics, limits).map_err(Rejection::internal)?;
+        limits.check_topics(&topics).map_err(Rejection::internal)?;
         let identity = upgrade.identity.or_else(|| request.identity());
         check_labels(identity.as_ref(), upgrade.tags.iter(), limits)
             .map_err(Rejection::internal)?;
