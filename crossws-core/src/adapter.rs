@@ -42,3 +42,9 @@ pub use crate::session::{OpeningPeer, Session};
 pub use crate::transport::{Hibernation, LogReader, OutboundQueue, Receipt, Settled, Transport};
 pub use crate::upgrade::take::{FromConnection, Taken};
 pub use crate::upgrade::token::{is_token, is_word};
+
+/// What the adapters' own state is locked with.
+#[doc(hidden)]
+pub mod sync {
+    pub use crate::sync::{Mutex, MutexGuard, atomic, thread_local};
+}
