@@ -179,7 +179,7 @@ fn busy_subscriber(hub: &Hub) -> (OpeningPeer<HooksBuilder>, Arc<TaskHandle>) {
 }
 
 fn frames(outbox: &TaskHandle) -> usize {
-    outbox.waiting().1
+    outbox.waiting().messages
 }
 
 #[test]
