@@ -16,6 +16,7 @@ use crate::frame::{self, ClientFrame, MAX_HEADER, MAX_MASKED_HEADER, Opcode, Ser
 
 /// Whole frames on their way out. Small frames are copied into one buffer, so that many leave in
 /// one write. Large payloads are shared, so that many slow peers cost pointers.
+#[derive(Default)]
 pub struct Batch<F> {
     chunks: Chunks,
     bytes: usize,
@@ -25,20 +26,6 @@ pub struct Batch<F> {
     /// How large the first buffer should be.
     hint: u32,
     framing: PhantomData<fn() -> F>,
-}
-
-impl<F> Default for Batch<F> {
-    #[inline]
-    fn default() -> Self {
-        Self {
-            chunks: Chunks::default(),
-            bytes: 0,
-            frames: 0,
-            first_left: 0,
-            hint: 0,
-            framing: PhantomData,
-        }
-    }
 }
 
 impl<F> fmt::Debug for Batch<F> {
@@ -351,8 +338,7 @@ impl<F: Framing> Batch<F> {
             bytes: begun,
             frames,
             first_left: begun,
-            hint: 0,
-            framing: PhantomData,
+            ..Self::default()
         };
         dropped
     }

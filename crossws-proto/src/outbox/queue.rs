@@ -11,7 +11,7 @@ use super::{Batch, Framing};
 /// The connection's own frames, in the order in which they were sent, and the feeds of topics with
 /// news. They leave in one order: a frame that is sent while there are news remembers the time, and
 /// so its place among them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Queue<F> {
     /// The frames that were sent before there were any news.
     pub(super) direct: Batch<F>,
@@ -25,7 +25,7 @@ pub(super) struct Queue<F> {
 }
 
 /// Frames that were sent after news. Rare, and therefore not a part of every connection.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Behind<F> {
     batch: Batch<F>,
     /// Ordered by time.
@@ -42,27 +42,6 @@ struct Part {
     /// Publications before this time precede the part.
     time: u64,
     size: QueueSize,
-}
-
-impl<F> Default for Queue<F> {
-    fn default() -> Self {
-        Self {
-            direct: Batch::default(),
-            feeds: SmallVec::new(),
-            behind: None,
-            fetching: false,
-        }
-    }
-}
-
-impl<F> Default for Behind<F> {
-    fn default() -> Self {
-        Self {
-            batch: Batch::default(),
-            parts: VecDeque::new(),
-            empty: 0,
-        }
-    }
 }
 
 impl<F: Framing> Queue<F> {

@@ -8,7 +8,7 @@ use super::{Clock, Framing};
 use crate::reasons;
 
 /// The part of an outbox that its lock guards.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct State<F> {
     pub(super) queue: Queue<F>,
     /// The frames that the writer has taken and not yet written.
@@ -55,19 +55,8 @@ impl Slow {
 impl<F: Framing> State<F> {
     pub(super) fn new(overflow: Overflow) -> Self {
         Self {
-            queue: Queue::default(),
-            taken_bytes: 0,
-            taken_frames: 0,
-            progress: 0,
-            unanswered: 0,
             overflow,
-            stale: false,
-            control: Controls::default(),
-            closing: false,
-            slow: Slow::No,
-            gives_up: false,
-            terminated: false,
-            losses: Losses::default(),
+            ..Self::default()
         }
     }
 
@@ -101,12 +90,8 @@ impl<F: Framing> State<F> {
     }
 
     /// Takes the waiting control frames, encoded.
-    pub(super) fn take_controls(
-        &mut self,
-        meter: &MeterCell,
-        clock: &impl Clock,
-    ) -> ControlFrames<F> {
-        let controls = self.control.take(meter, clock);
+    pub(super) fn take_controls(&mut self, meter: &MeterCell, clock: &impl Clock) -> ControlFrames {
+        let controls = self.control.take::<F>(meter, clock);
         self.unanswered = self.unanswered.saturating_add(controls.pings);
         controls
     }
