@@ -45,11 +45,11 @@ use crate::upgrade::take::{Take, Taken};
 pub struct Accepted<H: Hooks + ?Sized> {
     hooks: Arc<H>,
     /// A pointer, because it moves from future to future.
-    settled: Box<Settled>,
+    settled: Box<Results>,
 }
 
 /// The results of an upgrade.
-struct Settled {
+struct Results {
     ongoing: Ongoing,
     request: UpgradeRequest,
     id: PeerId,
@@ -139,7 +139,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             Some(_) => None,
             None => upgrade.deflate.unwrap_or(settings.deflate),
         };
-        let settled = Box::new(Settled {
+        let settled = Box::new(Results {
             ongoing,
             request,
             id,

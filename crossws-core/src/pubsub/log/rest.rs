@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::chunk::{Chunk, Take, Written};
+use super::chunk::{Chunk, Extent, Written};
 use super::{Cuts, Total};
 use crate::pubsub::cursor::{LogSlice, QueueSize};
 use crate::pubsub::members::Key;
@@ -28,7 +28,7 @@ impl Rest {
         let taken = into.len();
         let mut more = false;
         while !more && let Some(chunk) = self.chunks.front() {
-            let take = Take {
+            let take = Extent {
                 bytes: Written::Closed(&chunk.bytes),
                 reader: self.reader,
                 before,

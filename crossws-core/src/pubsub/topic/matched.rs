@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::several::{self, Place, hand_on};
+use super::several::{self, Locked, hand_on};
 use super::{Audience, Several, State, Told, Topic};
 use crate::peer::Peer;
 use crate::pubsub::filter::Filter;
@@ -58,7 +58,7 @@ impl Topic {
                 .iter()
                 .map(|pattern| pattern.state.lock())
                 .collect();
-            let mut places: SmallVec<[Place<'_>; 4]> = SmallVec::new();
+            let mut places: SmallVec<[Locked<'_>; 4]> = SmallVec::new();
             places.push((self, state));
             places.extend(
                 patterns
