@@ -16,7 +16,7 @@ pub struct Taken {
     /// This side's close frame: the last of the batch, or of the frames that are still queued.
     pub close: Option<CloseFrame>,
     /// The queue overflowed: the batch that was taken before must be
-    /// [cut](Batch::keep_begun) to the frame that has begun.
+    /// [cut](Batch::keep_begun) to the frame that has begun, and `close` says why.
     pub overflowed: bool,
     /// The connection must be dropped at once.
     pub terminated: bool,
