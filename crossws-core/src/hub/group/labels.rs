@@ -198,7 +198,7 @@ impl Labels {
         tag: Arc<str>,
         limits: &Limits,
     ) -> Result<bool, LabelError> {
-        check_name(&tag, limits)?;
+        check_labels(None, std::iter::once(&tag), limits)?;
         let index = peer.hub().registry().labels();
         let mut known = self.lock();
         if !peer.subscriptions().is_listed() {
