@@ -14,8 +14,7 @@ pub use crate::hooks::handler::running::Loop;
 pub use crate::hooks::notice::Notice;
 #[doc(hidden)]
 pub use crate::hooks::setters::boxed;
-pub use crate::hub::admission::ClaimError;
-pub use crate::hub::setters::HubChoice;
+pub use crate::hub::settings::setters::HubChoice;
 pub use crate::hub::shutdown::Closing;
 pub use crate::hub::start::Start;
 pub use crate::message::codec::excerpt;
@@ -33,7 +32,7 @@ pub use crate::service::body::{HttpApp, http_service};
 pub use crate::service::sockets::OriginalTarget;
 pub use crate::service::upgrade_door::UpgradeDoor;
 pub use crate::session::accepted::Accepted;
-pub use crate::session::claim::Claim;
+pub use crate::session::claim::{Claim, ClaimError};
 pub use crate::session::control_rate::ControlRate;
 pub use crate::session::liveness::{Liveness, LivenessEvent};
 pub use crate::session::peer_events::PeerEvents;
@@ -43,3 +42,9 @@ pub use crate::session::{OpeningPeer, Session};
 pub use crate::transport::{Hibernation, LogReader, OutboundQueue, Receipt, Settled, Transport};
 pub use crate::upgrade::take::{FromConnection, Taken};
 pub use crate::upgrade::token::{is_token, is_word};
+
+/// What the adapters' own state is locked with.
+#[doc(hidden)]
+pub mod sync {
+    pub use crate::sync::{Mutex, MutexGuard, atomic, thread_local};
+}

@@ -4,12 +4,12 @@ use std::fmt;
 use tracing::Level;
 
 use crate::bounds::BoxError;
-use crate::hub::labels::LabelError;
+use crate::hub::group::labels::LabelError;
 use crate::message::Message;
 use crate::message::codec::EncodeError;
 use crate::observe::trace;
 use crate::peer::Peer;
-use crate::peer::expiry::ExpiryError;
+use crate::peer::deadlines::expiry::ExpiryError;
 use crate::peer::id::PeerId;
 use crate::peer::snapshot::PersistError;
 use crate::pubsub::pattern::InvalidPattern;

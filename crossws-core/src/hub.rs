@@ -2,48 +2,39 @@ pub(crate) mod admission;
 pub(crate) mod behind;
 pub(crate) mod budget;
 pub(crate) mod builder;
-pub(crate) mod capabilities;
-pub(crate) mod deflate;
 mod delivery;
 pub(crate) mod group;
-pub(crate) mod labels;
-pub(crate) mod limits;
-pub(crate) mod refused;
-pub(crate) mod roster;
-pub(crate) mod route_members;
 pub(crate) mod scope;
-pub(crate) mod setters;
 pub(crate) mod settings;
 pub(crate) mod shutdown;
 pub(crate) mod start;
 pub(crate) mod stats;
-mod stopping;
-pub(crate) mod topic_overflow;
 
 use std::fmt;
 use std::sync::Arc;
 
 use http::HeaderName;
 
-use crate::adapter::{Background, HttpService};
 use crate::hub::budget::Budget;
 use crate::hub::builder::HubBuilder;
-use crate::hub::capabilities::Capabilities;
 use crate::hub::group::{Group, GroupOf};
-use crate::hub::limits::Limits;
 use crate::hub::scope::Scope;
 use crate::hub::settings::Settings;
+use crate::hub::settings::limits::Limits;
+use crate::hub::settings::topic_overflow::TopicOverflows;
 use crate::hub::stats::{Counts, Stats};
-use crate::hub::topic_overflow::TopicOverflows;
 use crate::message::close::CloseFrame;
 use crate::observe::Watch;
 use crate::peer::Peer;
 use crate::peer::extensions::Extensions;
 use crate::peer::id::PeerId;
 use crate::pubsub::registry::Registry;
+use crate::service::api::HttpService;
 use crate::service::api::{Api, ServiceRef};
+use crate::service::background::Background;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
+use crate::transport::capabilities::Capabilities;
 
 /// The registry of one application's peers, namespaces and topics. A cheap handle that HTTP
 /// handlers, timers and other tasks publish through.

@@ -50,17 +50,16 @@ pub use hooks::yielding::yield_now;
 pub use hooks::{HookResult, Hooks, OnError, ok};
 pub use hub::Hub;
 pub use hub::builder::HubBuilder;
-pub use hub::capabilities::Capabilities;
-pub use hub::deflate::Deflate;
 pub use hub::group::Group;
-pub use hub::labels::LabelError;
-pub use hub::limits::{DRAIN_MARK, Limit, Limits, Overflow};
-pub use hub::refused::Refused;
+pub use hub::group::labels::LabelError;
 pub use hub::scope::Scope;
+pub use hub::settings::deflate::Deflate;
+pub use hub::settings::limits::{DRAIN_MARK, Limit, Limits, Overflow};
+pub use hub::settings::topic_overflow::TopicOverflow;
 pub use hub::settings::{RouteSettings, Settings};
 pub use hub::shutdown::{Report, Shutdown};
 pub use hub::stats::Stats;
-pub use hub::topic_overflow::TopicOverflow;
+pub use hub::stats::refused::Refused;
 pub use message::close::{CloseCode, CloseFrame, Closed, ClosedBy, InvalidCloseCode};
 pub use message::codec::{DecodeError, EncodeError};
 #[doc(hidden)]
@@ -74,19 +73,19 @@ pub use observe::{
     RejectReason, Rejected, Responded, RouteSnapshot, TopicSnapshot, Trace,
 };
 pub use peer::Peer;
-pub use peer::cancel::CancelToken;
-pub use peer::cleanup::OnCloseError;
 pub use peer::context::{ContextError, PeerContext};
-pub use peer::expiry::{Expiry, ExpiryError};
+pub use peer::deadlines::expiry::{Expiry, ExpiryError};
+pub use peer::deadlines::interval::Interval;
+pub use peer::deadlines::sleep::Sleep;
+pub use peer::deadlines::timers::TimerError;
 pub use peer::extensions::Extensions;
 pub use peer::id::{InvalidPeerId, PeerId};
-pub use peer::interval::Interval;
 pub use peer::life::PeerState;
+pub use peer::life::cancel::CancelToken;
 pub use peer::meter::{PeerStats, Traffic};
-pub use peer::sleep::Sleep;
 pub use peer::snapshot::PersistError;
 pub use peer::tasks::HookOutput;
-pub use peer::timers::TimerError;
+pub use peer::tasks::cleanup::OnCloseError;
 pub use peer::weak::WeakPeer;
 #[doc(hidden)]
 pub use pubsub::filter::Filter;
@@ -103,6 +102,7 @@ pub use service::body::Body;
 pub use service::connection_info::ConnectionInfo;
 #[cfg(feature = "http")]
 pub use service::sockets::{Sockets, SocketsOr, Through};
+pub use transport::capabilities::Capabilities;
 pub use upgrade::origin::Origin;
 pub use upgrade::path::{PathNotUtf8, normal_path};
 pub use upgrade::rejection::Rejection;

@@ -1,28 +1,16 @@
-pub(crate) mod cancel;
-pub(crate) mod cleanup;
-mod closing;
 pub(crate) mod context;
-mod deadlines;
-pub(crate) mod expiry;
+pub(crate) mod deadlines;
 pub(crate) mod extensions;
 pub(crate) mod id;
-pub(crate) mod interval;
 mod labels;
 pub(crate) mod life;
-pub(crate) mod membership;
 pub(crate) mod meter;
-mod patterns;
-mod persisting;
 mod publishing;
 pub(crate) mod rare;
-pub(crate) mod send_line;
-mod sending;
-pub(crate) mod sleep;
+pub(crate) mod sending;
 pub(crate) mod snapshot;
-pub(crate) mod subscriptions;
 pub(crate) mod tasks;
-pub(crate) mod timers;
-mod topics;
+pub(crate) mod topics;
 pub(crate) mod weak;
 
 use std::fmt;
@@ -34,23 +22,22 @@ use http::HeaderValue;
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::hooks::notice::Notice;
 use crate::hub::Hub;
-use crate::hub::capabilities::Capabilities;
 use crate::hub::settings::Settings;
-use crate::message::close::{CloseCode, CloseFrame};
 use crate::observe::{Watch, Watched};
 use crate::peer::context::ContextCell;
-use crate::peer::expiry::MomentCell;
+use crate::peer::deadlines::expiry::MomentCell;
+use crate::peer::deadlines::sleep::Sleepers;
 use crate::peer::extensions::Extensions;
 use crate::peer::id::PeerId;
 use crate::peer::life::{Life, PeerState};
 use crate::peer::rare::RareCell;
-use crate::peer::sleep::Sleepers;
-use crate::peer::subscriptions::Subscriptions;
 use crate::peer::tasks::{HookOutput, Inbox};
+use crate::peer::topics::subscriptions::Subscriptions;
 use crate::peer::weak::WeakPeer;
 use crate::pubsub::wire::Wire;
 use crate::service::api::Api;
 use crate::transport::Transport;
+use crate::transport::capabilities::Capabilities;
 use crate::upgrade::request::UpgradeRequest;
 use crate::upgrade::request::attached::NotAttached;
 
@@ -338,11 +325,6 @@ impl Peer {
     pub fn downgrade(&self) -> WeakPeer {
         WeakPeer(Arc::downgrade(&self.0))
     }
-}
-
-/// What a client hears whose credentials have ended.
-pub(crate) fn credentials_expired() -> CloseFrame {
-    CloseFrame::new(CloseCode::CREDENTIALS_EXPIRED, "credentials expired")
 }
 
 /// Writes the id.

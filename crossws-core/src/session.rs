@@ -23,7 +23,7 @@ use crate::message::close::{CloseCode, Closed, ClosedBy};
 use crate::observe::watch::{self, Rest};
 use crate::peer::Peer;
 use crate::peer::life::PeerState;
-use crate::peer::membership::Membership;
+use crate::peer::life::membership::Membership;
 use crate::peer::tasks::Tasks;
 use crate::pubsub::topic::TopicKind;
 use crate::session::peer_events::PeerEvents;

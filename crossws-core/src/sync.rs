@@ -1,5 +1,5 @@
-//! This crate's lock, atomics and events: std's, without poisoning, or shuttle's under model
-//! checking.
+//! The lock, atomics and events of core and of the adapters over `crossws-proto`: std's, without
+//! poisoning, or shuttle's under model checking.
 //!
 //! Poisoning would let one panicking hook make every later use of the shared state panic too. The
 //! state inside these locks is consistent at every point where user code could panic, because no
@@ -10,7 +10,13 @@ use shuttle::sync as imp;
 #[cfg(not(crossws_shuttle))]
 use std::sync as imp;
 
-pub(crate) use imp::{MutexGuard, atomic};
+use std::sync::TryLockError;
+
+pub use imp::{MutexGuard, atomic};
+#[cfg(crossws_shuttle)]
+pub use shuttle::thread_local;
+#[cfg(not(crossws_shuttle))]
+pub use std::thread_local;
 
 /// An event that owns no memory until a task listens. Under shuttle every call is a point where it
 /// may switch threads; std does the rest.
@@ -51,16 +57,27 @@ impl Event {
 
 /// A mutex that ignores poisoning.
 #[derive(Debug, Default)]
-pub(crate) struct Mutex<T>(imp::Mutex<T>);
+pub struct Mutex<T>(imp::Mutex<T>);
 
 impl<T> Mutex<T> {
-    pub(crate) fn new(value: T) -> Self {
+    /// Creates a mutex.
+    pub fn new(value: T) -> Self {
         Self(imp::Mutex::new(value))
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+    /// Waits for the lock, and holds it.
+    pub fn lock(&self) -> MutexGuard<'_, T> {
         self.0
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Holds the lock. Returns `None` while another caller has it.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        match self.0.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 }

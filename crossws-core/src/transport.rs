@@ -1,3 +1,4 @@
+pub(crate) mod capabilities;
 mod hibernation;
 mod log_reader;
 mod outbound_queue;
@@ -8,13 +9,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
-use crate::adapter::{MeterCell, PeerEvents, Publication};
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::error::{ControlError, SendError};
-use crate::hub::capabilities::Capabilities;
 use crate::message::Message;
 use crate::message::close::CloseFrame;
 use crate::message::send::{SendOptions, Sent};
+use crate::peer::meter::MeterCell;
+use crate::pubsub::publication::Publication;
+use crate::session::peer_events::PeerEvents;
+use crate::transport::capabilities::Capabilities;
 
 pub use self::hibernation::Hibernation;
 pub use self::log_reader::LogReader;

@@ -15,14 +15,14 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE,
 };
 
-use crate::adapter::FromConnection;
 use crate::bounds::{MaybeSend, MaybeSync};
-use crate::hub::deflate::Deflate;
+use crate::hub::settings::deflate::Deflate;
 use crate::peer::context::{ContextCell, PeerContext};
-use crate::peer::expiry::Expiry;
+use crate::peer::deadlines::expiry::Expiry;
 use crate::peer::extensions::Extensions;
 use crate::peer::id::PeerId;
 use crate::peer::tasks::HookOutput;
+use crate::upgrade::take::FromConnection;
 use crate::upgrade::take::Take;
 
 /// An accepted upgrade, the result of the `upgrade` hook: the contents of the 101, and the peer's

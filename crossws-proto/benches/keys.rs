@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use crossws_core::Limits;
+use crossws_core::adapter::QueueSize;
 use crossws_proto::frame::ServerFrame;
 use crossws_proto::outbox::{Batch, Clock, Outbox};
 
@@ -36,7 +37,7 @@ fn main() {
         let start = Instant::now();
         (0..ROUNDS).for_each(|n| assert!(replace(n.wrapping_mul(7)).queued));
         let each = start.elapsed().as_nanos() / ROUNDS as u128;
-        assert_eq!(outbox.waiting(), (7 * count, count));
+        assert_eq!(outbox.waiting(), QueueSize::new(7 * count, count));
         println!("{count:>5} keys wait: {each} ns");
     }
 }

@@ -32,7 +32,7 @@ use std::time::Duration;
 use crossws_core::DRAIN_MARK;
 #[cfg(doc)]
 use crossws_core::adapter::Receipt;
-use crossws_core::adapter::{MeterCell, OutboundQueue};
+use crossws_core::adapter::{MeterCell, OutboundQueue, QueueSize};
 use crossws_core::{Capabilities, Limits, MaybeSend, MaybeSync, Overflow};
 
 pub use self::batch::Batch;
@@ -179,14 +179,14 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
     /// Returns how many bytes wait.
     pub fn buffered(&self) -> usize {
         let state = self.state.lock();
-        let (bytes, _) = state.sent();
+        let sent = state.sent();
         let backlogs = state.queue.backlogs();
         drop(state);
-        bytes + queue::lag(&backlogs).bytes
+        sent.bytes + queue::lag(&backlogs).bytes
     }
 
-    /// Returns how many bytes and frames wait, with an upper bound of the unfetched publications.
-    pub fn waiting(&self) -> (usize, usize) {
+    /// Returns how much waits, with an upper bound of the unfetched publications.
+    pub fn waiting(&self) -> QueueSize {
         self.state.lock().waiting()
     }
 

@@ -11,7 +11,7 @@ use crossws_core::{BoxFuture, CloseCode, CloseFrame, Closed, ClosedBy, HookOutpu
 
 use crate::ConnectError;
 use crate::client::{ClientHandle, subscription};
-use crate::connect::Config;
+use crate::connect::config::Config;
 use crate::driver::live::Live;
 use crate::platform::{Opened, within};
 use crate::reconnect::Disconnected;

@@ -43,13 +43,12 @@ pub use runtime::listen::Listen;
 pub use runtime::socket::{reset_on_drop, tune, write_now};
 pub use runtime::{Runtime, ServerRuntime};
 pub use server::Server;
-pub use server::accept::{NotHandled, run_claim, run_upgrade, serve_stream};
+pub use server::accept::{NotHandled, not_found, run_claim, run_upgrade, serve_stream};
 pub use server::acceptor::{Acceptor, AcceptorBuilder};
 pub use server::background::lend_background;
 pub use server::builder::ServerBuilder;
 pub use server::handle::ServerHandle;
 pub use server::head::HeadLimits;
-pub use server::response::not_found;
 pub use server::signal::{StopSignal, stop_signal};
 pub use server::stream_info::StreamInfo;
 #[cfg(feature = "tls")]

@@ -6,6 +6,7 @@ pub(crate) mod builder;
 pub(crate) mod handle;
 pub(crate) mod head;
 pub(crate) mod response;
+pub(crate) mod rest;
 pub(crate) mod shutdown;
 pub(crate) mod signal;
 pub(crate) mod stop;

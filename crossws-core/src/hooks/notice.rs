@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::hub::limits::Overflow;
+use crate::hub::settings::limits::Overflow;
 use crate::pubsub::topic::TopicKind;
 
 /// A change of a peer's subscriptions, the argument of the

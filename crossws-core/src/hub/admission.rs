@@ -5,28 +5,30 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use crate::adapter::{Claim, RestoreError, RestoredPeer, Snapshot, Transport};
 use crate::error::{Error, HookKind, SubscribeError};
 use crate::hooks::catch::catch_panic;
 use crate::hub::Hub;
-use crate::hub::capabilities::Capabilities;
-use crate::hub::labels::check_labels;
-use crate::hub::limits::{Limit, Limits};
+use crate::hub::group::labels::check_labels;
+use crate::hub::settings::limits::{Limit, Limits};
 use crate::observe::{RejectReason, watch};
 use crate::peer;
 use crate::peer::Peer;
 use crate::peer::context::ContextCell;
-use crate::peer::expiry::{ExpiryError, Moment, MomentCell};
+use crate::peer::deadlines::expiry::{ExpiryError, Moment, MomentCell};
+use crate::peer::deadlines::sleep::Sleepers;
+use crate::peer::deadlines::timers::Timers;
 use crate::peer::life::Life;
-use crate::peer::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_TOPICS};
+use crate::peer::life::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_TOPICS};
 use crate::peer::rare::RareCell;
-use crate::peer::sleep::Sleepers;
-use crate::peer::subscriptions::Subscriptions;
+use crate::peer::snapshot::{RestoreError, Snapshot};
 use crate::peer::tasks::Inbox;
-use crate::peer::timers::Timers;
+use crate::peer::topics::subscriptions::Subscriptions;
 use crate::pubsub::retained::RetainedMessage;
 use crate::pubsub::topic::TopicKind;
-use crate::session::claim::check_topics;
+use crate::session::claim::{Claim, ClaimError};
+use crate::session::restored_peer::RestoredPeer;
+use crate::transport::Transport;
+use crate::transport::capabilities::Capabilities;
 use crate::upgrade::rejection::Rejection;
 use crate::upgrade::request::UpgradeRequest;
 use crate::upgrade::resolve::{Resolution, Resolve};
@@ -109,7 +111,9 @@ impl Hub {
         transport: impl Transport,
     ) -> Result<RestoredPeer, Rejection> {
         let topics = snapshot.topics_shared();
-        check_topics(&topics, self.limits()).map_err(Rejection::internal)?;
+        self.limits()
+            .check_topics(&topics)
+            .map_err(Rejection::internal)?;
         let (identity, tags) = snapshot.labels();
         check_labels(identity.as_ref(), tags.iter(), self.limits()).map_err(Rejection::internal)?;
         if snapshot.expires.is_some() && !transport.capabilities().contains(Capabilities::EXPIRY) {
@@ -215,16 +219,4 @@ impl Hub {
             life: Life::default(),
         }))
     }
-}
-
-/// Why a request got no connection.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClaimError {
-    /// No hooks claim the request, which is returned unchanged.
-    #[error("no hooks claim `{}`", .0.path())]
-    NotHandled(Box<UpgradeRequest>),
-    /// The request is refused with this response.
-    #[error(transparent)]
-    Rejected(#[from] Rejection),
 }

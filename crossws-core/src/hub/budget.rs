@@ -1,4 +1,4 @@
-use crate::hub::limits::Limit;
+use crate::hub::settings::limits::Limit;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
 /// An amount that many connections share, and that a limit bounds.

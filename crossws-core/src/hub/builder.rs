@@ -4,19 +4,20 @@ use std::sync::Arc;
 use http::HeaderName;
 
 use super::{Hub, Inner};
-use crate::adapter::{HttpService, RetainedStore};
 use crate::hub::budget::Budget;
-use crate::hub::capabilities::Capabilities;
 use crate::hub::settings::Settings;
+use crate::hub::settings::topic_overflow::{TopicOverflow, TopicOverflows};
 use crate::hub::stats::Counts;
-use crate::hub::topic_overflow::{TopicOverflow, TopicOverflows};
 use crate::observe::{Observer, Trace, Watch};
 use crate::peer::extensions::Extensions;
 use crate::pubsub::registry::Registry;
+use crate::pubsub::retained::RetainedStore;
+use crate::service::api::HttpService;
 use crate::service::api::ServiceRef;
 use crate::settings_setters;
 use crate::sync::atomic::{AtomicBool, AtomicUsize};
 use crate::sync::{Event, Mutex};
+use crate::transport::capabilities::Capabilities;
 
 /// What a [`Hub`] is made with.
 #[derive(Clone, Default)]

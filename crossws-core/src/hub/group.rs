@@ -1,12 +1,16 @@
+pub(crate) mod labels;
+pub(crate) mod roster;
+pub(crate) mod route_members;
+
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use crate::error::{PublishError, Unsupported};
 use crate::hub::Hub;
-use crate::hub::labels::LabelKind;
-use crate::hub::roster::Roster;
-use crate::hub::route_members::RouteMembers;
+use crate::hub::group::labels::LabelKind;
+use crate::hub::group::roster::Roster;
+use crate::hub::group::route_members::RouteMembers;
 use crate::message::IntoMessage;
 use crate::message::close::CloseFrame;
 use crate::message::send::SendOptions;

@@ -1,14 +1,19 @@
+pub(crate) mod deflate;
+pub(crate) mod limits;
+pub(crate) mod setters;
+pub(crate) mod topic_overflow;
+
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use crate::bounds::{MaybeSend, MaybeSync};
-use crate::hub::capabilities::Capabilities;
-use crate::hub::deflate::Deflate;
-use crate::hub::limits::Limits;
-use crate::hub::route_members::MembersCell;
+use crate::hub::group::route_members::MembersCell;
+use crate::hub::settings::deflate::Deflate;
+use crate::hub::settings::limits::Limits;
 use crate::message::close::{CloseCode, CloseFrame};
 use crate::peer::id::PeerId;
 use crate::settings_setters;
+use crate::transport::capabilities::Capabilities;
 use crate::upgrade::origin::Origin;
 
 /// The configuration of a connection: the hub's, changed by its route's [`RouteSettings`]. One

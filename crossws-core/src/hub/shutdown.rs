@@ -1,3 +1,5 @@
+mod stopping;
+
 use std::fmt;
 use std::time::Duration;
 

@@ -1,6 +1,8 @@
+pub(crate) mod refused;
+
 use serde::Serialize;
 
-use crate::hub::refused::{Counters, Refused};
+use crate::hub::stats::refused::{Refused, RefusedCounters};
 use crate::observe::{CloseCounters, Closes, HubTraffic};
 use crate::sync::atomic::{AtomicU64, Ordering};
 
@@ -50,7 +52,7 @@ pub struct Stats {
 #[derive(Default)]
 pub(crate) struct Counts {
     pub(crate) accepted: AtomicU64,
-    pub(crate) refused: Counters,
+    pub(crate) refused: RefusedCounters,
     pub(crate) closed: CloseCounters,
     pub(crate) published: AtomicU64,
     pub(crate) queued: AtomicU64,

@@ -61,7 +61,7 @@ thread_local! {
     /// The number of this thread, or [`UNKNOWN`], or [`NONE`].
     static NUMBER: Cell<usize> = const { Cell::new(UNKNOWN) };
     /// Returns the number at the thread's end.
-    static CLAIM: RefCell<Option<Claim>> = const { RefCell::new(None) };
+    static CLAIM: RefCell<Option<TakenNumber>> = const { RefCell::new(None) };
 }
 
 /// The numbers that threads have, one bit each.
@@ -77,7 +77,9 @@ fn number() -> Option<usize> {
         // The lowest bit that is not set.
         let claim = |at: u64| at.checked_add(1).map(|next| at | next);
         let before = TAKEN.fetch_update(Ordering::AcqRel, Ordering::Acquire, claim);
-        let claim = before.ok().map(|before| Claim(before.trailing_ones()));
+        let claim = before
+            .ok()
+            .map(|before| TakenNumber(before.trailing_ones()));
         let number = claim.as_ref().map_or(NONE, |claim| claim.0 as usize);
         // `Err` if the thread is ending: the claim is dropped.
         let kept = CLAIM.try_with(|kept| kept.replace(claim));
@@ -87,9 +89,9 @@ fn number() -> Option<usize> {
 }
 
 /// A number that a thread has.
-struct Claim(u32);
+struct TakenNumber(u32);
 
-impl Drop for Claim {
+impl Drop for TakenNumber {
     fn drop(&mut self) {
         NUMBER.set(NONE);
         // The next thread with this number goes on with what this one has written.

@@ -16,13 +16,13 @@ use super::telling::{Telling, note_loss};
 use super::trace::{self, Trace};
 use crate::error::{Error, HookKind, SendError};
 use crate::hooks::catch::panic_text;
-use crate::hub::capabilities::Capabilities;
 use crate::message::Message;
 use crate::message::send::{SendOptions, Sent};
 use crate::peer::Peer;
 use crate::peer::tasks::Tasks;
 use crate::pubsub::published::Published;
 use crate::pubsub::topic::Each;
+use crate::transport::capabilities::Capabilities;
 
 pub(crate) use self::connections::{connected, disconnected, dropped, rejected, restored, slow};
 

@@ -61,11 +61,11 @@ pub(crate) struct Replaced(Option<Held>);
 #[derive(Clone)]
 struct Held {
     value: Arc<AnyValue>,
-    kind: &'static Kind,
+    kind: &'static ContextKind,
 }
 
 /// What is known about a context's type.
-struct Kind {
+struct ContextKind {
     /// Restored JSON, until a call asks for a type that it fits.
     stored: bool,
     name: fn() -> &'static str,
@@ -75,7 +75,7 @@ struct Kind {
 struct KindOf<T>(PhantomData<T>);
 
 impl<T: PeerContext> KindOf<T> {
-    const KIND: Kind = Kind {
+    const KIND: ContextKind = ContextKind {
         stored: false,
         name: type_name::<T>,
         to_json: |value| match shared::<T>(value) {
@@ -85,7 +85,7 @@ impl<T: PeerContext> KindOf<T> {
     };
 }
 
-static STORED: Kind = Kind {
+static STORED: ContextKind = ContextKind {
     stored: true,
     ..KindOf::<Value>::KIND
 };

@@ -1,13 +1,18 @@
 //! When a peer's credentials, sleeps and timers end.
 
+pub(crate) mod expiry;
+pub(crate) mod interval;
+pub(crate) mod sleep;
+pub(crate) mod timers;
+
 use std::time::{Duration, SystemTime};
 
 use crate::hooks::notice::{Kind, Notice};
-use crate::hub::capabilities::Capabilities;
 use crate::peer::Peer;
-use crate::peer::expiry::{Expiry, ExpiryError};
+use crate::peer::deadlines::expiry::{Expiry, ExpiryError};
+use crate::peer::deadlines::sleep::{Sleep, Sleepers};
 use crate::peer::life::PeerState;
-use crate::peer::sleep::{Sleep, Sleepers};
+use crate::transport::capabilities::Capabilities;
 
 impl Peer {
     /// Returns when the peer's credentials end, if they do: then the peer is closed with 4401.

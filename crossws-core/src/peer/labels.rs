@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::hub::labels::{LabelError, Labels};
-use crate::hub::limits::Limits;
+use crate::hub::group::labels::{LabelError, Labels};
+use crate::hub::settings::limits::Limits;
 use crate::peer::Peer;
 
 impl Peer {

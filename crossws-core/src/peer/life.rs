@@ -1,5 +1,9 @@
 //! How far a connection has come, and which side ended it.
 
+pub(crate) mod cancel;
+mod closing;
+pub(crate) mod membership;
+
 use crate::message::close::ClosedBy;
 use crate::sync::Event;
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};

@@ -1,7 +1,6 @@
 //! What a peer publishes.
 
 use crate::error::PublishError;
-use crate::hub::capabilities::Capabilities;
 use crate::message::IntoMessage;
 use crate::message::send::SendOptions;
 use crate::peer::Peer;
@@ -10,6 +9,7 @@ use crate::pubsub::published::Published;
 use crate::pubsub::recipients::Target;
 use crate::pubsub::to::To;
 use crate::pubsub::topics::Topics;
+use crate::transport::capabilities::Capabilities;
 
 impl Peer {
     /// Sends a message to every subscriber of a topic in this namespace except this peer, which

@@ -1,5 +1,7 @@
 //! What is sent to one peer, and what waits for it.
 
+pub(crate) mod send_line;
+
 use bytes::Bytes;
 
 use crate::error::{ControlError, SendError};

@@ -1,3 +1,5 @@
+mod persisting;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -9,8 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::bounds::BoxError;
-use crate::hub::limits::Stored;
 use crate::hub::settings::Settings;
+use crate::hub::settings::limits::Stored;
 use crate::peer::id::PeerId;
 use crate::upgrade::request::{Params, UpgradeRequest};
 

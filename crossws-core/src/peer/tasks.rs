@@ -1,3 +1,5 @@
+pub(crate) mod cleanup;
+
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};

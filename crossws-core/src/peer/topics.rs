@@ -1,12 +1,15 @@
 //! A peer's subscriptions to topics, and what those by pattern have in common with them.
 
+mod patterns;
+pub(crate) mod subscriptions;
+
 use std::sync::Arc;
 
 use crate::error::SubscribeError;
 use crate::hooks::notice::{Kind, Notice};
-use crate::hub::capabilities::Capabilities;
 use crate::peer::Peer;
 use crate::pubsub::topic::{Topic, TopicKind};
+use crate::transport::capabilities::Capabilities;
 
 impl Peer {
     /// Subscribes to a topic of the peer's namespace. `Ok(false)` if it already was.

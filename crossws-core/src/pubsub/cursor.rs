@@ -1,6 +1,8 @@
 //! How a transport reads publications: see [`LogReader`](crate::adapter::LogReader).
 
 use std::fmt;
+use std::iter::Sum;
+use std::ops::Add;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -57,6 +59,11 @@ impl QueueSize {
         messages: usize::MAX,
     };
 
+    /// Creates a size of this many bytes and messages.
+    pub const fn new(bytes: usize, messages: usize) -> Self {
+        Self { bytes, messages }
+    }
+
     /// Adds one message.
     pub(crate) fn plus(self, len: usize) -> Self {
         Self {
@@ -73,7 +80,8 @@ impl QueueSize {
         }
     }
 
-    pub(crate) fn since(self, start: Self) -> Self {
+    /// Returns the difference to a smaller size.
+    pub fn since(self, start: Self) -> Self {
         Self {
             bytes: self.bytes.saturating_sub(start.bytes),
             messages: self.messages.saturating_sub(start.messages),
@@ -89,6 +97,21 @@ impl QueueSize {
             bytes: self.bytes.min(other.bytes),
             messages: self.messages.min(other.messages),
         }
+    }
+}
+
+impl Add for QueueSize {
+    type Output = Self;
+
+    #[inline]
+    fn add(self, more: Self) -> Self {
+        Self::new(self.bytes + more.bytes, self.messages + more.messages)
+    }
+}
+
+impl Sum for QueueSize {
+    fn sum<I: Iterator<Item = Self>>(sizes: I) -> Self {
+        sizes.fold(Self::default(), Add::add)
     }
 }
 
@@ -133,10 +156,7 @@ impl Allowance {
     }
 
     pub(crate) fn lag(self) -> QueueSize {
-        QueueSize {
-            bytes: self.bytes,
-            messages: self.messages,
-        }
+        QueueSize::new(self.bytes, self.messages)
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use self::chunk::{Chunk, Index, Take, Written};
+use self::chunk::{Chunk, ChunkIndex, Extent, Written};
 pub(crate) use self::rest::Rest;
 use crate::pubsub::cursor::{LogSlice, QueueSize};
 use crate::pubsub::members::Key;
@@ -32,7 +32,7 @@ const CHUNK_MESSAGES: usize = 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     /// Closed chunks, the oldest with the slowest reader first.
-    chunks: VecDeque<Kept>,
+    chunks: VecDeque<KeptChunk>,
     /// The number of the first closed chunk; numbers increase.
     first: u64,
     /// The chunk that is being written: the last one.
@@ -46,14 +46,14 @@ pub(crate) struct Log {
 #[derive(Debug, Default)]
 struct Tail {
     bytes: Vec<u8>,
-    index: Index,
+    index: ChunkIndex,
     /// How many cursors are in this chunk.
     readers: usize,
 }
 
 /// A closed chunk. Members that left before they had read it share it.
 #[derive(Debug)]
-struct Kept {
+struct KeptChunk {
     chunk: Arc<Chunk>,
     /// How many cursors are in this chunk.
     readers: usize,
@@ -189,7 +189,7 @@ impl Log {
         let mut more = false;
         while !more && let Some((index, bytes)) = self.piece(mark.chunk) {
             let start = index.start_of(mark.message);
-            let take = Take {
+            let take = Extent {
                 bytes,
                 reader,
                 before,
@@ -261,7 +261,7 @@ impl Log {
     }
 
     /// Returns a chunk, including the one that is being written.
-    fn piece(&self, number: u64) -> Option<(&Index, Written<'_>)> {
+    fn piece(&self, number: u64) -> Option<(&ChunkIndex, Written<'_>)> {
         let place = self.place(number)?;
         if place == self.chunks.len() {
             return Some((&self.tail.index, Written::Open(&self.tail.bytes)));
@@ -321,7 +321,7 @@ impl Log {
         }
         index.shrink();
         let bytes = Bytes::from(bytes);
-        self.chunks.push_back(Kept {
+        self.chunks.push_back(KeptChunk {
             chunk: Arc::new(Chunk { bytes, index }),
             readers,
         });

@@ -5,12 +5,12 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 
-use crate::adapter::Wire;
 use crate::bounds::{AnyValue, MaybeSend, MaybeSync};
 use crate::message::codec::EncodeError;
 use crate::message::formats::Formats;
 use crate::message::send::SendOptions;
 use crate::message::{IntoMessage, Message};
+use crate::pubsub::wire::Wire;
 use crate::sync::Mutex;
 
 /// A published message on its way to many subscribers: encoded once, shared by all.

@@ -28,16 +28,17 @@ pub(crate) use self::hub_map::JoinError;
 use self::hub_map::{ById, HubMap};
 use self::namespace::Namespace;
 use self::retaining::Retaining;
-use crate::adapter::Publication;
 use crate::hub::behind::Behind;
 use crate::hub::budget::Budget;
 use crate::hub::group::Rosters;
-use crate::hub::labels::LabelIndex;
-use crate::hub::limits::Limits;
-use crate::hub::route_members::Routes;
+use crate::hub::group::labels::LabelIndex;
+use crate::hub::group::route_members::Routes;
+use crate::hub::settings::limits::Limits;
+use crate::peer::Peer;
 use crate::peer::id::PeerId;
-use crate::peer::{Peer, subscriptions};
+use crate::peer::topics::subscriptions::Memberships;
 use crate::pubsub::filter::Filter;
+use crate::pubsub::publication::Publication;
 use crate::pubsub::published::Published;
 use crate::pubsub::recipients::Recipients;
 use crate::pubsub::topic::{Each, Told};
@@ -129,14 +130,14 @@ impl Registry {
     /// Removes the peer from every list and topic. When this returns, the peer is in none, even if
     /// another thread is removing it at the same time. Returns the topics that it was in, unless
     /// that thread is done.
-    pub(crate) fn leave(&self, peer: &Peer) -> subscriptions::Topics {
+    pub(crate) fn leave(&self, peer: &Peer) -> Memberships {
         if peer.subscriptions().has_left() {
-            return subscriptions::Topics::new();
+            return Memberships::new();
         }
         // Handles and topics are dropped without a lock: the last handle runs user code.
         let (found, namespace) = self.take(peer);
         let Some(namespace) = namespace else {
-            return subscriptions::Topics::new();
+            return Memberships::new();
         };
         let mut gone = SmallVec::<[Peer; 4]>::new();
         gone.extend(found);

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 pub use self::error::RetainError;
 pub use self::store::{RetainedBy, RetainedMessage, RetainedStore};
-use crate::adapter::Publication;
 use crate::hub::budget::Budget;
-use crate::hub::limits::Limit;
+use crate::hub::settings::limits::Limit;
 use crate::message::Message;
 use crate::message::formats::Formats;
 use crate::message::send::SendOptions;
 use crate::pubsub::pattern::TopicPattern;
+use crate::pubsub::publication::Publication;
 use crate::pubsub::topic::TopicKind;
 use crate::sync::{Mutex, MutexGuard};
 

@@ -2,7 +2,6 @@ use std::fmt;
 
 use crate::error::PublishError;
 use crate::hub::Hub;
-use crate::hub::capabilities::Capabilities;
 use crate::message::formats::Formats;
 use crate::message::send::SendOptions;
 use crate::message::{IntoMessage, Message};
@@ -13,6 +12,7 @@ use crate::pubsub::published::Published;
 use crate::pubsub::recipients::{Recipients, Target};
 use crate::pubsub::retained::{RetainError, RetainedBy};
 use crate::pubsub::topics::Topics;
+use crate::transport::capabilities::Capabilities;
 
 /// A message to many peers, before it is sent: see [`Peer::to`], [`Peer::to_all`],
 /// [`Peer::to_own_topics`], [`Scope::topic`](crate::Scope::topic) and

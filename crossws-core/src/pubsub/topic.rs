@@ -12,13 +12,14 @@ use std::sync::Arc;
 use slab::Slab;
 
 use self::writing::Writing;
-use crate::adapter::{Publication, Wire};
 use crate::observe::note_loss;
 use crate::peer::Peer;
 use crate::pubsub::cursor::{QueueSize, Reader, Sequence};
 use crate::pubsub::log::{Log, Position, Rest};
 use crate::pubsub::members::{Key, Members};
+use crate::pubsub::publication::Publication;
 use crate::pubsub::published::Published;
+use crate::pubsub::wire::Wire;
 use crate::session::peer_events::PeerEvents;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,7 +1,7 @@
 use std::any::TypeId;
 use std::fmt;
 
-use crate::adapter::Publication;
+use crate::pubsub::publication::Publication;
 
 /// A family of wire formats. A number with a meaning for the family alone distinguishes them: the
 /// parameters of a compression, for example.

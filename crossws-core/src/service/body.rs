@@ -12,8 +12,8 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use tower_service::Service;
 
-use crate::adapter::HttpService;
 use crate::bounds::{BoxError, BoxFuture};
+use crate::service::api::HttpService;
 use crate::service::api::response::ApiError;
 
 /// The body of a request to an application's HTTP service: from a client or, whole, from

@@ -7,32 +7,32 @@ use std::time::SystemTime;
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 
-use crate::adapter::Snapshot;
 use crate::error::SubscribeError;
 use crate::hooks::Hooks;
 use crate::hooks::dyn_hooks::SharedHooks;
 use crate::hub::Hub;
-use crate::hub::capabilities::Capabilities;
-use crate::hub::deflate::Deflate;
-use crate::hub::labels::{LabelError, check_labels};
+use crate::hub::group::labels::{LabelError, check_labels};
 use crate::hub::settings::Settings;
+use crate::hub::settings::deflate::Deflate;
 use crate::message::close::{CloseCode, CloseFrame};
 use crate::observe::watch;
 use crate::peer::context::ContextCell;
-use crate::peer::expiry::{Expiry, Moment, MomentCell};
+use crate::peer::deadlines::expiry::credentials_expired;
+use crate::peer::deadlines::expiry::{Expiry, Moment, MomentCell};
+use crate::peer::deadlines::sleep::Sleepers;
 use crate::peer::extensions::Extensions;
 use crate::peer::id::PeerId;
 use crate::peer::life::Life;
-use crate::peer::membership::{Membership, Ongoing, TOO_MANY_TOPICS};
+use crate::peer::life::membership::{Membership, Ongoing, TOO_MANY_TOPICS};
 use crate::peer::rare::RareCell;
-use crate::peer::sleep::Sleepers;
+use crate::peer::snapshot::Snapshot;
 use crate::peer::snapshot::{PersistError, owned};
-use crate::peer::subscriptions::Subscriptions;
 use crate::peer::tasks::Inbox;
-use crate::peer::{Inner, Peer, credentials_expired};
+use crate::peer::topics::subscriptions::Subscriptions;
+use crate::peer::{Inner, Peer};
 use crate::session::OpeningPeer;
-use crate::session::claim::check_topics;
 use crate::transport::Transport;
+use crate::transport::capabilities::Capabilities;
 use crate::upgrade::Upgrade;
 use crate::upgrade::rejection::Rejection;
 use crate::upgrade::request::UpgradeRequest;
@@ -43,11 +43,11 @@ use crate::upgrade::take::{Take, Taken};
 pub struct Accepted<H: Hooks + ?Sized> {
     hooks: Arc<H>,
     /// A pointer, because it moves from future to future.
-    settled: Box<Settled>,
+    settled: Box<Results>,
 }
 
 /// The results of an upgrade.
-struct Settled {
+struct Results {
     ongoing: Ongoing,
     request: UpgradeRequest,
     id: PeerId,
@@ -106,7 +106,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         }
         let mut topics = settings.topics.clone();
         topics.extend(upgrade.topics);
-        check_topics(&topics, limits).map_err(Rejection::internal)?;
+        limits.check_topics(&topics).map_err(Rejection::internal)?;
         let identity = upgrade.identity.or_else(|| request.identity());
         check_labels(identity.as_ref(), upgrade.tags.iter(), limits)
             .map_err(Rejection::internal)?;
@@ -126,7 +126,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             Some(_) => None,
             None => upgrade.deflate.unwrap_or(settings.deflate),
         };
-        let settled = Box::new(Settled {
+        let settled = Box::new(Results {
             ongoing,
             request,
             id,

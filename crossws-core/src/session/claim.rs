@@ -8,19 +8,16 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::error::{Error, HookKind, SubscribeError};
+use crate::error::{Error, HookKind};
 use crate::hooks::Hooks;
 use crate::hooks::catch::catch_panic;
 use crate::hub::Hub;
-use crate::hub::admission::ClaimError;
-use crate::hub::limits::Limits;
 use crate::hub::settings::Settings;
 use crate::observe::RejectReason;
-use crate::peer::expiry::{Expiry, ExpiryError};
+use crate::peer::deadlines::expiry::{Expiry, ExpiryError};
 use crate::peer::id::PeerId;
-use crate::peer::membership::{Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS};
+use crate::peer::life::membership::{Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS};
 use crate::session::accepted::Accepted;
-use crate::sort::sort_by;
 use crate::upgrade::Upgrade;
 use crate::upgrade::origin::Origin;
 use crate::upgrade::path::normal_path;
@@ -215,20 +212,14 @@ impl<H: Hooks + ?Sized> fmt::Debug for Claim<H> {
     }
 }
 
-/// Checks that a peer may be subscribed to all of these.
-pub(crate) fn check_topics(topics: &[Arc<str>], limits: &Limits) -> Result<(), SubscribeError> {
-    if topics.is_empty() {
-        return Ok(());
-    }
-    for topic in topics {
-        limits.check_name(topic)?;
-    }
-    let mut distinct: Vec<_> = topics.iter().collect();
-    sort_by(&mut distinct, Ord::cmp);
-    distinct.dedup();
-    if limits.max_topics.allows(distinct.len()) {
-        Ok(())
-    } else {
-        Err(SubscribeError::TooMany(limits.max_topics.get()))
-    }
+/// Why a request got no connection.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClaimError {
+    /// No hooks claim the request, which is returned unchanged.
+    #[error("no hooks claim `{}`", .0.path())]
+    NotHandled(Box<UpgradeRequest>),
+    /// The request is refused with this response.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::hub::limits::Limit;
+use crate::hub::settings::limits::Limit;
 
 /// Counts a peer's control frames within a second. It is a state machine like
 /// [`Liveness`](crate::adapter::Liveness), to which an adapter passes the time.

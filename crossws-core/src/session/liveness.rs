@@ -1,6 +1,6 @@
 use std::time::{Duration, SystemTime};
 
-use crate::hub::limits::Limits;
+use crate::hub::settings::limits::Limits;
 use crate::peer::id::PeerId;
 
 /// Decides when to ping a peer and when to close it. It is a state machine to which an adapter
@@ -18,11 +18,11 @@ pub struct Liveness {
     silent_since: Nanos,
     expires: Nanos,
     /// Boxed, because most peers have none of these.
-    rare: Option<Box<Rare>>,
+    rare: Option<Box<RareTimes>>,
 }
 
 #[derive(Debug, Clone)]
-struct Rare {
+struct RareTimes {
     credentials: Option<Credentials>,
     /// How long the peer may send no message.
     inactivity: Nanos,
@@ -30,7 +30,7 @@ struct Rare {
     inactive_since: Nanos,
 }
 
-impl Default for Rare {
+impl Default for RareTimes {
     fn default() -> Self {
         Self {
             credentials: None,
@@ -40,7 +40,7 @@ impl Default for Rare {
     }
 }
 
-impl Rare {
+impl RareTimes {
     fn next_due(&self) -> Nanos {
         let credentials = self.credentials.as_ref();
         self.inactive_since
@@ -135,10 +135,10 @@ impl Liveness {
             silent_since,
             expires: now.plus(limits.max_lifetime.map(spread).into()),
             rare: limits.inactivity_timeout.map(|inactivity| {
-                Box::new(Rare {
+                Box::new(RareTimes {
                     inactivity: inactivity.into(),
                     inactive_since: now,
-                    ..Rare::default()
+                    ..RareTimes::default()
                 })
             }),
         }

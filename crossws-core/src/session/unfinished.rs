@@ -1,7 +1,7 @@
 use std::fmt;
 
 use crate::hub::Hub;
-use crate::hub::limits::Limit;
+use crate::hub::settings::limits::Limit;
 
 /// One connection's share of its hub's
 /// [`Limits::max_unfinished`](field@crate::Limits::max_unfinished), for adapters that own their
@@ -89,7 +89,7 @@ pub struct Overloaded;
 #[cfg(all(test, not(crossws_shuttle)))]
 mod tests {
     use super::*;
-    use crate::hub::limits::Limits;
+    use crate::hub::settings::limits::Limits;
 
     #[test]
     fn what_lasts_leaves_the_last_quarter_to_handshakes() {

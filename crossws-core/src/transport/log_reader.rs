@@ -1,6 +1,8 @@
 use bytes::Bytes;
 
-use crate::adapter::{Allowance, Cursor, Receipt, Settled, Wire};
+use crate::pubsub::cursor::{Allowance, Cursor};
+use crate::pubsub::wire::Wire;
+use crate::transport::{Receipt, Settled};
 
 /// A transport that reads its topics' logs by itself: publications are encoded once, appended to a
 /// log that all readers of a wire format share, and fetched with

@@ -6,7 +6,7 @@ use http::header::HeaderMap;
 
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::peer::context::{ContextError, PeerContext};
-use crate::peer::expiry::Expiry;
+use crate::peer::deadlines::expiry::Expiry;
 use crate::peer::id::PeerId;
 use crate::upgrade::Upgrade;
 

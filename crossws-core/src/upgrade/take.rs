@@ -8,7 +8,7 @@ use crate::bounds::{BoxFuture, MaybeSend};
 use crate::error::Unsupported;
 use crate::hooks::HookResult;
 use crate::hub::Hub;
-use crate::peer::membership::Ongoing;
+use crate::peer::life::membership::Ongoing;
 use crate::peer::tasks::HookOutput;
 
 /// A connection's stream for [`Upgrade::take`](crate::Upgrade::take): an adapter's `RawStream`

@@ -6,7 +6,6 @@ use crossws_core::{Closed, ClosedBy};
 
 use super::{Change, Connection, Phase, Queue};
 use crate::outbox::{Batch, Taken};
-use crate::reasons;
 
 /// What the driver's stream must do next.
 // Exhaustive on purpose: a driver must do each.
@@ -92,10 +91,11 @@ impl<Q: Queue> Connection<Q> {
         if taken.terminated {
             self.change(Change::Dropped(Closed::lost(ClosedBy::Server)));
         } else if taken.overflowed {
-            let frame = reasons::slow_consumer();
             self.inbound.clear();
             self.cut = true;
-            self.end(Closed::by_us(&frame, ClosedBy::Server, false), now());
+            // The frame that the outbox closes with.
+            let closed = self.phase.lost(taken.close.clone());
+            self.end(closed, now());
         } else if let Some(frame) = &taken.close {
             match self.phase {
                 Phase::Open => {

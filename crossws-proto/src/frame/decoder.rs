@@ -1,11 +1,13 @@
+mod short;
+
 use std::mem;
 
 use bytes::Bytes;
-use crossws_core::{CloseCode, Limit, Limits, Message};
+use crossws_core::{CloseCode, Limit, Limits};
 
 use super::begun::{Arriving, Begun};
 use super::buffer::append;
-use super::header::{FIN, Header, MASKED, MAX_MASKED_HEADER};
+use super::header::{Header, MAX_MASKED_HEADER};
 use super::{Event, Kind, Opcode, Partial, Role, Violation, close, mask};
 use crate::deflate::Inflater;
 
@@ -31,14 +33,6 @@ pub struct Decoder {
 /// buffers grow by doubling.
 const MOST: usize = isize::MAX as usize >> 1;
 
-/// The first byte of a final frame without extensions.
-const FIN_TEXT: u8 = FIN | Opcode::Text as u8;
-const FIN_BINARY: u8 = FIN | Opcode::Binary as u8;
-
-/// The length of a short frame's header, to which a client adds a masking key.
-const SHORT_HEADER: usize = 2;
-const MASKED_SHORT_HEADER: usize = SHORT_HEADER + 4;
-
 impl Decoder {
     /// Creates a decoder for a connection whose handshake has just ended.
     pub fn new(role: Role, limits: &Limits) -> Self {
@@ -47,7 +41,7 @@ impl Decoder {
             max_message: limits.max_message_size.get().min(MOST),
             max_fragments: bound(limits.max_fragments),
             max_frame: bound(limits.max_frame_size),
-            short_below: short_below(limits),
+            short_below: short::below(limits),
             begun: None,
             inflater: Inflater::per_message(),
             inflates: false,
@@ -99,65 +93,6 @@ impl Decoder {
             }
         }
     }
-
-    /// Decodes a message in one short frame without extensions, as most are. Returns `None`
-    /// if something else comes next; then nothing is consumed, and [`decode`](Self::decode) returns it.
-    ///
-    /// The few steps build the message in place: moving a message a few times costs as much as decoding
-    /// it.
-    #[inline(always)]
-    pub fn decode_short(&mut self, input: &mut &mut [u8]) -> Option<Message> {
-        match self.role {
-            Role::Server => {
-                let &[first, second, ref key @ ..] = input.first_chunk::<MASKED_SHORT_HEADER>()?;
-                let key = *key;
-                // Clears the mask bit. If it was not set, this sets it, and the length is too large for
-                // a short frame.
-                self.take_short(input, first, second ^ MASKED, Some(key))
-            }
-            Role::Client => {
-                let &[first, len] = input.first_chunk()?;
-                self.take_short(input, first, len, None)
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn take_short(
-        &mut self,
-        input: &mut &mut [u8],
-        first: u8,
-        len: u8,
-        key: Option<[u8; 4]>,
-    ) -> Option<Message> {
-        let kind = match first {
-            FIN_TEXT => Kind::Text,
-            FIN_BINARY => Kind::Binary,
-            _ => return None,
-        };
-        if len >= self.short_below || self.begun.is_some() {
-            return None;
-        }
-        let header = SHORT_HEADER + key.map_or(0, |key| key.len());
-        let end = header + usize::from(len);
-        let payload = input.get_mut(header..end)?;
-        if let Some(key) = key {
-            mask::apply(payload, key);
-        }
-        let Ok(message) = kind.whole(payload) else {
-            if let Some(key) = key {
-                mask::apply(payload, key);
-            }
-            return None;
-        };
-        take(input, end);
-        Some(message)
-    }
-}
-
-impl Decoder {
-    /// The longest payload whose length fits into a header's second byte.
-    pub const MAX_SHORT: usize = 125;
 
     /// Accepts compressed messages too. Use it when permessage-deflate was negotiated.
     #[must_use]
@@ -384,18 +319,6 @@ fn take<'a>(input: &mut &'a mut [u8], count: usize) -> &'a mut [u8] {
 /// blocks could grow indefinitely.
 fn most_compressed(most: usize) -> usize {
     most.saturating_add(most / 8).saturating_add(64)
-}
-
-/// Returns the length below which a message may be a short one: 0 if none may.
-fn short_below(limits: &Limits) -> u8 {
-    if limits.max_fragments.get() == 0 {
-        return 0;
-    }
-    let message = limits.max_message_size.get();
-    let most = message
-        .min(limits.max_frame_size.get())
-        .min(Decoder::MAX_SHORT);
-    most as u8 + 1
 }
 
 /// A bound in fewer bytes: no connection comes to more.

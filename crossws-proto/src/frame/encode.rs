@@ -77,12 +77,12 @@ fn close_payload(frame: Option<&CloseFrame>) -> SmallVec<[u8; 128]> {
 }
 
 /// The wire format of what a server publishes: whole frames. Only its name is used, as a type.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct ServerFrame;
 
 /// What a client sends: whole frames, masked. Only its name is used, as a type.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct ClientFrame;
 

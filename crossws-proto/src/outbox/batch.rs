@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use crossws_core::adapter::QueueSize;
 
 use self::chunks::{Chunk, Chunks, Keyed};
 use super::Framing;
@@ -15,6 +16,7 @@ use crate::frame::{self, ClientFrame, MAX_HEADER, MAX_MASKED_HEADER, Opcode, Ser
 
 /// Whole frames on their way out. Small frames are copied into one buffer, so that many leave in
 /// one write. Large payloads are shared, so that many slow peers cost pointers.
+#[derive(Default)]
 pub struct Batch<F> {
     chunks: Chunks,
     bytes: usize,
@@ -24,20 +26,6 @@ pub struct Batch<F> {
     /// How large the first buffer should be.
     hint: u32,
     framing: PhantomData<fn() -> F>,
-}
-
-impl<F> Default for Batch<F> {
-    #[inline]
-    fn default() -> Self {
-        Self {
-            chunks: Chunks::default(),
-            bytes: 0,
-            frames: 0,
-            first_left: 0,
-            hint: 0,
-            framing: PhantomData,
-        }
-    }
 }
 
 impl<F> fmt::Debug for Batch<F> {
@@ -160,31 +148,30 @@ impl<F: Framing> Batch<F> {
         }
     }
 
-    /// Returns the bytes and the number of the first whole frames that are at most this many bytes, or
-    /// of the first one. Must be called only while no frame is partly written.
-    pub(super) fn first_frames(&self, most: usize) -> (usize, usize) {
-        let (mut bytes, mut frames) = (0, 0);
+    /// Returns the size of the first whole frames that are at most this many bytes, or of the first
+    /// one. Must be called only while no frame is partly written.
+    pub(super) fn first_frames(&self, most: usize) -> QueueSize {
+        let mut first = QueueSize::default();
         // How much of the last frame is in the chunks that follow.
         let mut beyond = 0;
         for chunk in self.chunks.iter() {
             let mut rest = chunk.as_slice();
             while let Some(after) = rest.get(beyond..).filter(|after| !after.is_empty()) {
-                let len = F::len_of_first(after).unwrap_or(self.bytes - bytes);
-                if frames > 0 && bytes + len > most {
-                    return (bytes, frames);
+                let len = F::len_of_first(after).unwrap_or(self.bytes - first.bytes);
+                if first.messages > 0 && first.bytes + len > most {
+                    return first;
                 }
-                bytes += len;
-                frames += 1;
+                first = first + QueueSize::new(len, 1);
                 (rest, beyond) = (after, len);
             }
             beyond -= rest.len();
         }
-        (bytes, frames)
+        first
     }
 
     /// Moves this much of the front of the batch, in whole frames, to the end of another.
-    pub fn move_front(&mut self, to: &mut Self, bytes: usize, frames: usize) {
-        let mut left = bytes;
+    pub fn move_front(&mut self, to: &mut Self, size: QueueSize) {
+        let mut left = size.bytes;
         while left > 0
             && let Some(mut chunk) = self.chunks.pop_front()
         {
@@ -196,10 +183,10 @@ impl<F: Framing> Batch<F> {
             left -= chunk.as_slice().len();
             to.push_chunk(chunk);
         }
-        self.bytes -= bytes;
-        self.uncount(frames);
-        to.bytes += bytes;
-        to.count(frames);
+        self.bytes -= size.bytes;
+        self.uncount(size.messages);
+        to.bytes += size.bytes;
+        to.count(size.messages);
     }
 
     /// Appends a chunk. A large one is shared or moved; a small one is copied, so that many are one
@@ -247,6 +234,12 @@ impl<F: Framing> Batch<F> {
             Some(Chunk::Own(buf)) => buf,
             _ => unreachable!("a buffer was just put there"),
         }
+    }
+
+    /// Returns how much there is.
+    #[inline]
+    pub fn size(&self) -> QueueSize {
+        QueueSize::new(self.bytes, self.frames())
     }
 
     /// Returns how many bytes there are.
@@ -345,8 +338,7 @@ impl<F: Framing> Batch<F> {
             bytes: begun,
             frames,
             first_left: begun,
-            hint: 0,
-            framing: PhantomData,
+            ..Self::default()
         };
         dropped
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crossws_core::adapter::{Allowance, Receipt, Settled};
+use crossws_core::adapter::{Allowance, QueueSize, Receipt, Settled};
 use crossws_core::{DRAIN_MARK, Overflow};
 
 use super::state::{Slow, State};
@@ -23,32 +23,38 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
     #[cold]
     fn would_overflow(&self, next: usize) -> bool {
         let state = self.state.lock();
-        let (bytes, frames) = state.waiting();
-        let half_full = self.is_half(bytes, frames);
+        let bytes = state.waiting().bytes;
+        self.look_if_half_full(&state) || (bytes > 0 && bytes.saturating_add(next) > self.max_bytes)
+    }
+
+    /// Returns whether more than half of a bound waits, and remembers that.
+    fn look_if_half_full(&self, state: &State<F>) -> bool {
+        let half_full = self.is_half(state.waiting());
         self.half_full.store(half_full, Ordering::Relaxed);
-        half_full || (bytes > 0 && bytes.saturating_add(next) > self.max_bytes)
+        half_full
     }
 
     /// Returns whether more than half of a bound is used.
-    pub(super) fn is_half(&self, bytes: usize, frames: usize) -> bool {
-        bytes > self.max_bytes / 2 || frames > self.max_frames / 2
+    #[inline]
+    pub(super) fn is_half(&self, size: QueueSize) -> bool {
+        size.bytes > self.max_bytes / 2 || size.messages > self.max_frames / 2
     }
 
     /// Remembers this queue size, if it is large. Returns whether the outbox must be settled: see
     /// [`must_settle`](Self::must_settle). Called under the lock.
     #[inline]
-    pub(super) fn has_grown(&self, bytes: usize, frames: usize) -> bool {
-        self.note(bytes, frames) && self.must_settle(bytes, frames)
+    pub(super) fn has_grown(&self, size: QueueSize) -> bool {
+        self.note(size) && self.must_settle(size)
     }
 
     /// Remembers this queue size, if it is large. Returns whether it is more than half of a bound.
     /// Called under the lock.
     #[inline]
-    pub(super) fn note(&self, bytes: usize, frames: usize) -> bool {
-        if bytes > DRAIN_MARK {
+    pub(super) fn note(&self, size: QueueSize) -> bool {
+        if size.bytes > DRAIN_MARK {
             self.piled_up.store(true, Ordering::Relaxed);
         }
-        let half = self.is_half(bytes, frames);
+        let half = self.is_half(size);
         if half {
             self.half_full.store(true, Ordering::Relaxed);
         }
@@ -70,7 +76,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         }
         match state.overflow {
             Overflow::DropNewest => {
-                self.note_lost(state, 1);
+                self.note_lost(&mut state.losses, 1);
                 Err(Receipt::full(1))
             }
             Overflow::DropOldest => {
@@ -85,7 +91,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
                 }
                 let fits = self.fits_behind(len, state.queue.sent());
                 dropped += u64::from(!fits);
-                self.note_lost(state, dropped);
+                self.note_lost(&mut state.losses, dropped);
                 if fits {
                     Ok(dropped)
                 } else {
@@ -103,10 +109,10 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         if !matches!(state.overflow, Overflow::DropNewest) {
             return false;
         }
-        let (bytes, frames) = state.sent();
-        let older = state.queue.len_of(key);
-        older
-            .is_some_and(|older| state.stale || !self.fits_behind(len, (bytes - older, frames - 1)))
+        state.queue.len_of(key).is_some_and(|older| {
+            let others = state.sent().since(QueueSize::new(older, 1));
+            state.stale || !self.fits_behind(len, others)
+        })
     }
 
     /// Returns whether a message fits after those that were sent.
@@ -114,30 +120,31 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         self.fits_behind(len, state.sent())
     }
 
-    /// Returns whether a message fits after this many bytes and frames. A message always fits in an
-    /// empty queue: its size is the application's own choice, and no sign of a slow client.
-    fn fits_behind(&self, len: usize, (bytes, frames): (usize, usize)) -> bool {
-        bytes == 0 || (bytes.saturating_add(len) <= self.max_bytes && frames < self.max_frames)
+    /// Returns whether a message fits after these. A message always fits in an empty queue: its size
+    /// is the application's own choice, and no sign of a slow client.
+    fn fits_behind(&self, len: usize, others: QueueSize) -> bool {
+        let bytes = others.bytes;
+        bytes == 0
+            || (bytes.saturating_add(len) <= self.max_bytes && others.messages < self.max_frames)
     }
 
     /// Returns whether this is more than may wait. One message may always wait.
-    fn is_over(&self, bytes: usize, frames: usize) -> bool {
-        frames > 1 && (bytes > self.max_bytes || frames > self.max_frames)
+    fn is_over(&self, size: QueueSize) -> bool {
+        size.messages > 1 && (size.bytes > self.max_bytes || size.messages > self.max_frames)
     }
 
     /// Returns whether the outbox must be settled at this queue size, which is more than half of a
     /// bound: the queue must be written, or its publisher must learn that this client is behind, or
     /// the queue is too long.
-    pub(super) fn must_settle(&self, bytes: usize, frames: usize) -> bool {
-        frames > 1 && (!self.is_blocked() || self.is_over(bytes, frames) || self.is_given_time())
+    pub(super) fn must_settle(&self, size: QueueSize) -> bool {
+        size.messages > 1 && (!self.is_blocked() || self.is_over(size) || self.is_given_time())
     }
 
     /// Returns whether one more message of this length leaves at least half of each bound free, or nothing
     /// waits.
     pub fn has_room(&self, len: usize) -> bool {
-        let state = self.state.lock();
-        let (bytes, frames) = state.waiting();
-        frames == 0 || !self.is_half(bytes.saturating_add(len), frames + 1)
+        let waiting = self.waiting();
+        waiting.messages == 0 || !self.is_half(waiting + QueueSize::new(len, 1))
     }
 
     /// Returns whether more than half of a bound waits, and has for less than [`GRACE`]. Whether a
@@ -148,10 +155,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
             return false;
         }
         let state = self.state.lock();
-        let (bytes, frames) = state.waiting();
-        let half_full = self.is_half(bytes, frames);
-        self.half_full.store(half_full, Ordering::Relaxed);
-        half_full && !state.closing && self.is_given_time()
+        self.look_if_half_full(&state) && !state.closing && self.is_given_time()
     }
 
     /// Returns whether the client, which is behind, still has time. Its time begins anew if the
@@ -176,12 +180,12 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
     /// Notes how much the client has taken. A client that takes a quarter of a bound is given its
     /// time anew. To be less behind is not enough: publishers would wait at each message for a
     /// client that takes a little now and then.
-    pub(super) fn has_taken(&self, state: &mut State<F>, bytes: usize, frames: usize) {
+    pub(super) fn has_taken(&self, state: &mut State<F>, size: QueueSize) {
         if self.behind_until.load(Ordering::Relaxed) == NOT_BEHIND {
             return;
         }
         let part = |of: usize, most: usize| of.saturating_mul(BOUND) / most.max(1);
-        let parts = part(bytes, self.max_bytes).max(part(frames, self.max_frames));
+        let parts = part(size.bytes, self.max_bytes).max(part(size.messages, self.max_frames));
         let parts = u32::try_from(parts).unwrap_or(u32::MAX);
         state.progress = state.progress.saturating_add(parts);
         if state.progress as usize >= BOUND / 4 {
@@ -198,15 +202,14 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         state: &mut State<F>,
         push: impl FnOnce(&mut Batch<F>),
     ) -> (usize, bool) {
-        let (before, _) = state.sent();
+        let before = state.sent().bytes;
         state.queue.push_behind(push);
-        let (sent, _) = state.sent();
+        let sent = state.sent().bytes;
         if self.is_blocked() {
             // The free room was promised to the unfetched news.
             state.queue.recheck();
         }
-        let (bytes, frames) = state.waiting();
-        let mut settle = self.has_grown(bytes, frames);
+        let mut settle = self.has_grown(state.waiting());
         // The memory of topics that the peer has left is looked at in steps.
         let step = (self.max_bytes / 8).max(1);
         if self.is_blocked() && before / step != sent / step {
@@ -223,8 +226,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         // To add up takes as long as there are feeds.
         let mut settle = false;
         if feeds < MANY_FEEDS || feeds.is_multiple_of(MANY_FEEDS) {
-            let (bytes, frames) = state.waiting();
-            settle = self.has_grown(bytes, frames);
+            settle = self.has_grown(state.waiting());
         }
         // A quarter, then smaller parts: those of all topics together are about a bound.
         let part = 2 + (usize::BITS - feeds.saturating_sub(1).leading_zeros());
@@ -237,8 +239,8 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
     /// write has had to wait, the sum of everything must not exceed the bounds: one topic may use
     /// the rest; with several, each publication is checked, as while publishers wait for the
     /// client.
-    pub(super) fn room(&self, state: &State<F>, bytes: usize, frames: usize) -> Allowance {
-        let half = self.is_half(bytes, frames);
+    pub(super) fn room(&self, state: &State<F>, size: QueueSize) -> Allowance {
+        let half = self.is_half(size);
         let blocked = self.is_blocked();
         let left = |most: usize, used: usize| {
             let next = (most / 4).saturating_sub(used).max(most / 16);
@@ -253,7 +255,10 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         if each {
             Allowance::default()
         } else {
-            Allowance::new(left(self.max_bytes, bytes), left(self.max_frames, frames))
+            Allowance::new(
+                left(self.max_bytes, size.bytes),
+                left(self.max_frames, size.messages),
+            )
         }
     }
 
@@ -292,8 +297,8 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
     /// Returns whether there is a reason to write in the writer's place.
     fn has_much(&self) -> bool {
         let state = self.state.lock();
-        let (bytes, frames) = state.waiting();
-        !state.closing && self.is_half(bytes, frames) && self.must_settle(bytes, frames)
+        let waiting = state.waiting();
+        !state.closing && self.is_half(waiting) && self.must_settle(waiting)
     }
 
     /// Returns whether the queue is over a bound.
@@ -302,18 +307,16 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         if state.closing || !matches!(state.overflow, Overflow::Close) {
             return false;
         }
-        let (bytes, frames) = state.waiting();
         // An estimate. It counts the peer's own publications and those since it left, but not all
         // that a topic that it has left keeps in memory. The topics know the exact number, which
         // cannot be asked under this lock.
-        if !self.is_over(bytes, frames) && !self.may_keep_much(state.queue.feeds()) {
+        if !self.is_over(state.waiting()) && !self.may_keep_much(state.queue.feeds()) {
             return false;
         }
-        let (bytes, frames) = state.sent();
+        let sent = state.sent();
         let backlogs = state.queue.backlogs();
         drop(state);
-        let kept = queue::kept(&backlogs);
-        self.is_over(bytes + kept.bytes, frames + kept.messages)
+        self.is_over(sent + queue::kept(&backlogs))
     }
 
     /// Returns whether this many topics, if the peer has left them, may keep more than half of a
@@ -336,7 +339,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
             return 0;
         }
         let lost = state.overflow();
-        self.note_lost(&mut state, lost);
+        self.note_lost(&mut state.losses, lost);
         drop(state);
         lost + self.give_up()
     }

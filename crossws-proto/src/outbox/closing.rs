@@ -31,7 +31,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
             Overflow::DropNewest | Overflow::DropOldest => state.stale = true,
             _ if !state.closing => {
                 let lost = state.overflow();
-                self.note_lost(&mut state, lost);
+                self.note_lost(&mut state.losses, lost);
             }
             _ => {}
         }
@@ -68,7 +68,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         match state.slow {
             Slow::No if lost == 0 => {}
             Slow::No => _ = state.losses.add(lost),
-            Slow::Unsaid | Slow::Said => self.note_lost(&mut state, lost),
+            Slow::Unsaid | Slow::Said => self.note_lost(&mut state.losses, lost),
         }
         lost
     }

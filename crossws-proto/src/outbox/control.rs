@@ -1,7 +1,6 @@
 //! The waiting control frames, and the close frame.
 
 use std::collections::VecDeque;
-use std::marker::PhantomData;
 
 use bytes::{Bytes, BytesMut};
 use crossws_core::adapter::MeterCell;
@@ -33,24 +32,13 @@ struct Frames {
 struct Close(Option<CloseFrame>);
 
 /// Control frames on their way out.
-pub(super) struct ControlFrames<F> {
+#[derive(Default)]
+pub(super) struct ControlFrames {
     /// The encoded frames, one after the other.
     pub(super) frames: BytesMut,
     pub(super) count: usize,
     /// How many of them are pings.
     pub(super) pings: u16,
-    framing: PhantomData<fn() -> F>,
-}
-
-impl<F> Default for ControlFrames<F> {
-    fn default() -> Self {
-        Self {
-            frames: BytesMut::new(),
-            count: 0,
-            pings: 0,
-            framing: PhantomData,
-        }
-    }
 }
 
 impl Controls {
@@ -108,11 +96,11 @@ impl Controls {
         &mut self,
         meter: &MeterCell,
         clock: &impl Clock,
-    ) -> ControlFrames<F> {
+    ) -> ControlFrames {
         let Some(frames) = &mut self.0 else {
             return ControlFrames::default();
         };
-        let controls = frames.take(meter, clock);
+        let controls = frames.take::<F>(meter, clock);
         if frames.close.is_none() {
             self.0 = None;
         }
@@ -130,13 +118,13 @@ impl Frames {
         self.ping.is_some() || !self.answers.is_empty()
     }
 
-    fn take<F: Framing>(&mut self, meter: &MeterCell, clock: &impl Clock) -> ControlFrames<F> {
+    fn take<F: Framing>(&mut self, meter: &MeterCell, clock: &impl Clock) -> ControlFrames {
         let mut controls = ControlFrames::default();
         for data in std::mem::take(&mut self.answers) {
-            controls.put(Opcode::Pong, &data);
+            controls.put::<F>(Opcode::Pong, &data);
         }
         if let Some(data) = self.ping.take() {
-            controls.put(Opcode::Ping, &data);
+            controls.put::<F>(Opcode::Ping, &data);
             controls.pings += 1;
             if let Some(meter) = meter.get() {
                 metering::pinged(meter, data, clock.now());
@@ -146,8 +134,8 @@ impl Frames {
     }
 }
 
-impl<F: Framing> ControlFrames<F> {
-    fn put(&mut self, opcode: Opcode, data: &[u8]) {
+impl ControlFrames {
+    fn put<F: Framing>(&mut self, opcode: Opcode, data: &[u8]) {
         if F::put_control(&mut self.frames, opcode, data) {
             self.count += 1;
         }

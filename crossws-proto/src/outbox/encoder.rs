@@ -70,28 +70,13 @@ impl Encoder {
         message: &Message,
         options: &SendOptions,
     ) -> Receipt {
+        // Not compressed: in a connection's own context, no frame may be taken out again.
         if depends_on_the_client(options)
-            && let Some(receipt) = Self::send_to_slow(outbox, message, options)
+            && let Some(receipt) = send_to_slow(outbox, options, || plain_frame(message))
         {
             return receipt;
         }
         self.encode(outbox, message, options.may_compress())
-    }
-
-    /// Queues a message that is volatile or has a key, if the client is slow.
-    #[cold]
-    fn send_to_slow(
-        outbox: &Outbox<ServerFrame, impl Clock>,
-        message: &Message,
-        options: &SendOptions,
-    ) -> Option<Receipt> {
-        if options.is_volatile()
-            && let Some(receipt) = outbox.discard_volatile()
-        {
-            return Some(receipt);
-        }
-        // Not compressed: in a connection's own context, no frame may be taken out again.
-        outbox.replace(options.replaces()?, || plain_frame(message))
     }
 
     #[inline]
@@ -101,53 +86,46 @@ impl Encoder {
         message: &Message,
         compress: bool,
     ) -> Receipt {
-        match self {
-            Self::Shared(_) | Self::Own(_) if compress => self.send_compressed(outbox, message),
-            _ => Self::send_plain(outbox, message),
+        let (opcode, payload) = (Opcode::from(message), message.as_bytes());
+        if compress
+            && !matches!(self, Self::Plain)
+            && let Some(receipt) = self.send_compressed(outbox, opcode, payload)
+        {
+            return receipt;
         }
-    }
-
-    #[inline]
-    fn send_plain(outbox: &Outbox<ServerFrame, impl Clock>, message: &Message) -> Receipt {
-        let payload = message.as_bytes();
-        let opcode = Opcode::from(message);
         outbox.enqueue(unmasked_len(payload.len()), |batch| {
             batch.push(opcode, payload);
         })
     }
 
+    /// Returns `None`, and queues nothing, if compression does not make the message smaller.
     fn send_compressed(
         &self,
         outbox: &Outbox<ServerFrame, impl Clock>,
-        message: &Message,
-    ) -> Receipt {
-        let payload = message.as_bytes();
-        let opcode = Opcode::from(message);
+        opcode: Opcode,
+        payload: &Bytes,
+    ) -> Option<Receipt> {
+        let enqueue = |frame: Vec<u8>| {
+            outbox.enqueue(frame.len(), |batch| batch.push_encoded(frame.into(), 1))
+        };
+        let mut frame = Vec::new();
         match self {
+            Self::Plain => None,
             Self::Shared(outgoing) => {
-                let mut frame = Vec::new();
-                if deflate_frame(outgoing, opcode, payload, &mut frame) {
-                    let frame = Bytes::from(frame);
-                    outbox.enqueue(frame.len(), |batch| batch.push_encoded(frame, 1))
-                } else {
-                    Self::send_plain(outbox, message)
-                }
+                deflate_frame(outgoing, opcode, payload, &mut frame).then(|| enqueue(frame))
             }
             Self::Own(deflater) => {
                 // Held until the frame is queued: it refers to those that were queued before.
                 let mut deflater = deflater.lock();
-                let mut frame = Vec::new();
                 if !deflater.put_frame(opcode, payload, &mut frame) {
-                    return Self::send_plain(outbox, message);
+                    return None;
                 }
-                let frame = Bytes::from(frame);
-                let receipt = outbox.enqueue(frame.len(), |batch| batch.push_encoded(frame, 1));
+                let receipt = enqueue(frame);
                 if !receipt.queued {
                     deflater.interrupt();
                 }
-                receipt
+                Some(receipt)
             }
-            Self::Plain => Self::send_plain(outbox, message),
         }
     }
 
@@ -158,8 +136,14 @@ impl Encoder {
         publication: &Publication,
     ) -> Receipt {
         let message = publication.message();
-        if depends_on_the_client(publication.options())
-            && let Some(receipt) = self.publish_to_slow(outbox, publication)
+        let options = publication.options();
+        let frame = || match self.wire() {
+            Some(wire) => publication.encoded(wire),
+            // A frame must not be missing from a connection's own context.
+            None => plain_frame(message),
+        };
+        if depends_on_the_client(options)
+            && let Some(receipt) = send_to_slow(outbox, options, frame)
         {
             return receipt;
         }
@@ -169,27 +153,6 @@ impl Encoder {
             }),
             None => self.encode(outbox, message, publication.may_compress()),
         }
-    }
-
-    /// As [`publish`](Self::publish), for a message that is volatile or has a key. Returns `None` if
-    /// the client is not slow.
-    #[cold]
-    fn publish_to_slow(
-        &self,
-        outbox: &Outbox<ServerFrame, impl Clock>,
-        publication: &Publication,
-    ) -> Option<Receipt> {
-        let options = publication.options();
-        if options.is_volatile()
-            && let Some(receipt) = outbox.discard_volatile()
-        {
-            return Some(receipt);
-        }
-        outbox.replace(options.replaces()?, || match self.wire() {
-            Some(wire) => publication.encoded(wire),
-            // A frame must not be missing from a connection's own context.
-            None => plain_frame(publication.message()),
-        })
     }
 
     /// Returns the connection's own compression context, if it may have one.
@@ -205,6 +168,18 @@ impl Encoder {
 #[inline]
 fn depends_on_the_client(options: &SendOptions) -> bool {
     options.is_volatile() || options.replaces().is_some()
+}
+
+/// Queues a message that is volatile or has a key, if the client is slow.
+#[cold]
+fn send_to_slow(
+    outbox: &Outbox<ServerFrame, impl Clock>,
+    options: &SendOptions,
+    frame: impl FnOnce() -> Bytes,
+) -> Option<Receipt> {
+    let discarded = options.is_volatile().then(|| outbox.discard_volatile());
+    let replaced = || outbox.replace(options.replaces()?, frame);
+    discarded.flatten().or_else(replaced)
 }
 
 fn plain_frame(message: &Message) -> Bytes {

@@ -31,10 +31,9 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         }
         state.queue.announce(feed);
         let room = if self.is_blocked() {
-            let (bytes, frames) = state.waiting();
-            let settle = self.has_grown(bytes, frames);
-            let settle = settle || self.must_look_at_kept(state.queue.feeds());
-            self.room(&state, bytes, frames).with_settle(settle)
+            let waiting = state.waiting();
+            let settle = self.has_grown(waiting) || self.must_look_at_kept(state.queue.feeds());
+            self.room(&state, waiting).with_settle(settle)
         } else {
             self.first_room(&state)
         };
@@ -49,11 +48,11 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
             // The peer will leave.
             return Allowance::new(usize::MAX, usize::MAX);
         }
-        let (bytes, frames) = state.waiting();
+        let waiting = state.waiting();
         // Its own peer's publications are kept for it although it is not sent them: it must read
         // first.
-        let settle = self.has_grown(bytes, frames);
-        self.room(&state, bytes, frames).with_settle(settle)
+        let settle = self.has_grown(waiting);
+        self.room(&state, waiting).with_settle(settle)
     }
 
     /// Notes that the peer has left topics, some of which may have news for it. Returns whether the
@@ -69,7 +68,6 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         let rests: SmallVec<[_; 1]> = backlogs.iter().map(Backlog::rest).collect();
         let mut state = self.state.lock();
         state.queue.left(&backlogs, &rests);
-        let (bytes, frames) = state.waiting();
-        self.has_grown(bytes, frames) || self.may_keep_much(state.queue.feeds())
+        self.has_grown(state.waiting()) || self.may_keep_much(state.queue.feeds())
     }
 }

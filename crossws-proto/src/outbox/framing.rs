@@ -5,8 +5,9 @@ use crate::frame::{self, ClientFrame, Opcode, ServerFrame, put_close, put_frame}
 
 /// How messages become bytes, and where one ends.
 ///
-/// Messages are queued encoded. Control frames are encoded when they are taken.
-pub trait Framing: Sized + 'static {
+/// Messages are queued encoded. Control frames are encoded when they are taken. An implementation is
+/// a name, of which no value is used; it has a default so that what is generic over it can derive one.
+pub trait Framing: Default + 'static {
     /// Returns the length of the message or control frame at the start of `bytes`. `None` if `bytes`
     /// are too few to tell.
     fn len_of_first(bytes: &[u8]) -> Option<usize>;

@@ -2,7 +2,6 @@
 
 use crossws_core::adapter::Receipt;
 
-use super::state::State;
 use super::{Clock, Framing, LOST, Outbox};
 use crate::sync::atomic::Ordering;
 
@@ -42,9 +41,9 @@ impl Losses {
 
 impl<F: Framing, C: Clock> Outbox<F, C> {
     /// Notes that the policy has discarded messages. The writer tells the peer when it is woken.
-    pub(super) fn note_lost(&self, state: &mut State<F>, messages: u64) {
+    pub(super) fn note_lost(&self, losses: &mut Losses, messages: u64) {
         if messages > 0 {
-            let untold = &mut state.losses.add(messages).overflow;
+            let untold = &mut losses.add(messages).overflow;
             *untold = untold.saturating_add(u32::try_from(messages).unwrap_or(u32::MAX));
             self.flags.fetch_or(LOST, Ordering::Relaxed);
         }

@@ -11,7 +11,7 @@ use super::{Batch, Framing};
 /// The connection's own frames, in the order in which they were sent, and the feeds of topics with
 /// news. They leave in one order: a frame that is sent while there are news remembers the time, and
 /// so its place among them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Queue<F> {
     /// The frames that were sent before there were any news.
     pub(super) direct: Batch<F>,
@@ -25,7 +25,7 @@ pub(super) struct Queue<F> {
 }
 
 /// Frames that were sent after news. Rare, and therefore not a part of every connection.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Behind<F> {
     batch: Batch<F>,
     /// Ordered by time.
@@ -41,29 +41,7 @@ const MOST_EXPECTED: usize = 16 << 10;
 struct Part {
     /// Publications before this time precede the part.
     time: u64,
-    bytes: usize,
-    frames: usize,
-}
-
-impl<F> Default for Queue<F> {
-    fn default() -> Self {
-        Self {
-            direct: Batch::default(),
-            feeds: SmallVec::new(),
-            behind: None,
-            fetching: false,
-        }
-    }
-}
-
-impl<F> Default for Behind<F> {
-    fn default() -> Self {
-        Self {
-            batch: Batch::default(),
-            parts: VecDeque::new(),
-            empty: 0,
-        }
-    }
+    size: QueueSize,
 }
 
 impl<F: Framing> Queue<F> {
@@ -78,18 +56,14 @@ impl<F: Framing> Queue<F> {
     pub(super) fn push_behind(&mut self, push: impl FnOnce(&mut Batch<F>)) {
         let time = self.feeds.first().map(|feed| feed.clock().now());
         let Behind { batch, parts, .. } = &mut **self.behind.get_or_insert_default();
-        let (bytes, frames) = (batch.bytes(), batch.frames());
+        let before = batch.size();
         push(batch);
-        let (bytes, frames) = (batch.bytes() - bytes, batch.frames() - frames);
+        let size = batch.size().since(before);
         match parts.back_mut() {
-            Some(part) if time.is_none_or(|time| time == part.time) => {
-                part.bytes += bytes;
-                part.frames += frames;
-            }
+            Some(part) if time.is_none_or(|time| time == part.time) => part.size = part.size + size,
             _ => parts.push_back(Part {
                 time: time.unwrap_or_default(),
-                bytes,
-                frames,
+                size,
             }),
         }
         batch.date(parts.back().map_or(0, |part| part.time));
@@ -99,23 +73,14 @@ impl<F: Framing> Queue<F> {
         self.feeds.push(feed);
     }
 
-    /// Returns how many bytes and frames were sent to this connection.
-    pub(super) fn sent(&self) -> (usize, usize) {
-        let (bytes, frames) = self.behind.as_ref().map_or((0, 0), |behind| {
-            (behind.batch.bytes(), behind.batch.frames())
-        });
-        (self.direct.bytes() + bytes, self.direct.frames() + frames)
+    /// Returns how much was sent to this connection.
+    pub(super) fn sent(&self) -> QueueSize {
+        self.direct.size() + size_of_behind(self.behind.as_deref())
     }
 
     /// Returns an upper bound of the unfetched news.
     pub(super) fn news(&self) -> QueueSize {
-        let mut news = QueueSize::default();
-        for feed in &self.feeds {
-            let lag = feed.at_most();
-            news.bytes += lag.bytes;
-            news.messages += lag.messages;
-        }
-        news
+        self.feeds.iter().map(Cursor::at_most).sum()
     }
 
     /// Arranges for every topic with news to ask at its next publication how much more may wait.
@@ -161,13 +126,12 @@ impl<F: Framing> Queue<F> {
         };
         let at = behind.parts.partition_point(|part| part.time < time);
         if let Some(part) = behind.parts.get_mut(at) {
-            part.bytes -= len;
-            part.frames -= 1;
-            behind.empty += usize::from(part.frames == 0);
+            part.size = part.size.since(QueueSize::new(len, 1));
+            behind.empty += usize::from(part.size.messages == 0);
         }
         // Not each time: that would take as long as there are parts.
         if behind.empty > behind.parts.len() / 2 {
-            behind.parts.retain(|part| part.frames > 0);
+            behind.parts.retain(|part| part.size.messages > 0);
             behind.empty = 0;
         }
         if behind.batch.is_empty() {
@@ -201,8 +165,8 @@ impl<F: Framing> Queue<F> {
     /// fetches nothing.
     pub(super) fn take(&mut self, batch: &mut Batch<F>, most: usize) -> Option<Fetch<F>> {
         if self.direct.bytes() > most {
-            let (bytes, frames) = self.direct.first_frames(most);
-            self.direct.move_front(batch, bytes, frames);
+            let first = self.direct.first_frames(most);
+            self.direct.move_front(batch, first);
             return None;
         }
         std::mem::swap(batch, &mut self.direct);
@@ -210,8 +174,8 @@ impl<F: Framing> Queue<F> {
         self.direct.expect(batch.bytes().min(MOST_EXPECTED));
         let Some(feed) = self.feeds.first() else {
             if let Some(mut behind) = self.behind.take() {
-                let (bytes, frames) = (behind.batch.bytes(), behind.batch.frames());
-                behind.batch.move_front(batch, bytes, frames);
+                let all = behind.batch.size();
+                behind.batch.move_front(batch, all);
             }
             return None;
         };
@@ -228,16 +192,16 @@ impl<F: Framing> Queue<F> {
     /// Returns to the queue what was just taken and is more than `most` bytes or one frame.
     #[cold]
     pub(super) fn put_back(&mut self, batch: &mut Batch<F>, most: usize) {
-        let (bytes, frames) = batch.first_frames(most);
-        if bytes == batch.bytes() {
+        let size = batch.first_frames(most);
+        if size.bytes == batch.bytes() {
             return;
         }
         let mut first = Batch::default();
-        batch.move_front(&mut first, bytes, frames);
+        batch.move_front(&mut first, size);
         let mut rest = std::mem::replace(batch, first);
         // Nearly always empty: what is queued while news are fetched follows them.
-        let (bytes, frames) = (self.direct.bytes(), self.direct.frames());
-        self.direct.move_front(&mut rest, bytes, frames);
+        let size = self.direct.size();
+        self.direct.move_front(&mut rest, size);
         self.direct = rest;
     }
 
@@ -281,10 +245,9 @@ thread_local! {
 }
 
 impl<F: Framing> Fetch<F> {
-    /// Returns how many bytes and frames of it were sent.
-    pub(super) fn sent(&self) -> (usize, usize) {
-        let batch = self.behind.as_ref().map(|behind| &behind.batch);
-        batch.map_or((0, 0), |batch| (batch.bytes(), batch.frames()))
+    /// Returns how much of it was sent.
+    pub(super) fn sent(&self) -> QueueSize {
+        size_of_behind(self.behind.as_deref())
     }
 
     /// Appends everything in its order, without a lock.
@@ -310,37 +273,33 @@ impl<F: Framing> Fetch<F> {
         for range in ranges.drain(..) {
             // The time of a part is a cut: it is in no range.
             while let Some(part) = parts.next_if(|part| part.time <= range.seq) {
-                sent.move_front(batch, part.bytes, part.frames);
+                sent.move_front(batch, part.size);
             }
             batch.push_encoded(range.bytes, range.messages);
         }
         for part in parts {
-            sent.move_front(batch, part.bytes, part.frames);
+            sent.move_front(batch, part.size);
         }
         RANGES.set(ranges);
         fetched
     }
 }
 
+fn size_of_behind<F: Framing>(behind: Option<&Behind<F>>) -> QueueSize {
+    behind.map_or(QueueSize::default(), |behind| behind.batch.size())
+}
+
 /// As [`lag`], but counts what a topic that the peer has left keeps in memory because of it, if
 /// that is more. Must not be called under a lock.
 pub(super) fn kept(backlogs: &[Backlog]) -> QueueSize {
-    let mut sum = QueueSize::default();
-    for backlog in backlogs {
+    let kept = |backlog: &Backlog| {
         let lag = backlog.lag();
-        sum.bytes += lag.bytes.max(backlog.kept());
-        sum.messages += lag.messages;
-    }
-    sum
+        QueueSize::new(lag.bytes.max(backlog.kept()), lag.messages)
+    };
+    backlogs.iter().map(kept).sum()
 }
 
 /// Returns how much waits in feeds that are being fetched. Exact. Must not be called under a lock.
 pub(super) fn lag(backlogs: &[Backlog]) -> QueueSize {
-    let mut sum = QueueSize::default();
-    for backlog in backlogs {
-        let lag = backlog.lag();
-        sum.bytes += lag.bytes;
-        sum.messages += lag.messages;
-    }
-    sum
+    backlogs.iter().map(Backlog::lag).sum()
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use crossws_core::adapter::Receipt;
+use crossws_core::adapter::{QueueSize, Receipt};
 use crossws_core::{ControlError, DRAIN_MARK, Overflow};
 
 use super::state::State;
@@ -18,11 +18,10 @@ impl<C: Clock> Outbox<ServerFrame, C> {
     #[inline]
     pub fn push_at_once(&self, opcode: Opcode, payload: &Bytes) -> Option<usize> {
         let mut state = self.state.lock();
-        let (bytes, frames) = state.sent_plainly();
-        let bytes = bytes + MAX_HEADER + payload.len();
+        let then = state.sent_plainly() + QueueSize::new(MAX_HEADER + payload.len(), 1);
         let at_once = state.queue.is_plain()
-            && bytes <= DRAIN_MARK
-            && !self.is_half(bytes, frames + 1)
+            && then.bytes <= DRAIN_MARK
+            && !self.is_half(then)
             && matches!(state.overflow, Overflow::Close)
             && !state.closing
             && !self.is_asleep();
@@ -31,7 +30,7 @@ impl<C: Clock> Outbox<ServerFrame, C> {
         }
         state.queue.direct.push(opcode, payload);
         self.note_sent();
-        Some(state.sent_plainly().0)
+        Some(state.sent_plainly().bytes)
     }
 }
 
@@ -56,7 +55,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
             return Some(Receipt::closed());
         }
         if self.refuses_in_place(&state, key, frame.len()) {
-            self.note_lost(&mut state, 1);
+            self.note_lost(&mut state.losses, 1);
             return Some(Receipt::full(1));
         }
         state.queue.take_out(key);
@@ -80,8 +79,8 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         }
         let (bytes, settle) = if state.queue.is_plain() {
             push(&mut state.queue.direct);
-            let (bytes, frames) = state.sent_plainly();
-            (bytes, self.has_grown(bytes, frames))
+            let sent = state.sent_plainly();
+            (sent.bytes, self.has_grown(sent))
         } else {
             self.push_behind(&mut state, push)
         };

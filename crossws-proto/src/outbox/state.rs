@@ -1,14 +1,14 @@
 use crossws_core::Overflow;
-use crossws_core::adapter::MeterCell;
+use crossws_core::adapter::{MeterCell, QueueSize};
 
 use super::control::{ControlFrames, Controls};
 use super::lost::Losses;
-use super::queue::{Fetch, Queue};
-use super::{Batch, Clock, Framing};
+use super::queue::Queue;
+use super::{Clock, Framing};
 use crate::reasons;
 
 /// The part of an outbox that its lock guards.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct State<F> {
     pub(super) queue: Queue<F>,
     /// The frames that the writer has taken and not yet written.
@@ -55,72 +55,43 @@ impl Slow {
 impl<F: Framing> State<F> {
     pub(super) fn new(overflow: Overflow) -> Self {
         Self {
-            queue: Queue::default(),
-            taken_bytes: 0,
-            taken_frames: 0,
-            progress: 0,
-            unanswered: 0,
             overflow,
-            stale: false,
-            control: Controls::default(),
-            closing: false,
-            slow: Slow::No,
-            gives_up: false,
-            terminated: false,
-            losses: Losses::default(),
+            ..Self::default()
         }
     }
 
-    /// Returns how many bytes and frames were sent to this connection, or fetched for it, and are
-    /// not yet written.
-    pub(super) fn sent(&self) -> (usize, usize) {
-        let (bytes, frames) = self.queue.sent();
-        (
-            bytes + self.taken_bytes,
-            frames + self.taken_frames as usize,
-        )
+    /// Returns how much was sent to this connection, or fetched for it, and is not yet written.
+    pub(super) fn sent(&self) -> QueueSize {
+        self.queue.sent() + self.taken()
+    }
+
+    /// As [`sent`](Self::sent), where the queue is [plain](Queue::is_plain).
+    #[inline]
+    pub(super) fn sent_plainly(&self) -> QueueSize {
+        self.queue.direct.size() + self.taken()
+    }
+
+    /// Returns how much waits, with an upper bound of the unfetched news.
+    pub(super) fn waiting(&self) -> QueueSize {
+        self.sent() + self.queue.news()
+    }
+
+    /// Returns how much was taken and is not yet written.
+    #[inline]
+    pub(super) fn taken(&self) -> QueueSize {
+        QueueSize::new(self.taken_bytes, self.taken_frames as usize)
     }
 
     /// Counts the taken frames that are not yet written.
     #[inline]
-    pub(super) fn set_taken(&mut self, batch: &Batch<F>) {
-        self.taken_bytes = batch.bytes();
-        self.taken_frames = u32::try_from(batch.frames()).unwrap_or(u32::MAX);
-    }
-
-    /// Keeps counting sent frames while the news are fetched. The news count themselves.
-    pub(super) fn count_fetched(&mut self, batch: &Batch<F>, news: &Fetch<F>) {
-        let (bytes, frames) = news.sent();
-        self.set_taken(batch);
-        self.taken_bytes += bytes;
-        let frames = u32::try_from(frames).unwrap_or(u32::MAX);
-        self.taken_frames = self.taken_frames.saturating_add(frames);
-    }
-
-    /// As [`sent`](Self::sent), where the queue is [plain](Queue::is_plain).
-    pub(super) fn sent_plainly(&self) -> (usize, usize) {
-        let direct = &self.queue.direct;
-        let (bytes, frames) = (direct.bytes(), direct.frames());
-        (
-            bytes + self.taken_bytes,
-            frames + self.taken_frames as usize,
-        )
-    }
-
-    /// Returns the queue's bytes and frames, with an upper bound of the unfetched news.
-    pub(super) fn waiting(&self) -> (usize, usize) {
-        let (bytes, frames) = self.sent();
-        let news = self.queue.news();
-        (bytes + news.bytes, frames + news.messages)
+    pub(super) fn set_taken(&mut self, size: QueueSize) {
+        self.taken_bytes = size.bytes;
+        self.taken_frames = u32::try_from(size.messages).unwrap_or(u32::MAX);
     }
 
     /// Takes the waiting control frames, encoded.
-    pub(super) fn take_controls(
-        &mut self,
-        meter: &MeterCell,
-        clock: &impl Clock,
-    ) -> ControlFrames<F> {
-        let controls = self.control.take(meter, clock);
+    pub(super) fn take_controls(&mut self, meter: &MeterCell, clock: &impl Clock) -> ControlFrames {
+        let controls = self.control.take::<F>(meter, clock);
         self.unanswered = self.unanswered.saturating_add(controls.pings);
         controls
     }
@@ -128,7 +99,7 @@ impl<F: Framing> State<F> {
     /// Closes the connection as a slow consumer's. Returns how many messages were discarded, for
     /// [`note_lost`](Outbox::note_lost).
     pub(super) fn overflow(&mut self) -> u64 {
-        let (_, lost) = self.queue.sent();
+        let lost = self.queue.sent().messages;
         self.queue.clear();
         self.closing = true;
         self.gives_up = true;

@@ -2,6 +2,7 @@
 
 use bytes::BytesMut;
 use crossws_core::CloseFrame;
+use crossws_core::adapter::QueueSize;
 
 use super::state::State;
 use super::{Batch, Clock, Framing, Outbox, metering};
@@ -15,7 +16,7 @@ pub struct Taken {
     /// This side's close frame: the last of the batch, or of the frames that are still queued.
     pub close: Option<CloseFrame>,
     /// The queue overflowed: the batch that was taken before must be
-    /// [cut](Batch::keep_begun) to the frame that has begun.
+    /// [cut](Batch::keep_begun) to the frame that has begun, and `close` says why.
     pub overflowed: bool,
     /// The connection must be dropped at once.
     pub terminated: bool,
@@ -119,8 +120,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
     pub(super) fn may_sleep(&self, state: &mut State<F>) -> bool {
         let quiet = state.is_quiet();
         if quiet {
-            state.taken_bytes = 0;
-            state.taken_frames = 0;
+            state.set_taken(QueueSize::default());
             self.asleep.store(true, Ordering::Release);
         }
         quiet
@@ -140,7 +140,8 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         let counted = (controls.count, controls.frames.len());
         batch.push_front(controls.frames, controls.count);
         while let Some(news) = fetch.take() {
-            state.count_fetched(batch, &news);
+            // They count while they are fetched. The news count themselves.
+            state.set_taken(batch.size() + news.sent());
             drop(state);
             let fetched = news.into_batch(batch);
             state = self.state.lock();
@@ -168,8 +169,8 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
 
     /// Keeps counting the taken frames until they are written.
     pub(super) fn hold(&self, state: &mut State<F>, batch: &Batch<F>) {
-        state.set_taken(batch);
-        self.note(batch.bytes(), batch.frames());
+        state.set_taken(batch.size());
+        self.note(batch.size());
     }
 
     /// Returns what must be done at once, while the writer still has a batch to write.

@@ -1,5 +1,7 @@
 //! What the writer reports of its writes.
 
+use crossws_core::adapter::QueueSize;
+
 use crate::sync::atomic::Ordering;
 
 use super::state::State;
@@ -14,8 +16,8 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
 
     #[inline]
     pub(super) fn note_written(&self, state: &mut State<F>, left: &Batch<F>) {
-        let before = (state.taken_bytes, state.taken_frames as usize);
-        state.set_taken(left);
+        let before = state.taken();
+        state.set_taken(left.size());
         state.stale = false;
         if self.is_blocked() || self.behind_until.load(Ordering::Relaxed) != bounds::NOT_BEHIND {
             self.unblock(state, before);
@@ -23,18 +25,17 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
     }
 
     #[cold]
-    fn unblock(&self, state: &mut State<F>, (bytes, frames): (usize, usize)) {
+    fn unblock(&self, state: &mut State<F>, before: QueueSize) {
         self.flags.fetch_and(!BLOCKED, Ordering::Relaxed);
-        let bytes = bytes.saturating_sub(state.taken_bytes);
-        let frames = frames.saturating_sub(state.taken_frames as usize);
-        self.has_taken(state, bytes, frames);
+        let taken = before.since(state.taken());
+        self.has_taken(state, taken);
     }
 
     /// Notes that `lost` of the taken messages will not be written.
     pub fn discarded(&self, lost: usize, left: &Batch<F>) {
         let mut state = self.state.lock();
-        state.set_taken(left);
-        self.note_lost(&mut state, lost as u64);
+        state.set_taken(left.size());
+        self.note_lost(&mut state.losses, lost as u64);
     }
 
     /// Notes that a write has to wait for the client, or has failed: from here on the limits judge
@@ -64,7 +65,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
     /// [`DRAIN_MARK`](crossws_core::DRAIN_MARK) bytes had piled up. Returns `true` once.
     pub fn take_drained(&self) -> bool {
         self.has_piled_up()
-            && self.state.lock().waiting() == (0, 0)
+            && self.state.lock().waiting() == QueueSize::default()
             && self.piled_up.swap(false, Ordering::Relaxed)
     }
 

@@ -139,3 +139,95 @@ fn the_functions_that_the_architecture_names_exist() {
         );
     }
 }
+
+/// Returns the structs of a file with a lock among their fields.
+fn owners(code: &str) -> Vec<&str> {
+    let mut owners = Vec::new();
+    let mut owner = None;
+    for line in code.split("mod tests {").next().unwrap().lines() {
+        let line = line.split("//").next().unwrap();
+        let name = line.split_once("struct ").map(|(_, rest)| rest);
+        if let Some(name) = name {
+            owner = name.split(|c: char| !c.is_alphanumeric()).next();
+        } else if line.starts_with('}') {
+            owner = None;
+        }
+        if line.contains("Mutex<") {
+            owners.extend(owner);
+        }
+        if line.ends_with(';') && name.is_some() {
+            owner = None;
+        }
+    }
+    owners
+}
+
+#[test]
+fn the_architecture_names_every_owner_of_a_lock() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let (_, text) = text.split_once("\n## Threads and locks\n").unwrap();
+    let named: Vec<_> = text.split('`').skip(1).step_by(2).collect();
+    let mut found = Vec::new();
+    for folder in ["crossws-core", "crossws-proto", "adapters/native"] {
+        sources(&root().join(folder).join("src"), &mut found);
+    }
+    // The lock itself, and tests.
+    let others = [
+        "/sync.rs",
+        "/tests.rs",
+        "/tests/",
+        "/model.rs",
+        "/model/",
+        "/testing",
+    ];
+    let is_other = |path: &str| others.iter().any(|other| path.contains(other));
+    found.retain(|path| !is_other(path.rsplit_once("/src").unwrap().1));
+    let mut owned = 0;
+    for path in found {
+        let code = fs::read_to_string(&path).unwrap();
+        for owner in owners(&code) {
+            owned += 1;
+            assert!(named.contains(&owner), "{path}: {owner}");
+        }
+    }
+    assert!(owned > 30, "{owned}");
+}
+
+/// Returns the folders below a folder that hold more than tests.
+fn folders(folder: &Path, name: &str, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.is_dir() {
+            continue;
+        }
+        let name = format!("{name}{}/", path.file_name().unwrap().to_str().unwrap());
+        let is_test = |path: PathBuf| {
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            ["tests", "model", "joined"].contains(&&*name)
+        };
+        let mut files = fs::read_dir(&path).unwrap();
+        if is_test(path.clone()) || files.all(|file| is_test(file.unwrap().path())) {
+            continue;
+        }
+        found.push(name.clone());
+        folders(&path, &name, found);
+    }
+}
+
+#[test]
+fn the_architecture_names_every_folder_once() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let (_, text) = text.split_once("\n## The folders\n").unwrap();
+    let (text, _) = text.split_once("\n## ").unwrap();
+    for krate in ["crossws-core", "crossws-proto", "adapters/native"] {
+        let heading = format!("| folder of `{krate}/src/` |");
+        let (_, table) = text.split_once(&heading).unwrap();
+        let table = table.split("\n\n").next().unwrap();
+        let mut named: Vec<_> = table.split('`').skip(1).step_by(2).collect();
+        let mut found = Vec::new();
+        folders(&root().join(krate).join("src"), "", &mut found);
+        named.sort_unstable();
+        found.sort_unstable();
+        assert_eq!(named, found, "{krate}");
+    }
+}

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Uri};
 
 use crate::ConnectError;
-use crate::connect::Config;
+use crate::connect::config::Config;
 
 /// One try: where to connect to, and what to offer.
 pub(crate) struct Dial {

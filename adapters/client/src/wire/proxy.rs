@@ -6,7 +6,7 @@ use http::{HeaderMap, Uri};
 use crossws_native::Io;
 
 use crate::ConnectError;
-use crate::connect::basic;
+use crate::connect::config::basic;
 use crate::wire::head;
 
 /// An HTTP proxy that connections go through, by `CONNECT` (RFC 9110 section 9.3.6). The proxy resolves

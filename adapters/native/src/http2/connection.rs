@@ -23,9 +23,9 @@ use crate::http::site::Site;
 use crate::runtime::ServerRuntime;
 use crate::runtime::io::Io;
 use crate::server::accept::CONNECTION_BYTES;
-use crate::server::accept_loop::Rest;
 use crate::server::handle::ServerHandle;
 use crate::server::response::overloaded;
+use crate::server::rest::Rest;
 
 /// Streams that one poll accepts before other tasks run.
 const TURN: usize = 64;

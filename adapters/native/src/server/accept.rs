@@ -43,6 +43,14 @@ impl<I> fmt::Debug for NotHandled<I> {
     }
 }
 
+/// Responds to a stream with 404 and ends it: the response to an unclaimed request if there is no
+/// HTTP service.
+pub async fn not_found<I: Io, R: Runtime>(unclaimed: NotHandled<I>, runtime: &R) {
+    let rejection = Rejection::new(StatusCode::NOT_FOUND, "not found");
+    let _until_the_end = unclaimed.unfinished;
+    refuse(unclaimed.io, runtime, rejection).await;
+}
+
 /// The bytes that a connection counts for in [`Limits::max_unfinished`](field@crossws_core::Limits)
 /// before its upgrade, besides its buffers: its task, its socket, and the result of a single read.
 pub(crate) const CONNECTION_BYTES: usize = 4 << 10;

@@ -9,19 +9,17 @@ use std::task::Poll;
 #[cfg(feature = "http2")]
 use crossws_core::Sockets;
 use crossws_core::adapter::Start;
-use crossws_core::{BoxFuture, ConnectionInfo, Resolve};
+use crossws_core::{ConnectionInfo, Resolve};
 
 use crate::driver::stage::Stage;
 #[cfg(feature = "http2")]
-use crate::http::serve;
-#[cfg(feature = "http2")]
-use crate::http2::{Http2, PREFACE};
+use crate::http::serve::serve;
 use crate::runtime::ServerRuntime;
 use crate::runtime::io::Io;
 use crate::runtime::listen::{Listen, accept};
-use crate::server::accept::{NotHandled, shake_hands};
+use crate::server::accept::{NotHandled, not_found, shake_hands};
 use crate::server::handle::ServerHandle;
-use crate::server::response::not_found;
+use crate::server::rest::{Fallback, Rest};
 use crate::server::stream_info::StreamInfo;
 
 /// Runs the accept loop.
@@ -40,7 +38,11 @@ pub(super) async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
     let (secure, forwarded) = (listener.is_secure(), !has_default_port(&listener));
     let ends_on_drop = listener.ends_on_drop();
     let addr = listener.local_addr().ok().flatten();
-    tracing::info!(addr = addr.map(tracing::field::display), secure, "a server listens");
+    tracing::info!(
+        addr = addr.map(tracing::field::display),
+        secure,
+        "a server listens"
+    );
     loop {
         let accepted = {
             let mut accept = pin!(accept(&mut listener, &shared.runtime));
@@ -116,30 +118,5 @@ async fn connection<I: Io, R: Resolve, T: ServerRuntime>(
                 }),
             })
         }
-    }
-}
-
-/// Serves a connection whose first request the hooks did not claim.
-pub(crate) type Fallback<R, T> = Arc<dyn Fn(Rest<R, T>) -> BoxFuture<'static, ()> + Send + Sync>;
-
-/// A connection that the hooks did not claim, with the resolver of its later requests.
-#[cfg_attr(
-    not(feature = "http"),
-    expect(dead_code, reason = "read by the HTTP service")
-)]
-pub(crate) struct Rest<R, T> {
-    /// Boxed: listeners differ in their streams, and for a page the cost is acceptable.
-    pub(crate) unclaimed: NotHandled<Box<dyn Io>>,
-    pub(crate) info: ConnectionInfo,
-    pub(crate) resolver: Arc<R>,
-    pub(crate) handle: ServerHandle<T>,
-}
-
-#[cfg(feature = "http2")]
-impl<R, T> Rest<R, T> {
-    /// Returns the settings of HTTP/2, if the client speaks it.
-    pub(crate) fn http2(&self) -> Option<&Http2> {
-        let settings = self.handle.0.http2.as_ref();
-        settings.filter(|_| self.unclaimed.read.starts_with(PREFACE))
     }
 }

@@ -8,10 +8,9 @@ use crossws_core::{Error, Hub, Report, Resolve, SharedResolver, Shutdown, hub_se
 use crate::driver::crew::Crew;
 use crate::runtime::ServerRuntime;
 use crate::runtime::io::Io;
-use crate::server::accept::{NotHandled, serve_stream};
+use crate::server::accept::{NotHandled, not_found, serve_stream};
 use crate::server::background::{lend, lend_background};
 use crate::server::head::HeadLimits;
-use crate::server::response::not_found;
 use crate::server::shutdown::{delay, shut_down};
 use crate::server::stream_info::StreamInfo;
 use crate::server::tasks::Tasks;

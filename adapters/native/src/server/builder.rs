@@ -14,10 +14,11 @@ use crate::runtime::ServerRuntime;
 use crate::runtime::listen::Listen;
 use crate::runtime::socket;
 use crate::server::Server;
-use crate::server::accept_loop::{Fallback, run};
+use crate::server::accept_loop::run;
 use crate::server::background;
 use crate::server::handle::{ServerHandle, Shared};
 use crate::server::head::HeadLimits;
+use crate::server::rest::Fallback;
 use crate::server::stop::Stop;
 use crate::server::tasks::Tasks;
 #[cfg(feature = "tls")]

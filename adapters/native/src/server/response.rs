@@ -16,21 +16,12 @@ use http::{Response, StatusCode};
 use crate::driver::timer::within;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
-use crate::server::accept::NotHandled;
 
 /// Refuses a client that there is no room for, and counts it.
 pub(crate) fn overloaded(hub: &Hub, remote_addr: Option<SocketAddr>) -> Rejection {
     let rejection = Rejection::unavailable("the server is overloaded");
     hub.rejected(RejectReason::Unavailable, &rejection, "", remote_addr);
     rejection
-}
-
-/// Responds to a stream with 404 and ends it: the response to an unclaimed request if there is no
-/// HTTP service.
-pub async fn not_found<I: Io, R: Runtime>(unclaimed: NotHandled<I>, runtime: &R) {
-    let rejection = Rejection::new(StatusCode::NOT_FOUND, "not found");
-    let _until_the_end = unclaimed.unfinished;
-    refuse(unclaimed.io, runtime, rejection).await;
 }
 
 /// Responds with 503 to a connection that there is no room for, as far as the stream takes that at

@@ -25,34 +25,28 @@ pub trait Side: Send + 'static {
     fn wants_write(&self) -> bool;
 }
 
-impl Side for UnbufferedServerConnection {
-    type Data = ServerConnectionData;
+macro_rules! side {
+    ($($connection:ty: $data:ty;)+) => {$(
+        impl Side for $connection {
+            type Data = $data;
 
-    fn process<'c, 'i>(
-        &'c mut self,
-        records: &'i mut [u8],
-    ) -> UnbufferedStatus<'c, 'i, Self::Data> {
-        self.process_tls_records(records)
-    }
+            fn process<'c, 'i>(
+                &'c mut self,
+                records: &'i mut [u8],
+            ) -> UnbufferedStatus<'c, 'i, $data> {
+                self.process_tls_records(records)
+            }
 
-    fn wants_write(&self) -> bool {
-        (**self).wants_write()
-    }
+            fn wants_write(&self) -> bool {
+                (**self).wants_write()
+            }
+        }
+    )+};
 }
 
-impl Side for UnbufferedClientConnection {
-    type Data = ClientConnectionData;
-
-    fn process<'c, 'i>(
-        &'c mut self,
-        records: &'i mut [u8],
-    ) -> UnbufferedStatus<'c, 'i, Self::Data> {
-        self.process_tls_records(records)
-    }
-
-    fn wants_write(&self) -> bool {
-        (**self).wants_write()
-    }
+side! {
+    UnbufferedServerConnection: ServerConnectionData;
+    UnbufferedClientConnection: ClientConnectionData;
 }
 
 /// One side of a TLS connection, without its stream: bytes go in and come out.

@@ -13,7 +13,7 @@ use crate::format::lines::{put_field, put_lines};
 
 /// A message as an event: a text without a name, bytes as `binary` in base64, a close frame as
 /// `close`. Each ends with an empty line, and contains none.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct EventFrame;
 
 impl EventFrame {

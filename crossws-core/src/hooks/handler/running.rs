@@ -6,9 +6,9 @@ use crate::hooks::HookResult;
 use crate::hooks::handler::end::HandlerEnd;
 use crate::hooks::handler::incoming::{Channel, Incoming, Over};
 use crate::hub::Hub;
-use crate::hub::capabilities::Capabilities;
 use crate::message::close::Closed;
 use crate::peer::Peer;
+use crate::transport::capabilities::Capabilities;
 
 /// A function that owns its connections: what a [`Handler`](crate::Handler) runs, for other handles
 /// of peers and other messages too. Each method belongs into the hook of its name.

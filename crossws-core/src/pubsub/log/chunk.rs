@@ -9,7 +9,7 @@ use crate::pubsub::members::Key;
 #[derive(Debug)]
 pub(super) struct Chunk {
     pub(super) bytes: Bytes,
-    pub(super) index: Index,
+    pub(super) index: ChunkIndex,
 }
 
 /// The bytes of a chunk.
@@ -29,7 +29,7 @@ impl Written<'_> {
 }
 
 /// See [`Log::read`](super::Log::read).
-pub(super) struct Take<'a> {
+pub(super) struct Extent<'a> {
     pub(super) bytes: Written<'a>,
     pub(super) reader: Key,
     pub(super) before: u64,
@@ -38,7 +38,7 @@ pub(super) struct Take<'a> {
 
 /// The index of a chunk.
 #[derive(Debug, Default)]
-pub(super) struct Index {
+pub(super) struct ChunkIndex {
     /// Where each message ends.
     ends: Vec<usize>,
     runs: Vec<Run>,
@@ -55,7 +55,7 @@ struct Run {
     to: usize,
 }
 
-impl Index {
+impl ChunkIndex {
     /// Reserves room for this many more.
     pub(super) fn reserve(&mut self, messages: usize, runs: usize) {
         self.ends.reserve(messages);
@@ -112,7 +112,7 @@ impl Index {
     pub(super) fn take(
         &self,
         message: usize,
-        take: &Take<'_>,
+        take: &Extent<'_>,
         into: &mut Vec<LogSlice>,
         own: &mut Total,
     ) -> usize {
@@ -184,7 +184,7 @@ impl Index {
         &self,
         mut message: usize,
         first: usize,
-        take: &Take<'_>,
+        take: &Extent<'_>,
         into: &mut Vec<LogSlice>,
         own: &mut Total,
     ) {

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::chunk::{Chunk, Take, Written};
+use super::chunk::{Chunk, Extent, Written};
 use super::{Cuts, Total};
 use crate::pubsub::cursor::{LogSlice, QueueSize};
 use crate::pubsub::members::Key;
@@ -28,7 +28,7 @@ impl Rest {
         let taken = into.len();
         let mut more = false;
         while !more && let Some(chunk) = self.chunks.front() {
-            let take = Take {
+            let take = Extent {
                 bytes: Written::Closed(&chunk.bytes),
                 reader: self.reader,
                 before,
@@ -58,5 +58,65 @@ impl Rest {
     pub(crate) fn span(&self) -> usize {
         let size = |chunk: &Arc<Chunk>| chunk.bytes.len() + chunk.index.memory();
         self.chunks.iter().map(size).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{CHUNK, Log};
+    use super::*;
+
+    #[test]
+    fn a_leaver_keeps_about_what_its_span_says() {
+        let mut log = Log::default();
+        let one = |bytes: &mut Vec<u8>| bytes.extend_from_slice(&[0; 3]);
+        // Many small messages by authors who take turns, which their reader takes.
+        let mark = log.mark();
+        let reader = log.cursor(&mark);
+        for seq in 0..20_000 {
+            log.mark();
+            log.append(seq, Some(seq as Key % 2), one);
+        }
+        log.release(&reader);
+        // One message in a chunk of its own, and one in a chunk of many.
+        for before in [0, 20_000] {
+            let mark = log.mark();
+            let reader = log.cursor(&mark);
+            for seq in 0..before {
+                log.mark();
+                log.append(20_000 + seq, Some(seq as Key % 2), one);
+            }
+            let mark = log.mark();
+            let leaver = log.cursor(&mark);
+            log.append(50_000 + before, None, one);
+            log.release(&reader);
+            let rest = log.detach(&leaver, 2).unwrap();
+            assert_eq!(rest.lag().messages, 1);
+            let said = rest.span();
+            let kept: usize = rest.chunks.into_iter().map(memory).sum();
+            assert!(kept <= 2 * said, "{kept} bytes, said {said}");
+            assert!(kept <= 2 * CHUNK, "{kept} bytes");
+        }
+    }
+
+    #[test]
+    fn a_leaver_keeps_no_chunk_before_its_first_message() {
+        let mut log = Log::default();
+        let mark = log.mark();
+        let reader = log.cursor(&mark);
+        log.append(0, None, |bytes| bytes.resize(10 * CHUNK, 0));
+        let mark = log.mark();
+        let leaver = log.cursor(&mark);
+        log.append(1, None, |bytes| bytes.push(0));
+        let rest = log.detach(&leaver, 0).unwrap();
+        assert!(rest.span() < CHUNK, "keeps {} bytes", rest.span());
+        log.release(&reader);
+    }
+
+    /// Returns how much memory an unshared chunk takes.
+    fn memory(chunk: Arc<Chunk>) -> usize {
+        let Chunk { bytes, index } = Arc::try_unwrap(chunk).unwrap();
+        // The same buffer.
+        Vec::from(bytes).capacity() + index.capacity()
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::hub::limits::Limits;
+use crate::hub::settings::limits::Limits;
 use crate::peer::Peer;
 use crate::peer::id::PeerId;
 use crate::pubsub::registry::namespace::Namespace;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::adapter::Publication;
 use crate::hub::budget::Budget;
 use crate::peer::Peer;
 use crate::pubsub::cursor::Sequence;
 use crate::pubsub::members::Key;
 use crate::pubsub::pattern::Patterns;
+use crate::pubsub::publication::Publication;
 use crate::pubsub::recipients::{Recipients, Target};
 use crate::pubsub::registry::retaining::Holds;
 use crate::pubsub::retained::Retained;

@@ -6,13 +6,13 @@ use smallvec::SmallVec;
 
 use super::Registry;
 use super::namespace::Namespace;
-use crate::adapter::Publication;
 use crate::hub::budget::Budget;
-use crate::hub::limits::{Limit, Limits};
+use crate::hub::settings::limits::{Limit, Limits};
 use crate::message::Message;
 use crate::message::formats::Formats;
 use crate::message::send::SendOptions;
 use crate::peer::Peer;
+use crate::pubsub::publication::Publication;
 use crate::pubsub::published::Published;
 use crate::pubsub::recipients::{Recipients, Target};
 use crate::pubsub::retained::{Kept, RetainError, RetainedBy, RetainedMessage, RetainedStore};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::SubscribeError;
-use crate::hub::limits::Limits;
+use crate::hub::settings::limits::Limits;
 use crate::peer::Peer;
 use crate::pubsub::pattern::check_pattern;
 use crate::pubsub::registry::Registry;

@@ -2,10 +2,10 @@
 
 use smallvec::SmallVec;
 
-use super::several::{Audience, Place, is_member};
+use super::several::{Audience, Locked, is_member};
 use super::{State, Told};
-use crate::adapter::Publication;
 use crate::peer::Peer;
+use crate::pubsub::publication::Publication;
 use crate::sync::MutexGuard;
 use crate::transport::Receipt;
 
@@ -48,7 +48,7 @@ impl Audience<'_, '_> {
     pub(crate) fn publish_each(&self, publications: &mut [Each], told: &mut Told) {
         let states: SmallVec<[MutexGuard<'_, State>; 4]> =
             self.any.iter().map(|topic| topic.state.lock()).collect();
-        let places: SmallVec<[Place<'_>; 4]> = self.places(&states);
+        let places: SmallVec<[Locked<'_>; 4]> = self.places(&states);
         for each in publications {
             if is_member(&places, &each.peer) {
                 let receipt = each.peer.transport().publish(&each.publication);

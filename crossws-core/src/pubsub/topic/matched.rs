@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::several::{self, Place, hand_on};
+use super::several::{self, Locked, hand_on};
 use super::{Audience, Several, State, Told, Topic};
-use crate::adapter::Publication;
 use crate::peer::Peer;
 use crate::pubsub::filter::Filter;
+use crate::pubsub::publication::Publication;
 
 /// Passes a publication to the members of a topic, which may have none, and to those of patterns
 /// that match its name, once each.
@@ -58,7 +58,7 @@ impl Topic {
                 .iter()
                 .map(|pattern| pattern.state.lock())
                 .collect();
-            let mut places: SmallVec<[Place<'_>; 4]> = SmallVec::new();
+            let mut places: SmallVec<[Locked<'_>; 4]> = SmallVec::new();
             places.push((self, state));
             places.extend(
                 patterns

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::{State, Told, Topic};
-use crate::adapter::Publication;
 use crate::peer::Peer;
-use crate::peer::subscriptions::Known;
+use crate::peer::topics::subscriptions::Known;
 use crate::pubsub::filter::Filter;
+use crate::pubsub::publication::Publication;
 use crate::sort::sort_by;
 use crate::sync::MutexGuard;
 
@@ -16,7 +16,7 @@ use crate::sync::MutexGuard;
 pub(crate) type Several = SmallVec<[Arc<Topic>; 4]>;
 
 /// A topic and its state, while it is locked.
-pub(super) type Place<'a> = (&'a Arc<Topic>, &'a State);
+pub(super) type Locked<'a> = (&'a Arc<Topic>, &'a State);
 
 /// Sorts topics that are locked together into the one order in which topics are locked: patterns last,
 /// and otherwise by address.
@@ -61,7 +61,7 @@ impl<'a, 'f> Audience<'a, 'f> {
     pub(super) fn places<'s>(
         &'s self,
         states: &'s [MutexGuard<'_, State>],
-    ) -> SmallVec<[Place<'s>; 4]> {
+    ) -> SmallVec<[Locked<'s>; 4]> {
         let places = self.any.iter().zip(states);
         places.map(|(topic, state)| (topic, &**state)).collect()
     }
@@ -98,7 +98,7 @@ impl<'a, 'f> Audience<'a, 'f> {
 /// Passes the publication to each member of the topics from `first` on that is in no earlier topic,
 /// and is not excluded.
 pub(super) fn hand_on(
-    places: &[Place<'_>],
+    places: &[Locked<'_>],
     first: usize,
     is_left_out: impl Fn(&Peer) -> bool,
     publication: &Publication,
@@ -119,7 +119,7 @@ pub(super) fn hand_on(
 
 /// Returns whether the peer is a member of one of these topics, whose members have already got the
 /// message.
-pub(super) fn is_member(places: &[Place<'_>], peer: &Peer) -> bool {
+pub(super) fn is_member(places: &[Locked<'_>], peer: &Peer) -> bool {
     if places.is_empty() {
         return false;
     }

@@ -62,7 +62,7 @@ impl fmt::Debug for Redacted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UpgradeRequest")
             .field("target", &format_args!("{self}"))
-            .field("headers", &Headers(self.0))
+            .field("headers", &RedactedHeaders(self.0))
             .field("remote_addr", &self.0.remote_addr())
             .field("secure", &self.0.is_secure())
             .field("params", self.0.params())
@@ -71,9 +71,9 @@ impl fmt::Debug for Redacted<'_> {
     }
 }
 
-struct Headers<'r>(&'r UpgradeRequest);
+struct RedactedHeaders<'r>(&'r UpgradeRequest);
 
-impl fmt::Debug for Headers<'_> {
+impl fmt::Debug for RedactedHeaders<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut map = f.debug_map();
         for (name, value) in self.0.headers() {

@@ -147,7 +147,7 @@ proptest! {
                     let moved: Vec<_> = model.drain(..count.min(model.len())).collect();
                     let bytes = moved.iter().map(|(_, frame)| frame.len()).sum();
                     let mut front = Batch::default();
-                    batch.move_front(&mut front, bytes, moved.len());
+                    batch.move_front(&mut front, QueueSize::new(bytes, moved.len()));
                     let frames: Vec<_> = moved.into_iter().map(|(_, frame)| frame).collect();
                     prop_assert_eq!(whole(&mut front), frames.concat());
                 }

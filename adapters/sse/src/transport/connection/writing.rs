@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use crossws_core::adapter::QueueSize;
 use crossws_proto::outbox::Batch;
 
 use super::{Connection, State, wake};
@@ -135,7 +136,8 @@ impl Connection {
     /// Notes whether one more message would wait for the client: the server has not asked for more,
     /// and others wait already. Takes no lock but the queue's: publishers hold that of their topic.
     pub(crate) fn judge(&self) {
-        if self.is_stalled.load(Ordering::Relaxed) && self.outbox.waiting() != (0, 0) {
+        if self.is_stalled.load(Ordering::Relaxed) && self.outbox.waiting() != QueueSize::default()
+        {
             self.outbox.must_wait();
         }
     }

@@ -10,13 +10,13 @@ use std::time::{Duration, SystemTime};
 use once_cell::race::OnceBox;
 
 use crate::peer::Peer;
-use crate::peer::interval::after;
+use crate::peer::deadlines::interval::after;
+use crate::peer::deadlines::timers::Timers;
 use crate::peer::life::PeerState;
-use crate::peer::timers::Timers;
 use crate::sync::Mutex;
 
 /// The time, and a number that distinguishes sleeps of the same time.
-type Key = (SystemTime, u64);
+type SleepKey = (SystemTime, u64);
 
 /// The sleeps and the timers of one peer.
 // A pointer, because most peers have none.
@@ -26,14 +26,14 @@ pub(crate) struct Sleepers(OnceBox<Mutex<State>>);
 #[derive(Default)]
 struct State {
     /// In the order of their keys. A peer has few.
-    sleeping: Vec<(Key, Waker)>,
+    sleeping: Vec<(SleepKey, Waker)>,
     last: u64,
     timers: Timers,
 }
 
 impl State {
     /// Returns the place of a sleep, or the place to insert it at.
-    fn find(&self, key: Key) -> Result<usize, usize> {
+    fn find(&self, key: SleepKey) -> Result<usize, usize> {
         self.sleeping.binary_search_by_key(&key, |(key, _)| *key)
     }
 }
@@ -92,7 +92,7 @@ impl Sleepers {
         this
     }
 
-    fn add(&self, at: SystemTime) -> Key {
+    fn add(&self, at: SystemTime) -> SleepKey {
         let mut state = self.0.get_or_init(Box::default).lock();
         state.last += 1;
         let key = (at, state.last);
@@ -102,7 +102,7 @@ impl Sleepers {
     }
 
     /// Returns whether a sleep goes on. If so, this waker is woken at its end.
-    fn goes_on(&self, key: Key, waker: &Waker) -> bool {
+    fn goes_on(&self, key: SleepKey, waker: &Waker) -> bool {
         let Some(state) = self.0.get() else {
             return false;
         };
@@ -121,7 +121,7 @@ impl Sleepers {
         true
     }
 
-    fn remove(&self, key: Key) {
+    fn remove(&self, key: SleepKey) {
         let Some(state) = self.0.get() else {
             return;
         };
@@ -136,7 +136,7 @@ impl Sleepers {
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct Sleep {
     peer: Peer,
-    key: Key,
+    key: SleepKey,
 }
 
 impl Sleep {

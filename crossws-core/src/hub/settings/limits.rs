@@ -1,9 +1,11 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use crate::error::SubscribeError;
 use crate::hub::settings::{RouteSettings, Settings};
+use crate::sort::sort_by;
 
 /// A bound on a size or a count. For no bound, write [`Limit::Unlimited`].
 // Exhaustive on purpose: there is a bound or there is none.
@@ -324,6 +326,21 @@ impl Limits {
                 len: name.len(),
                 most: self.max_name_len.get(),
             })
+        }
+    }
+
+    /// Checks that a peer may be subscribed to all of these.
+    pub(crate) fn check_topics(&self, topics: &[Arc<str>]) -> Result<(), SubscribeError> {
+        for topic in topics {
+            self.check_name(topic)?;
+        }
+        let mut distinct: Vec<_> = topics.iter().collect();
+        sort_by(&mut distinct, Ord::cmp);
+        distinct.dedup();
+        if self.max_topics.allows(distinct.len()) {
+            Ok(())
+        } else {
+            Err(SubscribeError::TooMany(self.max_topics.get()))
         }
     }
 }

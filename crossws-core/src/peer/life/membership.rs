@@ -1,7 +1,7 @@
 use http::StatusCode;
 
 use crate::hub::Hub;
-use crate::hub::limits::Limits;
+use crate::hub::settings::limits::Limits;
 use crate::message::close::{CloseCode, CloseFrame, Closed, ClosedBy};
 use crate::observe::watch;
 use crate::peer::Peer;

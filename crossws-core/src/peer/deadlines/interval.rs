@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use futures_core::Stream;
 
 use crate::peer::Peer;
+use crate::peer::deadlines::sleep::Sleep;
 use crate::peer::life::PeerState;
-use crate::peer::sleep::Sleep;
 
 impl Peer {
     /// Creates an interval that ticks every `period`, first after one period, for as long as the

@@ -1,10 +1,11 @@
 //! How a connection is ended, and who waits for that.
 
-use super::{credentials_expired, topics::subscription};
 use crate::message::close::{CloseCode, CloseFrame, ClosedBy};
 use crate::message::text::Utf8Bytes;
 use crate::peer::Peer;
+use crate::peer::deadlines::expiry::credentials_expired;
 use crate::peer::life::{End, PeerState};
+use crate::peer::topics::subscription;
 use crate::session::peer_events::PeerEvents;
 
 impl Peer {

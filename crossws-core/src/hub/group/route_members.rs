@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use smallvec::SmallVec;
 
-use crate::hub::roster::Roster;
+use crate::hub::group::roster::Roster;
 use crate::hub::settings::Settings;
 use crate::observe::RouteSnapshot;
 use crate::sort::sort_by;

@@ -1,5 +1,6 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::message::close::{CloseCode, CloseFrame};
 use crate::peer::snapshot::PersistError;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
@@ -115,6 +116,11 @@ impl MomentCell {
     pub(crate) fn replace(&self, moment: Moment) -> Moment {
         Moment(self.0.swap(moment.0, Ordering::AcqRel))
     }
+}
+
+/// What a client hears whose credentials have ended.
+pub(crate) fn credentials_expired() -> CloseFrame {
+    CloseFrame::new(CloseCode::CREDENTIALS_EXPIRED, "credentials expired")
 }
 
 /// Why a peer's credentials were not renewed. They still end at the earlier time.

@@ -1,7 +1,8 @@
 //! The settings that every builder takes, under the same names.
 
+use crate::hub::Hub;
+use crate::hub::builder::HubBuilder;
 use crate::hub::settings::Settings;
-use crate::hub::{Hub, HubBuilder};
 
 /// The hub of a server: an existing one, or one of its own. A builder stores it in the field `hub`,
 /// and gets the settings' setters from [`hub_setters!`](crate::hub_setters).

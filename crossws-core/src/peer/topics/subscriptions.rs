@@ -6,8 +6,8 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::error::SubscribeError;
-use crate::hub::limits::Limits;
-use crate::hub::route_members::RouteMembers;
+use crate::hub::group::route_members::RouteMembers;
+use crate::hub::settings::limits::Limits;
 use crate::pubsub::members::Key;
 use crate::pubsub::topic::{Several, Topic, TopicKind};
 use crate::sync::{Mutex, MutexGuard};
@@ -20,7 +20,7 @@ pub(crate) struct Subscriptions(Mutex<State>);
 struct State {
     stay: Stay,
     /// Topics, then patterns, each by name.
-    topics: Topics,
+    topics: Memberships,
     /// The route, and the key there.
     route: Option<(Arc<RouteMembers>, Key)>,
 }
@@ -51,7 +51,7 @@ impl Stay {
 const FEW: usize = 8;
 
 /// Topics, and the keys in them.
-pub(crate) type Topics = SmallVec<[(Arc<Topic>, Key); 1]>;
+pub(crate) type Memberships = SmallVec<[(Arc<Topic>, Key); 1]>;
 
 impl Subscriptions {
     /// Notes that the peer joins its namespace. Returns `false` if it is leaving.
@@ -91,12 +91,12 @@ impl Subscriptions {
 
     /// Notes that the peer begins to leave: it is added nowhere from here on. Returns its
     /// memberships.
-    pub(crate) fn begin_leaving(&self) -> (Option<Key>, Topics) {
+    pub(crate) fn begin_leaving(&self) -> (Option<Key>, Memberships) {
         let mut state = self.0.lock();
         let key = state.stay.key();
         state.stay = Stay::Leaving(key);
         let topics = match state.topics.is_empty() {
-            true => Topics::new(),
+            true => Memberships::new(),
             false => state.topics.clone(),
         };
         (key, topics)

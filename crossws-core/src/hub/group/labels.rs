@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::hub::limits::Limits;
-use crate::hub::roster::Roster;
+use crate::hub::group::roster::Roster;
+use crate::hub::settings::limits::Limits;
 use crate::peer::Peer;
 use crate::peer::snapshot::PersistError;
 use crate::pubsub::members::Key;
@@ -84,14 +84,14 @@ pub(crate) enum LabelKind {
 /// The peers of a hub by their labels.
 #[derive(Default)]
 pub(crate) struct LabelIndex {
-    identities: Rosters,
-    tags: Rosters,
+    identities: RostersByName,
+    tags: RostersByName,
 }
 
-type Rosters = Mutex<HashMap<Arc<str>, Arc<Roster>>>;
+type RostersByName = Mutex<HashMap<Arc<str>, Arc<Roster>>>;
 
 impl LabelIndex {
-    fn rosters(&self, kind: LabelKind) -> &Rosters {
+    fn rosters(&self, kind: LabelKind) -> &RostersByName {
         match kind {
             LabelKind::Identity => &self.identities,
             LabelKind::Tag => &self.tags,
@@ -144,11 +144,11 @@ impl LabelIndex {
 /// Its lock is taken after a topic's or a roster's order, and before those of the [`LabelIndex`], of a
 /// roster's members and of the peer's subscriptions.
 #[derive(Default)]
-pub(crate) struct Labels(Mutex<Known>);
+pub(crate) struct Labels(Mutex<LabelSet>);
 
 /// A peer's labels, while they are locked.
 #[derive(Default)]
-pub(crate) struct Known {
+pub(crate) struct LabelSet {
     identity: Option<Label>,
     /// By name.
     tags: Vec<Label>,
@@ -161,7 +161,7 @@ struct Label {
 }
 
 impl Labels {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Known> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, LabelSet> {
         self.0.lock()
     }
 
@@ -198,7 +198,7 @@ impl Labels {
         tag: Arc<str>,
         limits: &Limits,
     ) -> Result<bool, LabelError> {
-        check_name(&tag, limits)?;
+        check_labels(None, std::iter::once(&tag), limits)?;
         let index = peer.hub().registry().labels();
         let mut known = self.lock();
         if !peer.subscriptions().is_listed() {
@@ -232,7 +232,7 @@ impl Labels {
     pub(crate) fn leave(&self, peer: &Peer) {
         let index = peer.hub().registry().labels();
         let mut known = self.lock();
-        let Known { identity, tags } = &mut *known;
+        let LabelSet { identity, tags } = &mut *known;
         // None is the last handle: the caller holds one.
         if let Some(label) = identity {
             index.remove(LabelKind::Identity, label, peer);
@@ -243,7 +243,7 @@ impl Labels {
     }
 }
 
-impl Known {
+impl LabelSet {
     pub(crate) fn identity(&self) -> Option<&Arc<str>> {
         self.identity.as_ref().map(|label| &label.name)
     }

@@ -1,8 +1,8 @@
 //! What of a peer outlives the memory, where the transport stores it.
 
-use crate::adapter::Snapshot;
 use crate::peer::Peer;
 use crate::peer::life::PeerState;
+use crate::peer::snapshot::Snapshot;
 use crate::peer::snapshot::{PersistError, owned};
 
 impl Peer {

@@ -1,7 +1,7 @@
-use crate::adapter::Publication;
 use crate::peer::Peer;
 use crate::pubsub::filter::Filter;
 use crate::pubsub::members::{Key, Members};
+use crate::pubsub::publication::Publication;
 use crate::pubsub::topic::Told;
 use crate::sync::Mutex;
 

@@ -42,7 +42,7 @@ impl Refused {
 }
 
 #[derive(Default)]
-pub(crate) struct Counters {
+pub(crate) struct RefusedCounters {
     origin: AtomicU64,
     rejected: AtomicU64,
     unavailable: AtomicU64,
@@ -63,7 +63,7 @@ impl RejectReason {
     }
 }
 
-impl Counters {
+impl RefusedCounters {
     pub(crate) fn count(&self, reason: RejectReason) {
         let counter = match reason {
             RejectReason::Origin => &self.origin,

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::hub::capabilities::Capabilities;
 use crate::peer::Peer;
-use crate::peer::interval::after;
+use crate::peer::deadlines::interval::after;
 use crate::peer::life::PeerState;
 use crate::peer::snapshot::PersistError;
 use crate::sort::sort_by;
+use crate::transport::capabilities::Capabilities;
 
 impl Peer {
     /// Sets the timer of this name: the [`timer`](crate::Hooks::timer) hook runs after `duration`,
