@@ -37,8 +37,9 @@ pub(crate) enum Row {
     /// arrives, and none per recipient: here, where a delivery costs less than anywhere else, at most
     /// 1.025 times as many.
     ChatWatched,
-    /// The same with an observer of each message, which is called twice for it: some 210 instructions
-    /// in total, at most 1.12 times as many.
+    /// The same with an observer of each message, which is called twice for it: some 290 instructions
+    /// in total, at most 1.15 times as many. The way of what is reported is out of that of what is only
+    /// counted.
     ChatObserved,
     /// A room of 32, in which each member sends one message per turn.
     Turns,
@@ -164,7 +165,7 @@ impl Row {
         match self {
             Self::EchoTyped => Some((Self::EchoJson, 1.1)),
             Self::ChatWatched => Some((Self::Chat, 1.025)),
-            Self::ChatObserved => Some((Self::Chat, 1.12)),
+            Self::ChatObserved => Some((Self::Chat, 1.15)),
             Self::PublishPatterns => Some((Self::Publish, 1.05)),
             // 1.1 is wanted. Each event is numbered for its own stream, and the server of a stream asks
             // for its bytes, where a connection writes what all share.
