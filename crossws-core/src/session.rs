@@ -120,7 +120,7 @@ impl<H: Hooks + ?Sized> Session<H> {
                 return;
             }
             if peer.life().is_followed() {
-                let rest = watch::count(peer, message.len());
+                let rest = self.tasks.count(peer, message.len());
                 if rest != Rest::Counted {
                     // Moved and returned: borrowing the message here would copy it once more.
                     message = watch::received(peer, message, &mut self.tasks, rest);
@@ -191,7 +191,7 @@ impl<H: Hooks + ?Sized> Session<H> {
     /// Polls the futures that the peer spawned, and leaves what is due to
     /// [`next_notice`](Self::next_notice): for an adapter that lets other tasks run before.
     pub fn poll_tasks(&mut self, cx: &mut Context<'_>) {
-        self.tasks.poll(self.membership.peer.inbox(), cx);
+        self.tasks.poll(&self.membership.peer, cx);
     }
 
     /// Returns what was due when the futures were last polled, the oldest first. An adapter takes all of
@@ -245,6 +245,7 @@ impl<H: Hooks + ?Sized> Session<H> {
         peer.ended();
         // Now, because no hook except `error` for its own failure runs after `close`.
         self.tasks.collect(self.membership.peer.inbox());
+        self.tasks.end_run(&self.membership.peer);
         while let Some(notice) = self.take_notice() {
             self.notice(notice).await;
         }

@@ -107,6 +107,13 @@ pub trait Transport: Any + MaybeSend + MaybeSync {
         UNIX_EPOCH
     }
 
+    /// Returns the time by which [`PeerEvents::expires_at`] is kept: what [`now`](Self::now) would
+    /// return if the clock had never been set, so that setting it moves nothing but credentials. By
+    /// default the wall clock itself.
+    fn steady(&self) -> SystemTime {
+        self.now()
+    }
+
     /// Queues a ping of at most 125 bytes.
     ///
     /// # Errors

@@ -33,7 +33,7 @@ use metrics::{describe_histogram, gauge, histogram};
 /// | `crossws_messages_total`, `crossws_bytes_total` | counter | `direction` | messages that came to hooks (`in`) or that queues took (`out`), and the bytes of their payloads |
 /// | `crossws_published_total` | counter | | publications |
 /// | `crossws_fan_out` | histogram | | queues that took a publication |
-/// | `crossws_hook_seconds` | histogram | `hook` | one `message` hook in 64 |
+/// | `crossws_hook_seconds` | histogram | `hook` | one `message` hook in 256 |
 /// | `crossws_slow_total` | counter | | connections that became slow consumers |
 /// | `crossws_dropped_total` | counter | `cause` | messages that policies discarded |
 /// | `crossws_failed_total` | counter | | errors that the `error` hook was told |
@@ -112,7 +112,7 @@ fn describe() {
     describe_histogram!(
         "crossws_hook_seconds",
         Unit::Seconds,
-        "How long hooks took, of one message in 64"
+        "How long hooks took, of one message in 256"
     );
     describe_counter!(
         "crossws_slow_total",

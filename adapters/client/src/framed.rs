@@ -122,6 +122,9 @@ impl<P: Pipe> Framed<P> {
             buffer.resize(READ, 0);
             let read = self.pipe.poll_read(cx, buffer);
             self.readable = read.is_ready();
+            if read.is_pending() {
+                self.connection.read_nothing();
+            }
             let count = ready!(read).unwrap_or_else(|error| {
                 tracing::debug!(%error, "a client cannot read");
                 0

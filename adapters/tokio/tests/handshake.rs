@@ -5,18 +5,16 @@
 
 mod common;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
-use common::{read_head, soon, start, upgrade_request};
+use common::doors::{DOORS, Door, ask, ends, header, status};
+use common::{start, upgrade_request};
+use crossws_core::http::Response;
 use crossws_core::{
-    Deflate, Hooks, Hub, Rejection, Resolve, Upgrade, UpgradeRequest, resolve_with,
+    Deflate, Hooks, Hub, Origin, Rejection, Resolve, Upgrade, UpgradeRequest, resolve_with,
 };
-use crossws_tokio::{Acceptor, Server};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use crossws_tokio::Server;
+use tokio::net::TcpStream;
 
 /// Hooks at `/ws`, which refuse at `/ws/closed`; everything else belongs to the HTTP service.
 fn sockets() -> impl Resolve {
@@ -35,87 +33,24 @@ impl Hooks for Gate {
     async fn upgrade(&self, request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
         match request.path() {
             "/ws/closed" => Err(Rejection::unauthorized("Bearer")),
+            "/ws/broken" => panic!("a hook's own"),
+            "/ws/busy" => Err(Rejection::unavailable("later")),
+            // With a header that only the server may set.
+            "/ws/moved" => {
+                let moved = Response::builder()
+                    .status(302)
+                    .header("Location", "/ws/there");
+                let moved = moved.header("Connection", "keep-alive").body("there");
+                Err(moved.unwrap().into())
+            }
             _ => Ok(Upgrade::new().header("X-Room", "lobby")?),
         }
     }
 }
 
-fn pages() -> Router {
-    Router::new().fallback(get(|| async { "a page" }))
-}
-
-/// The three entrances. They differ in the code that reads the request's head.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Door {
-    /// The server's own reader.
-    First,
-    /// hyper in the server, because the connection began with a page.
-    Later,
-    /// hyper in a foreign server.
-    Foreign,
-}
-
-const DOORS: [Door; 3] = [Door::First, Door::Later, Door::Foreign];
-
-const PAGE: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
-
-/// Opens a connection whose next request comes through this entrance.
 async fn connect(door: Door) -> TcpStream {
     let hub = Hub::builder().deflate(Deflate::default()).build();
-    let addr = match door {
-        Door::Foreign => foreign(Acceptor::new(sockets(), hub)).await,
-        _ => {
-            let server = Server::builder(sockets()).hub(hub).http(pages());
-            start(server).await.addr
-        }
-    };
-    let mut stream = TcpStream::connect(addr).await.unwrap();
-    if door == Door::Later {
-        page(&mut stream).await;
-    }
-    stream
-}
-
-async fn foreign<R: Resolve>(acceptor: Acceptor<R>) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = listener.local_addr().unwrap();
-    let app = pages().layer(acceptor.layer());
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    addr
-}
-
-/// Asks for a page and reads it.
-async fn page(stream: &mut TcpStream) {
-    stream.write_all(PAGE).await.unwrap();
-    assert!(read_head(stream).await.starts_with("HTTP/1.1 200"));
-    let mut page = [0; 6];
-    soon("a page", stream.read_exact(&mut page)).await.unwrap();
-    assert_eq!(&page, b"a page");
-}
-
-async fn ask(stream: &mut TcpStream, request: &str) -> String {
-    stream.write_all(request.as_bytes()).await.unwrap();
-    read_head(stream).await
-}
-
-fn status(head: &str) -> u16 {
-    head.split(' ').nth(1).unwrap().parse().unwrap()
-}
-
-/// Returns the values of a header, matching its name case-insensitively.
-fn header<'a>(head: &'a str, name: &str) -> Vec<&'a str> {
-    head.lines()
-        .filter_map(|line| line.split_once(": "))
-        .filter(|(one, _)| one.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value)
-        .collect()
-}
-
-/// Asserts that the server ends the connection without another request.
-async fn ends(stream: &mut TcpStream) {
-    let mut rest = Vec::new();
-    let ended = soon("the connection's end", stream.read_to_end(&mut rest)).await;
-    ended.unwrap();
+    common::doors::connect(door, sockets(), hub).await
 }
 
 #[tokio::test]
@@ -134,6 +69,30 @@ async fn odd_but_good_handshakes_are_accepted() {
         plain.replace("Sec-WebSocket-Key", "sEC-wEBSOCKET-kEY"),
         plain.replace("GET /ws", "GET http://localhost/ws"),
         plain.replace("GET /ws", "GET HTTPS://localhost/ws?a=b"),
+        plain.replace("\r\n\r\n", "\r\nContent-Length: 0\r\n\r\n"),
+        plain.replace("\r\n\r\n", "\r\nSec-WebSocket-Protocol:\r\n\r\n"),
+        plain.replace("\r\n\r\n", "\r\nSec-WebSocket-Protocol: ,, \r\n\r\n"),
+        plain.replace("Version: 13", "Version: \t13 \t"),
+        plain.replace(
+            "Connection: Upgrade",
+            "Connection: , keep-alive ,, upgrade\t,",
+        ),
+        plain.replace("Upgrade: websocket", "Upgrade: h2c, WebSocket"),
+        plain.replace("Upgrade: websocket", "Upgrade: h2c\r\nUpgrade: websocket"),
+        plain.replace(
+            "\r\n\r\n",
+            "\r\nSec-WebSocket-Extensions: foo; bar=\"a\"; baz, other\r\n\r\n",
+        ),
+        plain.replace(
+            "\r\n\r\n",
+            "\r\nSec-WebSocket-Extensions: permessage-deflate; later=1\r\n\r\n",
+        ),
+        plain.replace(
+            "\r\n\r\n",
+            "\r\nCookie: name=Zażółć\r\nX-Name: caf\u{e9}\r\n\r\n",
+        ),
+        plain.replace("\r\n", "\n"),
+        format!("\r\n{plain}"),
     ];
     for door in DOORS {
         for request in &odd {
@@ -214,6 +173,11 @@ async fn every_refused_upgrade_ends_the_connection() {
             403,
             upgrade_request("/ws").replace("Upgrade:", "Origin: http://evil.example\r\nUpgrade:"),
         ),
+        (405, upgrade_request("/ws").replace("GET", "PUT")),
+        (414, upgrade_request(&format!("/ws/{}", "x".repeat(9_000)))),
+        (500, upgrade_request("/ws/broken")),
+        (503, upgrade_request("/ws/busy")),
+        (302, upgrade_request("/ws/moved")),
     ];
     for door in DOORS {
         for (expected, request) in &refused {
@@ -250,7 +214,9 @@ async fn an_upgrade_in_http_1_0_is_for_the_http_service() {
         let request = upgrade_request("/ws").replace("HTTP/1.1", "HTTP/1.0");
         let mut stream = connect(door).await;
         let head = ask(&mut stream, &request).await;
-        assert_eq!(status(&head), 200, "{door:?}: {head}");
+        // Of the sockets inside, it is a page that there is not.
+        let expected = if door == Door::Through { 404 } else { 200 };
+        assert_eq!(status(&head), expected, "{door:?}: {head}");
     }
     // Without an HTTP service it is not an upgrade either.
     let server = start(Server::builder(sockets())).await;
@@ -285,4 +251,13 @@ async fn a_page_whose_port_a_proxy_has_dropped_may_connect() {
             assert_eq!(status(&head), 403, "{door:?}: {host}");
         }
     }
+}
+
+#[tokio::test]
+async fn an_origin_that_no_page_has_keeps_the_server_from_starting() {
+    let origin = Origin::listed(["https://app.example/", "app.example"]);
+    let server = Server::builder(sockets()).origin(origin);
+    let server = server.bind("127.0.0.1:0").await.unwrap();
+    let error = server.run().await.unwrap_err().to_string();
+    assert!(error.contains("`app.example`"), "{error}");
 }

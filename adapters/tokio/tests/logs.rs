@@ -6,9 +6,10 @@ mod common;
 
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use common::{read_head, serve, upgrade_request};
-use crossws_core::{Hooks, Rejection, Upgrade, UpgradeRequest};
+use crossws_core::{Hooks, Rejection, Shutdown, Upgrade, UpgradeRequest};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// The logged lines.
@@ -52,15 +53,20 @@ impl Hooks for Gate {
     }
 }
 
-/// Returns the one line that a refused request logs, on a server on the test's own thread.
-async fn logged(request: String, status: u16) -> String {
-    let lines = Lines::default();
+/// Logs into these lines, in this thread.
+fn log_into(lines: &Lines) -> impl Sized + use<> {
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
         .with_ansi(false)
         .with_writer(lines.clone())
         .finish();
-    let guard = tracing_subscriber::util::SubscriberInitExt::set_default(subscriber);
+    tracing_subscriber::util::SubscriberInitExt::set_default(subscriber)
+}
+
+/// Returns the one line that a refused request logs, on a server on the test's own thread.
+async fn logged(request: String, status: u16) -> String {
+    let lines = Lines::default();
+    let guard = log_into(&lines);
     let server = serve(Gate).await;
     let mut stream = server.raw(&request).await;
     let head = read_head(&mut stream).await;
@@ -126,4 +132,35 @@ async fn a_bad_request_is_logged_with_its_reason() {
         line.contains("malformed request") || line.contains("not an HTTP request"),
         "{line}"
     );
+}
+
+#[tokio::test]
+async fn a_shutdown_is_logged_when_it_begins_and_with_its_report() {
+    let lines = Lines::default();
+    let guard = log_into(&lines);
+    let server = serve(Gate).await;
+    let mut client = server.connect("/").await;
+    let shutdown = Shutdown::default().delay(Duration::from_millis(1));
+    let (report, _) = tokio::join!(server.handle.shutdown(shutdown), async {
+        assert!(client.close_frame().await.is_some());
+        client.end().await;
+    });
+    drop(guard);
+    let text = lines.text();
+    let line = |what: &str| {
+        let line = text.lines().find(|line| line.contains(what));
+        line.unwrap_or_else(|| panic!("{what} in {text}"))
+    };
+    let begins = line("a shutdown begins");
+    for part in [
+        " INFO ",
+        "connections=1",
+        "delay=1ms",
+        "spread=0ns",
+        "grace=30s",
+    ] {
+        assert!(begins.contains(part), "{part} in {begins}");
+    }
+    let ended = line("a shutdown has ended");
+    assert!(ended.contains(&report.to_string()), "{ended}");
 }

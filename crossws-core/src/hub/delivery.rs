@@ -23,22 +23,21 @@ impl Hub {
         publication: &Publication,
     ) -> Published {
         let watch = self.watch();
-        if watch.is_some_and(Watch::says_messages) {
-            return self.deliver_in_a_span(namespace, topic, except, publication);
+        if watch.is_some_and(Watch::reports_messages) {
+            return self.deliver_reported(namespace, topic, except, publication);
         }
         let published = self
             .registry()
             .publish(namespace, topic, except, publication);
         if let Some(watch) = watch {
-            let to = || Audience::of(namespace, topic);
-            watch.published(publication.message(), to, published);
+            watch.count_published(publication.message(), published);
         }
         self.count_published(published)
     }
 
     #[cold]
     #[inline(never)]
-    fn deliver_in_a_span(
+    fn deliver_reported(
         &self,
         namespace: Option<&str>,
         topic: Option<&str>,
@@ -47,8 +46,15 @@ impl Hub {
     ) -> Published {
         let registry = self.registry();
         let publish = || registry.publish(namespace, topic, except, publication);
-        let recipients = || without(except, registry.members(namespace, topic));
         let to = Audience::of(namespace, topic);
+        if let Some(watch) = self.watch()
+            && !watch.says_messages()
+        {
+            let published = publish();
+            watch.tell_published(publication.message(), to, published);
+            return self.count_published(published);
+        }
+        let recipients = || without(except, registry.members(namespace, topic));
         self.deliver_watched(publication, to, publish, &recipients)
     }
 

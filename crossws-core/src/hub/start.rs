@@ -27,7 +27,8 @@ impl Start {
     ///
     /// # Errors
     /// What the hook returned, or its panic; or what is wrong with the hub's own configuration, such as a
-    /// [policy](crate::HubBuilder::topic_overflow) for topics that cannot be.
+    /// [policy](crate::HubBuilder::topic_overflow) for topics that cannot be, or an
+    /// [origin](crate::Origin::Listed) that no page can have.
     ///
     /// # Cancel safety
     /// Dropping the future drops the hook; tasks in [`ready`](Self::ready) wait on.
@@ -38,6 +39,7 @@ impl Start {
     ) -> Result<(), Error> {
         let start = async {
             hub.topic_overflows().check()?;
+            hub.settings().origin.check()?;
             resolver.start(hub).await
         };
         let result = catch(HookKind::Start, start).await;

@@ -1,9 +1,11 @@
 use std::fmt;
+// As for histograms: nothing follows from a count.
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::histogram::{Histogram, HistogramSnapshot};
+use super::histogram::{Class, Histogram, HistogramSnapshot, add_alone};
 use super::observer::{Emitted, Observer};
 use super::per_thread::PerThread;
 use crate::error::HookKind;
@@ -14,7 +16,8 @@ use crate::peer::Peer;
 /// [`HubBuilder::counters`](crate::HubBuilder::counters) installs one for [`Hub::stats`](crate::Hub::stats).
 ///
 /// Each thread counts for itself, so counting a message or a publication takes some ten instructions
-/// and no lock. Reading adds up the threads' counts.
+/// and no lock. Reading adds up the threads' counts. Messages that a connection receives at once are
+/// counted when the last of them has reached its hook.
 ///
 /// ```
 /// # use crossws_core::*;
@@ -33,11 +36,13 @@ pub struct Counters {
 struct Sizes {
     received: Histogram,
     sent: Histogram,
+    /// How many messages were received since a hook was timed.
+    untimed: AtomicU64,
 }
 
 impl Counters {
     /// The time of a hook is measured for one message in this many.
-    pub const SAMPLE: u64 = 64;
+    pub const SAMPLE: u64 = 256;
 
     /// Returns the current counters.
     pub fn now(&self) -> CountersSnapshot {
@@ -48,24 +53,52 @@ impl Counters {
         }
     }
 
-    /// Counts a message of so many bytes. Returns whether its hook must be timed.
+    /// Counts messages of one class, of so many bytes together.
     #[inline]
-    pub(super) fn count_received(&self, bytes: usize) -> bool {
-        let before = match self.sizes.own() {
-            Some(own) => own.received.record_alone(bytes as u64, 1),
-            None => self.sizes.shared().received.record(bytes as u64),
+    pub(super) fn count_received(&self, class: Class, bytes: u64, messages: u64) {
+        match self.sizes.own() {
+            Some(own) => {
+                own.received.add_alone(class, bytes, messages);
+                add_alone(&own.untimed, messages);
+            }
+            None => {
+                let shared = self.sizes.shared();
+                shared.received.add(class, bytes, messages);
+                shared.untimed.fetch_add(messages, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Counts a message. Returns whether its hook must be timed.
+    #[inline]
+    pub(super) fn count_first(&self, class: Class, bytes: u64) -> bool {
+        let untimed = match self.sizes.own() {
+            Some(own) => {
+                own.received.add_alone(class, bytes, 1);
+                &own.untimed
+            }
+            None => {
+                let shared = self.sizes.shared();
+                shared.received.add(class, bytes, 1);
+                &shared.untimed
+            }
         };
-        before.is_multiple_of(Self::SAMPLE)
+        // Not exact where threads share it: a few more or fewer are timed.
+        let before = untimed.load(Ordering::Relaxed);
+        let is_due = matches!(before, 0 | Self::SAMPLE..);
+        untimed.store(if is_due { 1 } else { before + 1 }, Ordering::Relaxed);
+        is_due
     }
 
     /// Counts a message of so many bytes for each queue that accepted it.
     #[inline]
     pub(super) fn count_sent(&self, bytes: usize, queued: usize) {
-        let (bytes, queued) = (bytes as u64, queued as u64);
+        let (class, queued) = (Class::of(bytes), queued as u64);
+        let sum = (bytes as u64).wrapping_mul(queued);
         match self.sizes.own() {
-            Some(own) => own.sent.record_alone(bytes, queued),
-            None => self.sizes.shared().sent.record_many(bytes, queued),
-        };
+            Some(own) => own.sent.add_alone(class, sum, queued),
+            None => self.sizes.shared().sent.add(class, sum, queued),
+        }
     }
 }
 
@@ -77,7 +110,8 @@ impl fmt::Debug for Counters {
 
 impl Observer for Counters {
     fn received(&self, _: &Peer, message: &Message) {
-        self.count_received(message.len());
+        let bytes = message.len();
+        self.count_received(Class::of(bytes), bytes as u64, 1);
     }
 
     fn emitted(&self, emitted: &Emitted<'_>) {

@@ -54,24 +54,26 @@ impl Histogram {
         self.bucket(value).fetch_add(times, Ordering::Relaxed)
     }
 
-    /// As [`record_many`](Self::record_many), for the only thread that writes to this histogram.
-    #[inline]
-    pub(super) fn record_alone(&self, value: u64, times: u64) -> u64 {
-        let add = |counter: &AtomicU64, more: u64| {
-            let before = counter.load(Ordering::Relaxed);
-            counter.store(before.wrapping_add(more), Ordering::Relaxed);
-            before
-        };
-        add(&self.sum, value.wrapping_mul(times));
-        add(self.bucket(value), times)
-    }
-
     #[inline]
     fn bucket(&self, value: u64) -> &AtomicU64 {
         // Shifted by one, because 0 has a bucket; and with the value itself, because of the bit that
         // is shifted out.
         let shifted = value << 1 | value | 1;
         &self.buckets[shifted.ilog2() as usize]
+    }
+
+    /// Counts so many lengths of one class, of this sum.
+    #[inline]
+    pub(super) fn add(&self, class: Class, sum: u64, times: u64) {
+        self.sum.fetch_add(sum, Ordering::Relaxed);
+        self.buckets[class.0 as usize].fetch_add(times, Ordering::Relaxed);
+    }
+
+    /// As [`add`](Self::add), for the only thread that writes to this histogram.
+    #[inline]
+    pub(super) fn add_alone(&self, class: Class, sum: u64, times: u64) {
+        add_alone(&self.sum, sum);
+        add_alone(&self.buckets[class.0 as usize], times);
     }
 
     /// Returns the sum of several histograms' counts.
@@ -102,6 +104,28 @@ impl Histogram {
             sum: self.sum.load(Ordering::Relaxed),
             buckets: buckets.map(|(at, count)| (upper(at), *count)).collect(),
         }
+    }
+}
+
+/// Adds to a counter that no other thread writes to.
+#[inline]
+pub(super) fn add_alone(counter: &AtomicU64, more: u64) {
+    let before = counter.load(Ordering::Relaxed);
+    counter.store(before.wrapping_add(more), Ordering::Relaxed);
+}
+
+/// The number of the bucket that a length in memory has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Class(u32);
+
+impl Class {
+    /// The class of no length.
+    pub(super) const NONE: Self = Self(u32::MAX);
+
+    /// Returns the class of a length, which is at most `isize::MAX`.
+    #[inline]
+    pub(super) fn of(length: usize) -> Self {
+        Self((length << 1 | 1).ilog2())
     }
 }
 
@@ -169,6 +193,17 @@ mod tests {
                 "{value} in {upper}"
             );
             assert_eq!(now.quantile(1.0), upper);
+        }
+    }
+
+    #[test]
+    fn a_class_is_the_bucket_of_its_lengths() {
+        for length in [0, 1, 2, 3, 4, 64, 65_535, isize::MAX as usize] {
+            let (by_class, by_value) = (Histogram::default(), Histogram::default());
+            by_class.add(Class::of(length), (length as u64).wrapping_mul(3), 3);
+            by_class.add_alone(Class::of(length), length as u64, 1);
+            by_value.record_many(length as u64, 4);
+            assert_eq!(by_class.now(), by_value.now(), "{length}");
         }
     }
 

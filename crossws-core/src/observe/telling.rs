@@ -6,15 +6,16 @@ use super::watch::Watch;
 use crate::peer::Peer;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// One hub's observers are told of a message, in this thread, for as long as this lives.
-pub(super) struct Telling;
+/// One hub's observers are told of a message, in this thread, for as long as this lives. Its place in
+/// [`TOLD`].
+pub(super) struct Telling(usize);
 
 /// Observers of one hub send to another, whose observers do the same, at most so often.
 const DEEPEST: usize = 4;
 
 thread_local! {
-    /// The addresses of the hubs' watches, the innermost first, or 0.
-    static TOLD: Cell<[usize; DEEPEST]> = const { Cell::new([0; DEEPEST]) };
+    /// The addresses of the hubs' watches, the outermost first, or 0.
+    static TOLD: [Cell<usize>; DEEPEST] = const { [const { Cell::new(0) }; DEEPEST] };
 }
 
 impl Telling {
@@ -22,18 +23,23 @@ impl Telling {
     /// observer that answers each message with one would be told without end.
     #[inline]
     pub(super) fn begin(watch: &Watch) -> Option<Self> {
-        let told = TOLD.get();
-        let [first, second, third, last] = told;
-        if told.contains(&address(watch)) || last != 0 {
-            return None;
-        }
-        TOLD.set([address(watch), first, second, third]);
-        Some(Self)
+        TOLD.with(|told| {
+            for (at, known) in told.iter().enumerate() {
+                if known.get() == 0 {
+                    known.set(address(watch));
+                    return Some(Self(at));
+                }
+                if known.get() == address(watch) {
+                    break;
+                }
+            }
+            None
+        })
     }
 
     /// Returns whether the hub's observers are told of a message, in this thread.
     pub(super) fn is_under_way(watch: &Watch) -> bool {
-        TOLD.get().contains(&address(watch))
+        TOLD.with(|told| told.iter().any(|known| known.get() == address(watch)))
     }
 }
 
@@ -57,8 +63,7 @@ pub(crate) fn note_loss(peer: &Peer, messages: u64) {
 impl Drop for Telling {
     #[inline]
     fn drop(&mut self) {
-        let [_, second, third, last] = TOLD.get();
-        TOLD.set([second, third, last, 0]);
+        TOLD.with(|told| told[self.0].set(0));
     }
 }
 

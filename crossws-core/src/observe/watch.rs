@@ -1,6 +1,7 @@
 //! The observers and the log of a hub, and the one place that calls them.
 
 mod connections;
+mod run;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,6 +26,7 @@ use crate::pubsub::topic::Each;
 use crate::transport::capabilities::Capabilities;
 
 pub(crate) use self::connections::{connected, disconnected, dropped, rejected, restored, slow};
+pub(crate) use self::run::Run;
 
 /// The observers and the log of a hub, and its counters for them. A hub without observers has none,
 /// and pays one look at a pointer.
@@ -103,7 +105,7 @@ impl Watch {
 
     /// Returns whether each message must be reported, and not only counted.
     #[inline]
-    fn reports_messages(&self) -> bool {
+    pub(crate) fn reports_messages(&self) -> bool {
         self.reports
             .is_some_and(|level| level <= LevelFilter::current())
     }
@@ -194,18 +196,18 @@ impl Watch {
         }
     }
 
-    /// Counts and reports a publication without a span.
+    /// Counts a publication that need not be reported.
     #[inline]
-    pub(crate) fn published<'a>(
-        &self,
-        message: &'a Message,
-        to: impl FnOnce() -> Audience<'a>,
-        published: Published,
-    ) {
+    pub(crate) fn count_published(&self, message: &Message, published: Published) {
         self.counters.count_sent(message.len(), published.queued);
-        if !self.listeners.is_empty() {
-            self.report(&Emitted::published(message, to(), published), None);
-        }
+    }
+
+    /// Counts a publication, and reports it to the observers alone.
+    #[inline]
+    pub(crate) fn tell_published(&self, message: &Message, to: Audience<'_>, published: Published) {
+        self.count_published(message, published);
+        let emitted = Emitted::published(message, to, published);
+        self.tell_of_message(&self.listeners, |it| it.emitted(&emitted));
     }
 
     /// Publishes, in a span if messages are logged, and reports the publication. `recipients` are the
@@ -221,7 +223,7 @@ impl Watch {
     ) -> Published {
         let Some(trace) = self.message_trace() else {
             let published = publish();
-            self.published(message, || to, published);
+            self.tell_published(message, to, published);
             return published;
         };
         let span = trace.publish(to).entered();
@@ -329,17 +331,6 @@ pub(crate) enum Rest {
     Time,
 }
 
-/// Counts a message of a followed peer, of so many bytes, for its hub and for itself.
-#[inline]
-pub(crate) fn count(peer: &Peer, bytes: usize) -> Rest {
-    peer.count_received(bytes);
-    match peer.watch() {
-        Some(watch) if watch.counters.count_received(bytes) => Rest::Time,
-        Some(watch) if watch.reports_messages() => Rest::Report,
-        _ => Rest::Counted,
-    }
-}
-
 /// Reports a message of a followed peer before its hook, which runs with these tasks.
 #[cold]
 #[inline(never)]
@@ -370,8 +361,9 @@ fn log_panic(panic: &(dyn Any + Send)) {
     tracing::error!(message, "an observer panicked");
 }
 
-/// The time by the peer's transport, if it has a clock.
+/// The time by the peer's transport, if it has a clock. Setting the wall clock does not change how long
+/// anything took.
 fn now(peer: &Peer) -> Option<SystemTime> {
     let has_clock = peer.capabilities().contains(Capabilities::EXPIRY);
-    has_clock.then(|| peer.transport().now())
+    has_clock.then(|| peer.transport().steady())
 }

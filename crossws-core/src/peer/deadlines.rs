@@ -9,14 +9,21 @@ use std::time::{Duration, SystemTime};
 
 use crate::hooks::notice::{Kind, Notice};
 use crate::peer::Peer;
-use crate::peer::deadlines::expiry::{Expiry, ExpiryError};
+use crate::peer::deadlines::expiry::{Expiry, ExpiryError, converted};
 use crate::peer::deadlines::sleep::{Sleep, Sleepers};
 use crate::peer::life::PeerState;
 use crate::transport::capabilities::Capabilities;
 
 impl Peer {
-    /// Returns when the peer's credentials end, if they do: then the peer is closed with 4401.
+    /// Returns when the peer's credentials end, if they do: then the peer is closed with 4401. By the
+    /// wall clock as it is set now.
     pub fn expires_at(&self) -> Option<SystemTime> {
+        let (ends, transport) = (self.ends_at()?, &self.0.transport);
+        Some(converted(ends, transport.steady(), transport.now()))
+    }
+
+    /// As [`expires_at`](Self::expires_at), by the transport's steady clock.
+    fn ends_at(&self) -> Option<SystemTime> {
         self.0.expiry.get().time()
     }
 
@@ -42,7 +49,7 @@ impl Peer {
         if self.state() != PeerState::Open {
             return Err(ExpiryError::Closed);
         }
-        let moment = expiry.into().moment(self.0.transport.now());
+        let moment = expiry.into().on(&*self.0.transport);
         let old = self.0.expiry.replace(moment);
         if let Err(error) = self.persist() {
             self.0.expiry.replace(old);
@@ -83,7 +90,7 @@ impl Peer {
 
     /// Returns when the adapter must call [`is_due`](Self::is_due) next.
     pub(crate) fn due_at(&self) -> Option<SystemTime> {
-        let expires = self.expires_at();
+        let expires = self.ends_at();
         match self.0.sleepers.first() {
             None => expires,
             Some(first) => Some(expires.map_or(first, |expires| expires.min(first))),
@@ -103,8 +110,8 @@ impl Peer {
     /// now. The deadline may have been moved or cancelled meanwhile. Returns whether a `timer` hook
     /// must run.
     pub(crate) fn is_due(&self, at: SystemTime) -> bool {
-        let until = at.max(self.0.transport.now());
-        if self.expires_at().is_some_and(|end| end <= until) {
+        let until = at.max(self.0.transport.steady());
+        if self.ends_at().is_some_and(|end| end <= until) {
             self.close_for_expiry();
             return false;
         }
@@ -119,6 +126,6 @@ impl Peer {
 
     /// Returns whether the credentials have ended, on a transport that keeps time.
     pub(crate) fn has_expired(&self) -> bool {
-        self.0.expiry.get().is_past(self.0.transport.now())
+        self.0.expiry.get().is_past(self.0.transport.steady())
     }
 }

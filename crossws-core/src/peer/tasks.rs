@@ -11,7 +11,7 @@ use crate::error::{Error, HookKind};
 use crate::hooks::HookResult;
 use crate::hooks::catch::{catch, contained};
 use crate::hooks::notice::{Kind, Notice};
-use crate::observe::watch::WatchedHook;
+use crate::observe::watch::{Rest, Run, WatchedHook};
 use crate::peer::Peer;
 use crate::sync::Mutex;
 
@@ -129,7 +129,7 @@ fn drop_cleanups(mut cleanups: Vec<BoxFuture<'static, HookResult>>) {
 
 /// The futures of one connection while they run. Boxed, because most have none.
 #[derive(Default)]
-pub(crate) struct Tasks(Option<Box<Futures>>);
+pub(crate) struct Tasks(Option<Box<Futures>>, Run);
 
 #[derive(Default)]
 struct Futures {
@@ -162,8 +162,9 @@ impl Tasks {
     ///
     /// All of them are polled at each wake-up: a connection has few, and they share the
     /// connection's own task.
-    pub(crate) fn poll(&mut self, inbox: &Inbox, cx: &mut Context<'_>) {
-        let mut state = inbox.0.lock();
+    pub(crate) fn poll(&mut self, peer: &Peer, cx: &mut Context<'_>) {
+        self.end_run(peer);
+        let mut state = peer.inbox().0.lock();
         let new = std::mem::take(&mut state.new);
         let old = match &state.waker {
             Some(waker) if waker.will_wake(cx.waker()) => None,
@@ -200,6 +201,18 @@ impl Tasks {
             }
         });
         self.0.take_if(|tasks| tasks.is_empty());
+    }
+
+    /// Counts a message of a followed peer, of so many bytes, for its hub and for itself.
+    #[inline]
+    pub(crate) fn count(&mut self, peer: &Peer, bytes: usize) -> Rest {
+        self.1.count(peer, bytes)
+    }
+
+    /// Adds what was counted to the hub's counts.
+    #[inline]
+    pub(crate) fn end_run(&mut self, peer: &Peer) {
+        self.1.end(peer);
     }
 
     /// Returns the oldest notice that is due.
@@ -305,7 +318,7 @@ impl<F: Future> Future for Alongside<'_, F> {
         // A hook's panic is caught inside: the span is left in any case.
         let output = this.future.poll(cx);
         if output.is_pending() {
-            this.tasks.poll(this.peer.inbox(), cx);
+            this.tasks.poll(this.peer, cx);
         }
         if is_busy {
             this.tasks.exit(this.peer, output.is_ready());

@@ -16,6 +16,12 @@ pub trait Background: MaybeSend + MaybeSync + 'static {
         SystemTime::now()
     }
 
+    /// Returns what the wall clock would show if it had never been set: see
+    /// [`Transport::steady`](crate::adapter::Transport::steady). By default the wall clock itself.
+    fn steady_clock(&self) -> SystemTime {
+        self.wall_clock()
+    }
+
     /// Returns a timer that ends after this time, and not before it has passed by
     /// [`now`](Self::now).
     fn sleep(&self, time: Duration) -> BoxFuture<'static, ()>;

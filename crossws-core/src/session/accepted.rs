@@ -258,9 +258,8 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         let mut expiry = Moment::NEVER;
         // Most peers have no expiry, and need no clock.
         if accepted.expiry != Expiry::Never {
-            let now = transport.now();
-            expiry = accepted.expiry.moment(now);
-            if expiry.is_past(now) {
+            expiry = accepted.expiry.on(&transport);
+            if expiry.is_past(transport.steady()) {
                 return Err(credentials_expired());
             }
         }

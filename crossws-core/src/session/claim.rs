@@ -19,7 +19,6 @@ use crate::peer::id::PeerId;
 use crate::peer::life::membership::{Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS};
 use crate::session::accepted::Accepted;
 use crate::upgrade::Upgrade;
-use crate::upgrade::origin::Origin;
 use crate::upgrade::path::normal_path;
 use crate::upgrade::rejection::Rejection;
 use crate::upgrade::request::UpgradeRequest;
@@ -156,7 +155,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
             return Err(Rejection::unavailable(TOO_MANY_PEERS).into());
         }
         if !settings.origin.admits(request) {
-            return Err(Origin::refusal(request).into());
+            return Err(settings.origin.refusal(request).into());
         }
         if namespace.is_none() && !self.path_is_normal {
             let path = normal_path(request.path()).map_err(|error| {

@@ -2,16 +2,28 @@ use std::time::Duration;
 
 use crate::hub::settings::limits::Limit;
 
-/// Counts a peer's control frames within a second. It is a state machine like
+/// Counts a peer's control frames in seconds. It is a state machine like
 /// [`Liveness`](crate::adapter::Liveness), to which an adapter passes the time.
+///
+/// Frames are judged by when the peer can have sent them: those that wait unread, because a hook is
+/// busy or the process was stopped, may be as many as the rate allows in all that time.
 #[derive(Debug, Clone)]
 pub struct ControlRate {
     /// A limit above what a second has room for is as good as none.
     most: u32,
     count: u32,
-    /// In nanoseconds.
-    since: u64,
+    /// Since when frames are counted. As all times here in milliseconds, which wrap around.
+    since: u32,
+    /// When all that had arrived was first read after the last frame, or one less than `since` if that
+    /// has not happened yet.
+    caught_up: u32,
 }
+
+/// How long before it was read a frame may have arrived, of a peer that was not known to wait. A
+/// heartbeat finds out sooner that the peer is read again.
+const STOPPED: u32 = 30_000;
+
+const SECOND: u32 = 1_000;
 
 impl ControlRate {
     /// Admits at most this many control frames a second, as in `Limits::max_control_rate`.
@@ -19,20 +31,103 @@ impl ControlRate {
         Self {
             most: u32::try_from(most.get()).unwrap_or(u32::MAX),
             count: 0,
-            since: 0,
+            since: 0_u32.wrapping_sub(SECOND),
+            caught_up: 0,
         }
     }
 
-    /// Counts one more. Returns whether it is within the limit. Times are durations since any fixed
-    /// point.
+    /// Notes that all that had arrived was read. Times are durations since any fixed point.
+    #[inline]
+    pub fn caught_up(&mut self, now: Duration) {
+        if self.is_behind() {
+            self.caught_up = millis(now);
+        }
+    }
+
+    #[inline]
+    fn is_behind(&self) -> bool {
+        self.caught_up == self.since.wrapping_sub(1)
+    }
+
+    /// Counts one more. Returns whether it is within the limit.
     pub fn admits(&mut self, now: Duration) -> bool {
-        const SECOND: u64 = 1_000_000_000;
-        let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
-        if now.saturating_sub(self.since) >= SECOND {
-            self.since = now;
+        let now = millis(now);
+        let passed = now.wrapping_sub(self.since).checked_sub(SECOND);
+        if let Some(passed) = passed.filter(|_| !self.is_behind()) {
+            // What has counted before does not count again.
+            let unread = now.wrapping_sub(self.caught_up).min(STOPPED).min(passed);
+            self.since = now.wrapping_sub(unread);
             self.count = 0;
         }
+        self.caught_up = self.since.wrapping_sub(1);
+        let seconds = (now.wrapping_sub(self.since) / SECOND).max(1);
         self.count = self.count.saturating_add(1);
-        self.count <= self.most
+        self.count <= self.most.saturating_mul(seconds)
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "differences are right")]
+fn millis(time: Duration) -> u32 {
+    time.as_millis() as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    /// Returns how many of these frames at this time are admitted, up to the first that is not.
+    fn admitted(rate: &mut ControlRate, at: Duration, frames: u32) -> u32 {
+        (0..frames).take_while(|_| rate.admits(at)).count() as u32
+    }
+
+    #[test]
+    fn a_peer_that_keeps_to_the_rate_is_admitted_and_no_peer_gets_far_beyond() {
+        // Beyond the wrap of the milliseconds, too.
+        for began in [0, u64::from(u32::MAX) - 30_500] {
+            let (mut steady, mut greedy) = (ControlRate::new(Limit::At(10)), None);
+            let mut most = 0;
+            for tenth in 0..600 {
+                let at = ms(began + 100 * tenth);
+                assert!(steady.admits(at), "{at:?}");
+                steady.caught_up(at);
+                let greedy = greedy.get_or_insert_with(|| steady.clone());
+                while greedy.clone().admits(at) {
+                    greedy.admits(at);
+                    most += 1;
+                }
+                greedy.caught_up(at);
+            }
+            assert!((590..=620).contains(&most), "{most} in a minute");
+            assert_eq!(admitted(&mut steady, ms(began + 60_000), 100), 10);
+        }
+    }
+
+    #[test]
+    fn frames_that_waited_unread_are_as_many_as_the_time_allows() {
+        let mut rate = ControlRate::new(Limit::At(10));
+        assert_eq!(admitted(&mut rate, ms(0), 20), 10);
+        // A hook is busy for an hour.
+        let mut rate = ControlRate::new(Limit::At(10));
+        assert!(rate.admits(ms(1_500)));
+        assert_eq!(admitted(&mut rate, ms(3_601_500), 40_000), 36_009);
+        // The process is stopped for twenty seconds.
+        let mut rate = ControlRate::new(Limit::At(10));
+        assert!(rate.admits(ms(1_000)));
+        rate.caught_up(ms(1_000));
+        assert_eq!(admitted(&mut rate, ms(21_000), 300), 200);
+    }
+
+    #[test]
+    fn a_silent_peer_saves_up_no_more_than_half_a_minute() {
+        let mut rate = ControlRate::new(Limit::At(10));
+        assert_eq!(admitted(&mut rate, ms(3_600_000), 1_000), 300);
+        let mut none = ControlRate::new(Limit::At(0));
+        assert!(!none.admits(ms(60_000)));
+        let mut unbounded = ControlRate::new(Limit::Unlimited);
+        assert_eq!(admitted(&mut unbounded, ms(0), 100_000), 100_000);
     }
 }

@@ -52,7 +52,7 @@ impl RareTimes {
 /// When a peer's credentials end.
 #[derive(Debug, Clone)]
 struct Credentials {
-    /// The time by the wall clock, as it was set.
+    /// The time by the transport's steady clock, as it was set.
     at: SystemTime,
     /// The same time on this connection's clock, until it is reported.
     due: Nanos,
@@ -167,20 +167,21 @@ impl Liveness {
         }
     }
 
-    /// Sets when the peer's credentials end, by the wall clock. The clock is read only if the time
+    /// Sets when the peer's credentials end, by the transport's
+    /// [steady](crate::adapter::Transport::steady) clock. The clock is read only if the time
     /// has changed. Must be called before each [`poll`](Self::poll), because the time may change at
-    /// any moment. A time that the wall clock has passed is due at once.
+    /// any moment. A time that the clock has passed is due at once.
     pub fn credentials(
         &mut self,
         at: Option<SystemTime>,
         now: Duration,
-        wall: impl FnOnce() -> SystemTime,
+        clock: impl FnOnce() -> SystemTime,
     ) {
         let rare = self.rare.as_ref();
         let known = rare.and_then(|rare| rare.credentials.as_ref());
         if known.map(|known| known.at) != at {
             self.rare.get_or_insert_default().credentials = at.map(|at| {
-                let left = Nanos::from(at.duration_since(wall()).unwrap_or_default());
+                let left = Nanos::from(at.duration_since(clock()).unwrap_or_default());
                 let due = Nanos::from(now).plus(left);
                 Credentials { at, due }
             });

@@ -61,7 +61,8 @@ impl PeerEvents {
     }
 
     /// Returns when the peer's credentials, the first of its [sleeps](Peer::sleep) or of its
-    /// [timers](Peer::set_timer) end, by the wall clock. The adapter keeps that time, as with
+    /// [timers](Peer::set_timer) end, by the transport's [steady](Transport::steady) clock. The
+    /// adapter keeps that time, as with
     /// [`Liveness::credentials`](crate::adapter::Liveness::credentials), and then calls
     /// [`expired`](Self::expired).
     pub fn expires_at(&self) -> Option<SystemTime> {

@@ -19,6 +19,7 @@ use self::whole::Whole;
 use crate::peer::extensions::Extensions;
 use crate::service::connection_info::ConnectionInfo;
 
+use self::packed::readable;
 pub(crate) use self::packed::text;
 pub use self::params::Params;
 pub use self::redacted::Redacted;
@@ -263,7 +264,7 @@ impl UpgradeRequest {
         &self.parts().headers
     }
 
-    /// Returns one header as text; `None` if it is absent or not visible ASCII.
+    /// Returns one header as text; `None` if it is absent or not UTF-8.
     ///
     /// ```
     /// # use crossws_core::*;
@@ -277,7 +278,7 @@ impl UpgradeRequest {
     /// ```
     pub fn header(&self, name: impl AsRef<str>) -> Option<&str> {
         let name = HeaderName::try_from(name.as_ref()).ok()?;
-        self.values(&name).next().and_then(text)
+        self.values(&name).next().and_then(readable)
     }
 
     /// Returns the host and port of an absolute target.
@@ -288,8 +289,8 @@ impl UpgradeRequest {
         }
     }
 
-    /// Returns the values of a header, one for each of its lines. They may contain bytes above
-    /// ASCII, for which [`header`](Self::header) returns `None`.
+    /// Returns the values of a header, one for each of its lines. They may contain bytes that are no
+    /// UTF-8, for which [`header`](Self::header) returns `None`.
     pub fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
         let (whole, packed) = match &self.head {
             Head::Whole(whole) => (Some(whole.parts.headers.get_all(name)), None),
@@ -335,9 +336,8 @@ impl UpgradeRequest {
     /// ```
     pub fn protocols(&self) -> impl Iterator<Item = &str> {
         self.values(&SEC_WEBSOCKET_PROTOCOL)
-            .filter_map(text)
-            .flat_map(|value| value.split(','))
-            .map(str::trim)
+            .flat_map(|value| value.split(|byte| *byte == b','))
+            .filter_map(|item| text(item.trim_ascii()))
             .filter(|item| !item.is_empty())
     }
 

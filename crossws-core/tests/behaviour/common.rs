@@ -59,6 +59,8 @@ struct WireState {
     volatile: usize,
     buffered: usize,
     dropped: u64,
+    /// What the wall clock was set forwards by.
+    ahead: Duration,
 }
 
 /// The test's side of a transport.
@@ -165,6 +167,11 @@ impl Wire {
         closes.collect()
     }
 
+    /// Sets the wall clock to this much more than it would show.
+    pub fn set_clock(&self, ahead: Duration) {
+        self.state.lock().unwrap().ahead = ahead;
+    }
+
     /// How many volatile messages were published to it.
     pub fn volatile(&self) -> usize {
         self.state.lock().unwrap().volatile
@@ -232,6 +239,10 @@ impl Transport for TestTransport {
     }
 
     fn now(&self) -> SystemTime {
+        wall_clock() + self.0.state.lock().unwrap().ahead
+    }
+
+    fn steady(&self) -> SystemTime {
         wall_clock()
     }
 

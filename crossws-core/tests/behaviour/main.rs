@@ -9,6 +9,7 @@
 
 mod before;
 mod cleanup;
+mod clock;
 mod common;
 mod context;
 mod crossings;

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use crossws_core::adapter::ClaimError;
 use crossws_core::{
-    CloseCode, CloseCount, Closed, ClosedBy, Disconnected, DropCause, Dropped, Emitted, Error,
-    HookKind, Hub, Message, Observer, Overflow, Peer, RejectReason, Rejected, Rejection, hooks,
+    CloseCode, CloseCount, Closed, ClosedBy, Counters, Disconnected, DropCause, Dropped, Emitted,
+    Error, HookKind, Hub, Message, Observer, Overflow, Peer, RejectReason, Rejected, Rejection,
+    hooks,
 };
 use futures_lite::future::block_on;
 
-use crate::common::{Log, Wire, accept, assert_empty, join, open, request, request_with, upgrade};
+use crate::common::{
+    Log, Wire, accept, assert_empty, join, open, request, request_with, turn, upgrade,
+};
 
 /// Logs every event, and calls back into the hub, which would never return under a lock.
 struct Recorder(Log);
@@ -271,7 +274,10 @@ fn counters_count_what_several_threads_receive_and_send() {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 let (mut session, _wire) = open(&hub, &app, "/");
-                (0..EACH).for_each(|_| block_on(session.message("12345".into())));
+                for _ in 0..EACH {
+                    block_on(session.message("12345".into()));
+                }
+                turn(&mut session);
             });
         }
     });
@@ -300,16 +306,23 @@ fn counters_count_messages_and_bytes_both_ways() {
     let app = Arc::new(app);
     let (mut ann, _ann) = open(&hub, &app, "/");
     let (bob, _bob) = open(&hub, &app, "/");
-    for _ in 0..20 {
-        block_on(ann.message("12345".into()));
+    // Of several lengths, and several at once.
+    for message in ["12345"].repeat(18).into_iter().chain(["123456789", "1"]) {
+        block_on(ann.message(message.into()));
     }
+    turn(&mut ann);
     let traffic = hub.stats().traffic.unwrap();
     assert_eq!((traffic.received, traffic.received_bytes), (20, 100));
     assert_eq!((traffic.sent, traffic.sent_bytes), (60, 300));
     let counters = hub.counters().unwrap();
-    assert_eq!(counters.hooks.count, 1, "one hook in 64 is timed");
-    for _ in 20..65 {
+    assert_eq!(counters.hooks.count, 1, "one hook in 256 is timed");
+    assert_eq!(
+        counters.received.buckets,
+        [(0, 0), (1, 1), (3, 0), (7, 18), (15, 1)]
+    );
+    for _ in 20..=Counters::SAMPLE {
         block_on(ann.message("12345".into()));
+        turn(&mut ann);
     }
     assert_eq!(hub.counters().unwrap().hooks.count, 2);
     drop((ann, bob));

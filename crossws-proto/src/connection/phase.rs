@@ -11,8 +11,11 @@ use crate::frame::Violation;
 #[derive(Debug)]
 pub(super) enum Phase {
     Open,
-    /// Nothing can be written any more. Messages that were read still reach their hooks.
-    Broken,
+    /// Nothing can be written any more. Messages that have arrived still reach their hooks.
+    Broken {
+        /// The stream may hold more of them.
+        reads: bool,
+    },
     /// The client broke a rule: nothing more is decoded. The client gets the close frame once its
     /// earlier messages are answered.
     Violated {
@@ -47,8 +50,9 @@ pub(super) enum Phase {
 
 /// What moves a connection towards its end.
 pub(super) enum Change {
-    /// A write failed while the client's messages still reach their hooks.
-    WriteFailed,
+    /// A write failed while the client's messages still reach their hooks. `true` if the stream may
+    /// hold more of them.
+    WriteFailed(bool),
     /// The client broke a rule.
     Broke(Violation, Duration),
     /// This side's close frame is sent or queued.
@@ -75,7 +79,7 @@ impl Phase {
         let old = std::mem::replace(self, Self::Open);
         *self = match (old, change) {
             (over @ Self::Over { .. }, _) => over,
-            (Self::Open, Change::WriteFailed) => Self::Broken,
+            (Self::Open, Change::WriteFailed(reads)) => Self::Broken { reads },
             (Self::Open, Change::Broke(violation, deadline)) => Self::Violated {
                 violation: Box::new(violation),
                 deadline,
@@ -163,12 +167,15 @@ impl Phase {
             | Self::Closing { deadline, .. }
             | Self::Flushing { deadline, .. }
             | Self::Lingering { deadline, .. } => Some(*deadline),
-            Self::Open | Self::Broken | Self::Over { .. } => None,
+            Self::Open | Self::Broken { .. } | Self::Over { .. } => None,
         }
     }
 
     /// Returns whether what arrives is decoded.
     pub(super) fn decodes(&self) -> bool {
-        matches!(self, Self::Open | Self::Broken | Self::Closing { .. })
+        matches!(
+            self,
+            Self::Open | Self::Broken { .. } | Self::Closing { .. }
+        )
     }
 }

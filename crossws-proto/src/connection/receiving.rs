@@ -18,7 +18,21 @@ impl<Q: Queue> Connection<Q> {
     /// Returns whether received bytes are decoded, and this turn may read more.
     #[inline]
     pub fn wants_read(&self) -> bool {
-        self.used < MOST_READS && matches!(self.phase, Phase::Open | Phase::Closing { .. })
+        let reads = matches!(self.phase, Phase::Open | Phase::Closing { .. });
+        self.used < MOST_READS && (reads || self.must_read())
+    }
+
+    /// Returns whether a read must be tried although nothing tells that there is anything to read: a
+    /// write has failed, and what the client sent before its end is heard first.
+    pub fn must_read(&self) -> bool {
+        matches!(self.phase, Phase::Broken { reads: true })
+    }
+
+    /// Notes that a read has found nothing for now.
+    pub fn read_nothing(&mut self) {
+        if self.must_read() {
+            self.lost();
+        }
     }
 
     /// Returns whether received bytes are [discarded](Self::discarded), and this turn may read more:
@@ -45,6 +59,7 @@ impl<Q: Queue> Connection<Q> {
     pub fn reads_on(&self, readable: bool) -> bool {
         match self.phase {
             Phase::Open | Phase::Closing { .. } => !self.is_full() && (self.undecoded || readable),
+            Phase::Broken { reads } => reads && !self.is_full(),
             Phase::Lingering { .. } => readable,
             _ => false,
         }
@@ -113,7 +128,7 @@ impl<Q: Queue> Connection<Q> {
                 }
                 Ok(None) => {
                     self.undecoded = false;
-                    if matches!(self.phase, Phase::Broken) {
+                    if matches!(self.phase, Phase::Broken { reads: false }) {
                         self.lost();
                     }
                     if self.hold_unfinished() {
@@ -192,7 +207,7 @@ impl<Q: Queue> Connection<Q> {
     /// Returns whether the client's messages still reach hooks: not once this side has closed.
     fn is_heard(&self) -> bool {
         let closed_here = self.events.as_ref().is_some_and(PeerEvents::closed_here);
-        !closed_here && matches!(self.phase, Phase::Open | Phase::Broken)
+        !closed_here && matches!(self.phase, Phase::Open | Phase::Broken { .. })
     }
 
     /// Returns whether enough messages wait for their hooks. One message may always wait, whatever
@@ -223,7 +238,7 @@ impl<Q: Queue> Connection<Q> {
             _ => {
                 let mut closed = Closed::by_client(frame.as_ref());
                 // Then it gets no answer.
-                closed.clean &= !matches!(self.phase, Phase::Broken);
+                closed.clean &= !matches!(self.phase, Phase::Broken { .. });
                 self.outbox().close_with(frame);
                 closed
             }
@@ -257,7 +272,7 @@ impl<Q: Queue> Connection<Q> {
 
     /// Closes with the code of a broken rule. Nothing more is decoded.
     fn fail(&mut self, violation: Violation, now: Duration) {
-        if matches!(self.phase, Phase::Broken) {
+        if matches!(self.phase, Phase::Broken { .. }) {
             // The close frame cannot be sent.
             return self.lost();
         }

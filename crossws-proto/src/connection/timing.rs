@@ -9,22 +9,25 @@ use super::{Change, Connection, Phase, Queue};
 use crate::reasons;
 
 impl<Q: Queue> Connection<Q> {
-    /// Returns the nearest deadline, which passes no earlier. `wall` reads the clock by which
-    /// credentials expire.
+    /// Returns the nearest deadline, which passes no earlier. `clock` reads the
+    /// transport's [steady](crossws_core::adapter::Transport::steady) clock.
     #[inline(always)]
     pub fn poll_timeout(
         &mut self,
         now: Duration,
-        wall: impl FnOnce() -> SystemTime,
+        clock: impl FnOnce() -> SystemTime,
     ) -> Option<Duration> {
         if std::mem::take(&mut self.heard) {
             self.liveness.heard(now);
+        }
+        if !self.undecoded {
+            self.controls.caught_up(now);
         }
         if std::mem::take(&mut self.active) {
             self.liveness.active(now);
         }
         let expires_at = self.events.as_ref().and_then(PeerEvents::expires_at);
-        self.liveness.credentials(expires_at, now, wall);
+        self.liveness.credentials(expires_at, now, clock);
         if !self.is_open() {
             return self.phase.deadline();
         }

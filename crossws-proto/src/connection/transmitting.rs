@@ -37,7 +37,7 @@ impl<Q: Queue> Connection<Q> {
             Phase::Lingering { .. } if self.outbox().urgent().terminated => {
                 self.change(Change::Dropped(Closed::lost(ClosedBy::Server)));
             }
-            Phase::Broken | Phase::Lingering { .. } => return Transmit::Nothing,
+            Phase::Broken { .. } | Phase::Lingering { .. } => return Transmit::Nothing,
             Phase::Over { .. } => {}
             _ => self.load(batch, &now),
         }
@@ -141,13 +141,25 @@ impl<Q: Queue> Connection<Q> {
         }
     }
 
-    /// Notes that a write failed: the connection is lost once the messages that were read have
-    /// reached their hooks.
+    /// Notes that a write failed: the connection is lost once the messages that have arrived have
+    /// reached their hooks. The driver reads on until it finds [nothing](Self::read_nothing).
     pub fn write_failed(&mut self) {
-        if !self.is_open() || !self.undecoded {
-            return self.lost();
+        match self.is_open() {
+            true => self.break_off(true),
+            false => self.lost(),
         }
-        self.change(Change::WriteFailed);
+    }
+
+    /// As [`write_failed`](Self::write_failed), where all that will ever arrive was read.
+    pub fn ended(&mut self) {
+        match self.is_open() && self.undecoded {
+            true => self.break_off(false),
+            false => self.lost(),
+        }
+    }
+
+    fn break_off(&mut self, reads: bool) {
+        self.change(Change::WriteFailed(reads));
         self.outbox().end();
     }
 

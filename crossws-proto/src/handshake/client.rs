@@ -171,12 +171,16 @@ impl ClientHandshake {
     /// # Errors
     /// The first rule that they break.
     pub fn check_extensions(self, headers: &HeaderMap) -> Result<Agreed, AnswerError> {
-        let extensions = headers.get_all(SEC_WEBSOCKET_EXTENSIONS);
+        let lines = headers.get_all(SEC_WEBSOCKET_EXTENSIONS);
+        // A blank line names none.
+        let is_blank = |line: &&[u8]| line.trim_ascii().is_empty();
+        let mut lines = lines
+            .iter()
+            .map(HeaderValue::as_bytes)
+            .filter(|line| !is_blank(line));
         let deflate = match self.offer {
-            Some(offer) => offer.answered(extensions.iter().map(HeaderValue::as_bytes))?,
-            None if headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) => {
-                return Err(AnswerError::Extension);
-            }
+            Some(offer) => offer.answered(lines)?,
+            None if lines.next().is_some() => return Err(AnswerError::Extension),
             None => None,
         };
         Ok(Agreed { deflate })
@@ -204,7 +208,8 @@ mod tests {
             response = response.header(*name, *value);
         }
         for value in values {
-            response = response.header(name, *value);
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            response = response.header(name, value);
         }
         response.body(()).unwrap().into_parts().0
     }
@@ -233,7 +238,11 @@ mod tests {
                 Err(Accept),
             ),
             ("sec-websocket-protocol", &["chat"], Err(Protocol)),
+            ("sec-websocket-extensions", &[""], Ok(())),
+            ("sec-websocket-extensions", &["", " "], Ok(())),
+            ("x-name", &["Za\u{17c}"], Ok(())),
             ("sec-websocket-extensions", &["foo"], Err(Extension)),
+            ("sec-websocket-extensions", &["", "foo"], Err(Extension)),
             (
                 "sec-websocket-extensions",
                 &["permessage-deflate"],
@@ -300,10 +309,12 @@ mod tests {
     fn strict_is_a_server_that_compresses() {
         let config = Deflate::default();
         for (strict, expected) in [(false, None), (true, Some(AnswerError::Declined))] {
-            let handshake = new(Some(&config.strict(strict)));
-            let answer = answer(&handshake, "x-other", &[]);
-            let checked = handshake.check(&answer);
-            assert_eq!(checked.err(), expected);
+            for blank in [&[] as &[&str], &[""]] {
+                let handshake = new(Some(&config.strict(strict)));
+                let answer = answer(&handshake, "sec-websocket-extensions", blank);
+                let checked = handshake.check(&answer);
+                assert_eq!(checked.err(), expected);
+            }
         }
     }
 

@@ -139,6 +139,7 @@ impl<F: Framing> End<F> {
                 self.input.extend(bytes);
             }
             Read::End => self.connection.lost(),
+            Read::Nothing if self.connection.must_read() => self.connection.read_nothing(),
             Read::Nothing => return decoded,
         }
         true

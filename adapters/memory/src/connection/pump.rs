@@ -171,7 +171,7 @@ impl Pump {
             self.input.unsplit(received);
             if vanished && (!decoded || self.input.is_empty()) {
                 // Nothing can be written any more. What it sent still reaches hooks.
-                self.connection.write_failed();
+                self.connection.ended();
                 return any;
             }
             if self.input.is_empty() {

@@ -1,9 +1,9 @@
 //! How other threads reach a connection's task.
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use atomic_waker::AtomicWaker;
 use crossws_core::Limits;
@@ -38,12 +38,17 @@ impl Clock for ProcessClock {
 
     #[cfg(not(all(test, crossws_shuttle)))]
     fn now(&self) -> Duration {
-        use std::sync::OnceLock;
-        use std::time::Instant;
-
         static START: OnceLock<Instant> = OnceLock::new();
         START.get_or_init(Instant::now).elapsed()
     }
+}
+
+/// Returns the time that the wall clock showed when the process first asked for it, plus the time
+/// since.
+pub(crate) fn steady() -> SystemTime {
+    static BEGAN: OnceLock<(SystemTime, Instant)> = OnceLock::new();
+    let (wall, began) = BEGAN.get_or_init(|| (SystemTime::now(), Instant::now()));
+    wall.checked_add(began.elapsed()).unwrap_or(*wall)
 }
 
 impl TaskHandle {

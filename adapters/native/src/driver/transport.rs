@@ -17,7 +17,7 @@ use crate::driver::crew::Crew;
 use crate::driver::fan_out;
 use crate::driver::outlet::Flush;
 use crate::driver::pace;
-use crate::driver::task_handle::TaskHandle;
+use crate::driver::task_handle::{TaskHandle, steady};
 use crossws_proto::deflate::Deflater;
 use crossws_proto::frame::Opcode;
 use crossws_proto::handshake::Agreed;
@@ -90,6 +90,10 @@ impl Transport for NativeTransport {
 
     fn now(&self) -> SystemTime {
         SystemTime::now()
+    }
+
+    fn steady(&self) -> SystemTime {
+        steady()
     }
 
     fn close(&self, frame: CloseFrame) {

@@ -1,10 +1,11 @@
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crossws_core::adapter::Background;
 use crossws_core::{BoxFuture, Hub};
 
 use crate::driver::stage::Stage;
+use crate::driver::task_handle::steady;
 use crate::runtime::ServerRuntime;
 use crate::server::tasks::Tasks;
 
@@ -18,6 +19,10 @@ struct Lent<T> {
 impl<T: ServerRuntime> Background for Lent<T> {
     fn now(&self) -> Duration {
         self.runtime.now().saturating_duration_since(self.began)
+    }
+
+    fn steady_clock(&self) -> SystemTime {
+        steady()
     }
 
     fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {

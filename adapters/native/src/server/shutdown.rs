@@ -10,6 +10,13 @@ use crate::server::tasks::Tasks;
 
 /// Waits for the shutdown's delay, in which everything but the readiness check goes on.
 pub(crate) async fn delay<T: Runtime>(runtime: &T, hub: &Hub, shutdown: &Shutdown) {
+    tracing::info!(
+        connections = hub.stats().sessions,
+        delay = ?shutdown.delay,
+        spread = ?shutdown.spread,
+        grace = ?shutdown.grace,
+        "a shutdown begins"
+    );
     hub.turn_away();
     if !shutdown.delay.is_zero() {
         runtime.sleep(shutdown.delay).await;
@@ -39,6 +46,7 @@ pub(crate) async fn shut_down<T: Runtime>(
     let deadline = later(runtime.now(), shutdown.grace);
     let ended = until(runtime, deadline, pin!(all_ended)).await;
     let report = closing.report();
+    tracing::info!(%report, "a shutdown has ended");
     if within_hook && ended.is_some() {
         // Only the connections of hooks that await a shutdown are left.
         return report;

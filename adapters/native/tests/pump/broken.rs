@@ -1,7 +1,9 @@
 //! A stream on which every write fails.
 
+use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Poll;
 
 use crossws_core::{Closed, ClosedBy, Limits};
 
@@ -59,4 +61,54 @@ fn too_many_control_frames_on_a_broken_stream_end_it() {
     let (closed, heard) = broken_with(&pings, Limits::default());
     assert_eq!((closed.by, closed.code), (ClosedBy::Network, 1006));
     assert_eq!(heard, 200);
+}
+
+/// Returns how a connection ended and how many of its messages reached a hook, if a write fails while
+/// the first hook waits and `rest` has arrived, but was not read. Nothing tells that it can be read.
+fn broken_before(rest: &[Vec<u8>]) -> (Closed, usize) {
+    let (hooks, ends) = recording();
+    let (heard, gate) = (
+        Arc::new(AtomicUsize::new(0)),
+        Arc::new(AtomicBool::new(false)),
+    );
+    let (counted, opened) = (Arc::clone(&heard), Arc::clone(&gate));
+    let hooks = hooks.on_message(move |peer, message| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        let gate = Arc::clone(&gate);
+        async move {
+            // Polled by hand, so no task is woken.
+            poll_fn(|_| match gate.load(Ordering::SeqCst) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            })
+            .await;
+            peer.send(message)
+        }
+    });
+    let mut connection = Connection::open(hooks, Limits::default());
+    connection.receive(&frame(0x81, b"hello"));
+    connection.world().broken = true;
+    connection.world().input.extend(rest.iter().cloned());
+    connection.hub.in_namespace("/room").broadcast("x").unwrap();
+    connection.settle();
+    opened.store(true, Ordering::SeqCst);
+    connection.settle();
+    assert!(connection.over);
+    let end = ends.lock().unwrap().remove(0);
+    (end, heard.load(Ordering::SeqCst))
+}
+
+#[test]
+fn messages_that_were_not_read_yet_reach_hooks_although_writes_fail() {
+    let chunk = frame(0x81, b"hello").repeat(30);
+    let (closed, heard) = broken_before(&vec![chunk.clone(); 100]);
+    assert_eq!((closed.by, closed.code), (ClosedBy::Network, 1006));
+    assert_eq!(heard, 1 + 3_000);
+    let rest = [chunk.clone(), chunk, frame(0x88, &CLOSE)];
+    let (closed, heard) = broken_before(&rest);
+    assert_eq!((closed.by, closed.code), (ClosedBy::Client, 1000));
+    assert!(!closed.clean, "it has no answer");
+    assert_eq!(heard, 1 + 60);
+    let (closed, heard) = broken_before(&[]);
+    assert_eq!((closed.by, heard), (ClosedBy::Network, 1));
 }

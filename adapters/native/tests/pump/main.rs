@@ -7,6 +7,7 @@ mod broken;
 mod closing;
 mod fairness;
 mod reading;
+mod stopped;
 mod time;
 mod world;
 mod writing;

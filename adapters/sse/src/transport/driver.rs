@@ -212,8 +212,8 @@ impl Driver {
             self.connection.too_old();
         }
         let expires_at = self.lifeline.expires_at();
-        let wall_clock = || self.background.wall_clock();
-        self.live.credentials(expires_at, now, wall_clock);
+        let steady_clock = || self.background.steady_clock();
+        self.live.credentials(expires_at, now, steady_clock);
         while let Some(due) = self.live.poll(now) {
             match due {
                 LivenessEvent::Expired => self.peer.close_frame(reasons::expired()),

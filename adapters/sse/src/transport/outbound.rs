@@ -99,6 +99,10 @@ impl Transport for EventTransport {
         self.background.wall_clock()
     }
 
+    fn steady(&self) -> SystemTime {
+        self.background.steady_clock()
+    }
+
     fn wake_timer(&self) {
         self.connection.wake_driver();
     }

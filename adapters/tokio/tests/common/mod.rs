@@ -8,6 +8,8 @@
     clippy::panic
 )]
 
+pub mod doors;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -126,6 +128,11 @@ impl Client {
                 other => panic!("expected text, got {other:?}"),
             }
         }
+    }
+
+    /// Reads to the connection's end.
+    pub async fn end(&mut self) {
+        while let Some(Ok(_)) = soon("the connection's end", self.0.next()).await {}
     }
 
     /// Returns the server's close frame; messages before it are skipped.

@@ -3,6 +3,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::message::close::{CloseCode, CloseFrame};
 use crate::peer::snapshot::PersistError;
 use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::transport::Transport;
 
 /// When the credentials that admitted a peer end. At that moment the peer is closed with 4401
 /// ([`CloseCode::CREDENTIALS_EXPIRED`](crate::CloseCode::CREDENTIALS_EXPIRED)), unless
@@ -48,6 +49,15 @@ impl Expiry {
             .map_or(Self::Never, Self::At)
     }
 
+    /// Returns the moment on the transport's steady clock, if there is one.
+    pub(crate) fn on(self, transport: &dyn Transport) -> Moment {
+        let steady = transport.steady();
+        match self {
+            Self::At(at) => Moment::at(converted(at, transport.now(), steady)),
+            other => other.moment(steady),
+        }
+    }
+
     /// Returns the moment, if there is one, for a clock that shows `now`.
     pub(crate) fn moment(self, now: SystemTime) -> Moment {
         match self {
@@ -56,6 +66,18 @@ impl Expiry {
             Self::In(time) => now.checked_add(time).map_or(Moment::NEVER, Moment::at),
         }
     }
+}
+
+/// Converts a time of the clock that shows `from` into one of the clock that shows `to`.
+pub(crate) fn converted(at: SystemTime, from: SystemTime, to: SystemTime) -> SystemTime {
+    /// Clocks that agree are read one after the other.
+    const READING: Duration = Duration::from_millis(500);
+    let shifted = match to.duration_since(from) {
+        Ok(ahead) if ahead > READING => at.checked_add(ahead),
+        Err(behind) if behind.duration() > READING => at.checked_sub(behind.duration()),
+        _ => None,
+    };
+    shifted.unwrap_or(at)
 }
 
 impl From<SystemTime> for Expiry {

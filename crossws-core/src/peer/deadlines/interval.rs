@@ -48,7 +48,7 @@ impl Interval {
         const SHORTEST: Duration = Duration::from_millis(1);
         let period = period.max(SHORTEST);
         Self {
-            next: after(peer.transport().now(), period),
+            next: after(peer.transport().steady(), period),
             peer: peer.clone(),
             period,
             sleep: None,
@@ -89,7 +89,7 @@ impl Interval {
     }
 
     fn advance(&mut self) {
-        let late = self.peer.transport().now().duration_since(self.next);
+        let late = self.peer.transport().steady().duration_since(self.next);
         let missed = late.unwrap_or_default().as_nanos() / self.period.as_nanos();
         let missed = u32::try_from(missed).unwrap_or(u32::MAX);
         let by = self.period.saturating_mul(missed.saturating_add(1));

@@ -141,7 +141,7 @@ pub struct Sleep {
 
 impl Sleep {
     pub(crate) fn new(peer: &Peer, duration: Duration) -> Self {
-        Self::until(peer, after(peer.transport().now(), duration))
+        Self::until(peer, after(peer.transport().steady(), duration))
     }
 
     pub(crate) fn until(peer: &Peer, at: SystemTime) -> Self {

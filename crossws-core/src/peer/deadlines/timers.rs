@@ -55,7 +55,7 @@ impl Peer {
         if len > most {
             return Err(TimerError::NameTooLong { len, most });
         }
-        let at = after(self.transport().now(), duration);
+        let at = after(self.transport().steady(), duration);
         let first = self.due_at();
         let most = settings.limits.max_timers.get();
         let old = self.sleepers().change_timers(|timers| {

@@ -368,6 +368,14 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
+/// Returns a header's value as text, if it is UTF-8 without control characters.
+pub(crate) fn readable(value: &[u8]) -> Option<&str> {
+    let is_control = |char: char| char.is_control() && char != '\t';
+    str::from_utf8(value)
+        .ok()
+        .filter(|text| !text.contains(is_control))
+}
+
 /// Returns a header's value as text, by the rules of `HeaderValue::to_str`: if all of it is visible
 /// ASCII.
 pub(crate) fn text(value: &[u8]) -> Option<&str> {

@@ -2,7 +2,7 @@
 
 use http::header::HOST;
 
-use crate::upgrade::request::{Head, UpgradeRequest};
+use crate::upgrade::request::{Head, UpgradeRequest, text};
 
 impl UpgradeRequest {
     /// Returns the absolute URL: `http` or `https`, the `Host` header's host and port, path and
@@ -49,7 +49,7 @@ impl UpgradeRequest {
         };
         let host = self
             .authority()
-            .or_else(|| self.header(HOST))
+            .or_else(|| self.values(&HOST).next().and_then(text))
             .unwrap_or("localhost");
         format!("{scheme}://{host}{target}")
     }

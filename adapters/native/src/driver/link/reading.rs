@@ -70,11 +70,17 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     /// Reads once. Returns whether there is anything to decode.
     fn read_once(&mut self) -> bool {
-        if !self.connection.wants_read() || !self.handle().take_readable() {
+        if !self.connection.wants_read() {
+            return false;
+        }
+        if !self.handle().take_readable() && !self.connection.must_read() {
             return false;
         }
         match self.fill(&mut hold(&Arc::clone(&self.outlet))) {
-            Poll::Pending => false,
+            Poll::Pending => {
+                self.connection.read_nothing();
+                false
+            }
             Poll::Ready(0) => {
                 self.connection.lost();
                 false

@@ -1,9 +1,10 @@
 //! The deadlines of a connection.
 
 use std::task::Context;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::{Link, since};
+use crate::driver::task_handle::steady;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 
@@ -15,7 +16,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             return false;
         }
         let elapsed = self.elapsed();
-        let deadline = self.connection.poll_timeout(elapsed, SystemTime::now);
+        let deadline = self.connection.poll_timeout(elapsed, steady);
         let handle = self.connection.queue();
         let due = self
             .alarm

@@ -35,6 +35,24 @@ fn seen(request: &UpgradeRequest) -> String {
 }
 
 #[test]
+fn bytes_above_ascii_hide_neither_a_header_nor_what_else_is_in_it() {
+    let headers: Pairs<'_> = &[
+        ("x-name", "Zażółć".as_bytes()),
+        ("x-latin", b"caf\xe9"),
+        ("sec-websocket-protocol", b"caf\xe9, chat, \xc5\xbc"),
+        ("sec-websocket-protocol", b",, v2"),
+    ];
+    let packed = UpgradeRequest::from_head("/", headers.iter().copied()).unwrap();
+    for request in [packed, request("/", headers)] {
+        assert_eq!(request.header("x-name"), Some("Zażółć"));
+        assert_eq!(request.header("x-latin"), None, "no text");
+        assert_eq!(request.headers()["x-latin"].as_bytes(), b"caf\xe9");
+        assert!(request.protocols().eq(["chat", "v2"]));
+        assert_eq!(request.choose_protocol(&["chat"]), Some("chat"));
+    }
+}
+
+#[test]
 fn what_is_packed_looks_as_before() {
     let headers: Pairs<'_> = &[
         ("host", b"example.org"),
