@@ -433,6 +433,8 @@ async fn a_newer_message_replaces_one_with_its_key_that_waits(scene: Scene<'_>) 
         keyed(None, "a", "new"),
     ])
     .await;
+    // Both hooks have ended, before anything is read.
+    stage.wait_for("a", "message.end", 2).await;
     for index in 0..MANY {
         peer.hears(&Do::numbered(index, LARGE)).await;
     }
