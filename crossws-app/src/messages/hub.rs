@@ -90,11 +90,14 @@ impl<Out: 'static> TypedHub<Out> {
     /// # Errors
     /// As [`Scope::publish`](crossws_core::Scope::publish).
     pub fn publish<'t>(
-        &'t self,
-        namespace: &'t str,
+        &self,
+        namespace: &str,
         topics: impl Into<Topics<'t>>,
         message: Out,
     ) -> Result<Published, PublishError> {
+        // Borrowed anew: `Topics` of another lifetime must not make the handle live as long.
+        let named = topics.into();
+        let topics: Topics<'_> = named.names().collect();
         let to = self.hub.in_namespace(namespace).topic(topics);
         self.outgoing.publish(to, &message)
     }
