@@ -5,9 +5,16 @@ use crate::message::send::SendOptions;
 use crate::peer::Peer;
 use crate::pubsub::publication::Publication;
 
-/// A message in further formats, for the clients of these subprotocols: see
-/// [`To::send_formats`](crate::To::send_formats).
-#[doc(hidden)]
+/// A message in further formats, each for the clients of one subprotocol. A platform stores them with a
+/// [retained message](crate::adapter::RetainedMessage::others).
+///
+/// ```
+/// # use crossws_core::{Message, adapter::Formats};
+/// let others = Formats::from_iter([("chat.upper".into(), Message::from("HELLO"))]);
+/// let first = Message::from("hello");
+/// assert_eq!(others.of(Some("chat.upper"), &first), &Message::from("HELLO"));
+/// assert_eq!(others.of(None, &first), &first);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Formats(Vec<(Arc<str>, Message)>);
 
