@@ -18,6 +18,7 @@ pub use crate::hub::settings::setters::HubChoice;
 pub use crate::hub::shutdown::Closing;
 pub use crate::hub::start::Start;
 pub use crate::message::codec::excerpt;
+pub use crate::message::formats::Formats;
 pub use crate::peer::meter::{Meter, MeterCell};
 pub use crate::peer::snapshot::{RestoreError, Snapshot, SnapshotPart};
 pub use crate::pubsub::cursor::{Allowance, Backlog, Cursor, Left, LogSlice, QueueSize, Sequence};

@@ -20,13 +20,13 @@ use std::sync::Arc;
 
 use crossws_core::adapter::{Encoding, Publication, Session, Wire as Format};
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, ErrorKind, HookKind, HooksBuilder, Hub, Incoming,
-    Limits, Peer, PeerId, PeerState, SubscribeError, Upgrade, handler, hooks,
+    CloseCode, CloseFrame, Closed, ClosedBy, ErrorKind, Formats, HookKind, HooksBuilder, Hub,
+    Incoming, Limits, Peer, PeerId, PeerState, SubscribeError, Upgrade, handler, hooks,
 };
 use shuttle::future::block_on;
 use shuttle::thread;
 
-use common::{Log, Out, Wire, accept, assert_empty, join, open, poll_tasks};
+use common::{Log, Out, Wire, accept, assert_empty, join, open, open_speaking, poll_tasks};
 
 const ITERATIONS: usize = 20_000;
 
@@ -129,6 +129,40 @@ fn messages_to_several_topics_have_one_order_and_come_once() {
         assert_eq!(seen.len(), 3);
         assert_eq!(two_wire.texts(), seen);
         assert_eq!(three_wire.texts(), seen);
+        drop((one, two, three));
+        assert_empty(&hub);
+    });
+}
+
+#[test]
+fn all_formats_of_a_topic_have_one_order_and_a_new_subscriber_misses_none() {
+    check(|| {
+        let hub = Hub::default();
+        let wires = ["a", "b", "b"].map(|protocol| {
+            let wire = Wire::default();
+            (open_speaking(&hub, protocol, &wire), wire)
+        });
+        let [(one, one_wire), (two, two_wire), (three, three_wire)] = wires;
+        one.peer().subscribe("t").unwrap();
+        two.peer().subscribe("t").unwrap();
+        let (first, second, peer) = (hub.clone(), hub.clone(), three.peer().clone());
+        let threads = [
+            thread::spawn(move || {
+                let others = Formats::from_iter([("b".into(), "B".into())]);
+                let to = first.in_namespace("/").topic("t");
+                to.send_formats("A".into(), others).unwrap();
+            }),
+            thread::spawn(move || {
+                second.in_namespace("/").publish("t", "c").unwrap();
+            }),
+            thread::spawn(move || assert!(peer.subscribe("t").unwrap())),
+        ];
+        threads.into_iter().for_each(|one| one.join().unwrap());
+        let seen = two_wire.texts();
+        assert_eq!(seen.len(), 2);
+        let first: Vec<_> = seen.iter().map(|text| text.replace('B', "A")).collect();
+        assert_eq!(one_wire.texts(), first);
+        assert!(seen.ends_with(&three_wire.texts()));
         drop((one, two, three));
         assert_empty(&hub);
     });

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crossws_core::{Group, Hub, PublishError, Published, SendError, Topics};
+use crossws_core::{Hub, PublishError, Published, Topics};
 
 use crate::codec::Encode;
 use crate::codec::json::JsonCodec;
@@ -90,11 +90,14 @@ impl<Out: 'static> TypedHub<Out> {
     /// # Errors
     /// As [`Scope::publish`](crossws_core::Scope::publish).
     pub fn publish<'t>(
-        &'t self,
-        namespace: &'t str,
+        &self,
+        namespace: &str,
         topics: impl Into<Topics<'t>>,
         message: Out,
     ) -> Result<Published, PublishError> {
+        // Borrowed anew: `Topics` of another lifetime must not make the handle live as long.
+        let named = topics.into();
+        let topics: Topics<'_> = named.names().collect();
         let to = self.hub.in_namespace(namespace).topic(topics);
         self.outgoing.publish(to, &message)
     }
@@ -113,31 +116,16 @@ impl<Out: 'static> TypedHub<Out> {
     /// # Errors
     /// As [`Group::send`](crossws_core::Group::send).
     pub fn route(&self, route: &str, message: Out) -> Result<Published, PublishError> {
-        self.send_to(self.hub.route(route), &message)
+        self.outgoing.send_to(self.hub.route(route), &message)
     }
 
-    /// Sends a message to every connection of an identity: see [`Hub::identity`].
+    /// Sends a message to every connection of an identity: see [`Hub::identity`]. Those on other routes get
+    /// it too, in the format that this handle has for their subprotocol, or in its first.
     ///
     /// # Errors
     /// As [`Group::send`](crossws_core::Group::send).
     pub fn identity(&self, identity: &str, message: Out) -> Result<Published, PublishError> {
-        self.send_to(self.hub.identity(identity), &message)
-    }
-
-    fn send_to(&self, group: Group<'_>, message: &Out) -> Result<Published, PublishError> {
-        if !self.outgoing.is_mixed() {
-            return group.send(self.outgoing.encode(0, message)?);
-        }
-        let (first, others) = self.outgoing.encode_all(message)?;
-        let mut sum = Published::default();
-        for peer in group.peers().map_err(PublishError::Route)? {
-            match peer.send(others.of(peer.protocol(), &first).clone()) {
-                Ok(_) => sum.queued += 1,
-                Err(SendError::Full(_)) => sum.dropped += 1,
-                Err(_) => {}
-            }
-        }
-        Ok(sum)
+        self.outgoing.send_to(self.hub.identity(identity), &message)
     }
 
     /// Returns the peer with this id, as a handle that sends only `Out`.

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crossws_core::{EncodeError, Formats, Message, PublishError, Published, To};
+use crossws_core::{EncodeError, Formats, Group, Message, PublishError, Published, To};
 
 use crate::codec::Encode;
 use crate::messages::transform::Transform;
@@ -100,5 +100,14 @@ impl<Out: 'static> Outgoing<Out> {
         }
         let (first, others) = self.encode_all(value)?;
         to.send_formats(first, others)
+    }
+
+    /// Sends a value to each connection of a group in its format.
+    pub(super) fn send_to(&self, group: Group<'_>, value: &Out) -> Result<Published, PublishError> {
+        if !self.is_mixed() {
+            return group.send(self.encode(0, value)?);
+        }
+        let (first, others) = self.encode_all(value)?;
+        group.send_formats(first, others)
     }
 }

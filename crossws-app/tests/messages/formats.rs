@@ -270,28 +270,6 @@ fn clients_that_subscribe_themselves_hear_their_format() {
 }
 
 #[test]
-fn all_formats_of_a_topic_have_one_order() {
-    let server = server();
-    block_on(async {
-        let mut clients = clients(&server).await;
-        for n in 0..10 {
-            say(&mut clients[n % 3], &n.to_string());
-        }
-        server.settle().await;
-        let mut orders = Vec::new();
-        for client in &mut clients {
-            let mut order = Vec::new();
-            for _ in 0..10 {
-                order.push(heard(client).await);
-            }
-            orders.push(order);
-        }
-        assert_eq!(orders[0], orders[1]);
-        assert_eq!(orders[0], orders[2]);
-    });
-}
-
-#[test]
 fn what_is_published_without_types_reaches_each_client_as_it_is() {
     let server = server();
     block_on(async {

@@ -1,10 +1,10 @@
 //! Typed messages from outside of the hooks.
 
 use crossws_app::{
-    CborCodec, HubExt, MessagePackCodec, RawCodec, Router, TypedPeer, messages, route, typed,
-    typed_as,
+    CborCodec, HubExt, MessagePackCodec, RawCodec, Router, TypedHub, TypedPeer, messages, route,
+    typed, typed_as,
 };
-use crossws_core::{BoxError, Hub, Message, UpgradeRequest};
+use crossws_core::{BoxError, Hub, Message, Topics, UpgradeRequest};
 use crossws_memory::{Client, TestServer};
 use futures_lite::future::block_on;
 use serde::{Deserialize, Serialize};
@@ -90,6 +90,17 @@ fn a_publisher_speaks_the_format_of_each_client() {
             assert!(other.is_binary() && other != packed);
         }
     });
+}
+
+#[test]
+fn a_publisher_need_not_live_as_long_as_the_topics_names() {
+    fn rooms() -> Topics<'static> {
+        Topics::from(["red", "blue"])
+    }
+    let publisher: TypedHub<Told> = Hub::default().typed();
+    let namespace = String::from("/shop");
+    let told = publisher.publish(&namespace, rooms(), price());
+    assert_eq!(told.unwrap().queued, 0);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::hub::Hub;
 use crate::hub::group::Rosters;
-use crate::message::formats::Formats;
+use crate::message::formats::InFormats;
 use crate::observe::{Audience, Watch};
 use crate::peer::Peer;
 use crate::pubsub::filter::Filter;
@@ -63,7 +63,7 @@ impl Hub {
         to: Audience<'_>,
         rosters: &Rosters,
         only: &Filter<'_>,
-        publication: &Publication,
+        publication: InFormats<'_>,
     ) -> Published {
         let registry = self.registry();
         let publish = || registry.publish_to_rosters(rosters, only, publication);
@@ -75,7 +75,7 @@ impl Hub {
             peers.retain(|peer| only.admits(peer));
             peers
         };
-        self.deliver_watched(publication, to, publish, &recipients)
+        self.deliver_watched(publication.first, to, publish, &recipients)
     }
 
     /// As [`deliver`](Self::deliver), to the named peers and without the excluded ones.
@@ -84,17 +84,16 @@ impl Hub {
         namespace: Option<&str>,
         to: &Recipients<'_>,
         except: Option<&Peer>,
-        publication: &Publication,
+        publication: InFormats<'_>,
     ) -> Published {
         let registry = self.registry();
         let publish = || registry.publish_to_each(namespace, to, except, publication);
         let recipients = || without(except, registry.members_of_each(namespace, to));
-        self.deliver_watched(
-            publication,
-            Audience::Several(namespace),
-            publish,
-            &recipients,
-        )
+        let audience = match to.single() {
+            Some(topic) if !publication.others.is_empty() => Audience::of(namespace, topic),
+            _ => Audience::Several(namespace),
+        };
+        self.deliver_watched(publication.first, audience, publish, &recipients)
     }
 
     /// As [`deliver`](Self::deliver), to the subscribers of topics that retain the message.
@@ -104,18 +103,17 @@ impl Hub {
         (topics, to): (&Topics<'_>, &Recipients<'_>),
         by: RetainedBy,
         except: Option<&Peer>,
-        (publication, others): (&Publication, Formats),
+        publication: InFormats<'_>,
     ) -> Result<Published, RetainError> {
         let registry = self.registry();
-        let message = (publication, others);
-        let retention = registry.retain(namespace, topics, by, message, self.limits())?;
+        let retention = registry.retain(namespace, topics, by, publication, self.limits())?;
         let publish = || retention.publish(to, except, publication);
         let recipients = || without(except, registry.members_of_each(Some(namespace), to));
         let audience = match topics.single() {
             Some(topic) => Audience::of(Some(namespace), Some(topic)),
             None => Audience::Several(Some(namespace)),
         };
-        Ok(self.deliver_watched(publication, audience, publish, &recipients))
+        Ok(self.deliver_watched(publication.first, audience, publish, &recipients))
     }
 
     /// As [`deliver_to_each`](Self::deliver_to_each), with a message of its own for each.

@@ -11,9 +11,10 @@ use crate::hub::Hub;
 use crate::hub::group::labels::LabelKind;
 use crate::hub::group::roster::Roster;
 use crate::hub::group::route_members::RouteMembers;
-use crate::message::IntoMessage;
 use crate::message::close::CloseFrame;
+use crate::message::formats::{Formats, InFormats};
 use crate::message::send::SendOptions;
+use crate::message::{IntoMessage, Message};
 use crate::observe::Audience;
 use crate::peer::Peer;
 use crate::peer::life::End;
@@ -121,14 +122,34 @@ impl<'a> Group<'a> {
     pub fn send(self, message: impl IntoMessage) -> Result<Published, PublishError> {
         let rosters = self.rosters()?;
         let publication = Publication::of(message, self.options.clone())?;
+        Ok(self.deliver(&rosters, (&publication).into()))
+    }
+
+    /// As [`send`](Self::send), to each connection in the format of its subprotocol, which is encoded
+    /// once.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    #[doc(hidden)]
+    pub fn send_formats(
+        self,
+        message: Message,
+        others: Formats,
+    ) -> Result<Published, PublishError> {
+        let rosters = self.rosters()?;
+        let others = &others.publications(&self.options);
+        let first = &Publication::with(message, self.options.clone());
+        Ok(self.deliver(&rosters, InFormats { first, others }))
+    }
+
+    fn deliver(&self, rosters: &Rosters, publication: InFormats<'_>) -> Published {
         let to = match self.of {
             GroupOf::Route => Audience::Route(self.name),
             GroupOf::Identity => Audience::Identity(self.name),
             GroupOf::Tag => Audience::Tag(self.name),
         };
-        Ok(self
-            .hub
-            .deliver_to_rosters(to, &rosters, &self.only, &publication))
+        self.hub
+            .deliver_to_rosters(to, rosters, &self.only, publication)
     }
 
     /// Returns how many connections the group has. Takes constant time, unless some are excluded.

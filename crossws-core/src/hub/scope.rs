@@ -178,7 +178,8 @@ impl<'a> Scope<'a> {
     }
 
     /// Returns the message that a topic [retains](To::retained), in all namespaces that of the first one that
-    /// has one.
+    /// has one. Of a message in several formats it returns the first: that for clients whose subprotocol has
+    /// none of its own.
     ///
     /// ```
     /// # use crossws_core::*;

@@ -1,10 +1,20 @@
 use std::sync::Arc;
 
 use crate::message::Message;
+use crate::message::send::SendOptions;
+use crate::peer::Peer;
+use crate::pubsub::publication::Publication;
 
-/// A message in further formats, for the clients of these subprotocols: see
-/// [`To::send_formats`](crate::To::send_formats).
-#[doc(hidden)]
+/// A message in further formats, each for the clients of one subprotocol. A platform stores them with a
+/// [retained message](crate::adapter::RetainedMessage::others).
+///
+/// ```
+/// # use crossws_core::{Message, adapter::Formats};
+/// let others = Formats::from_iter([("chat.upper".into(), Message::from("HELLO"))]);
+/// let first = Message::from("hello");
+/// assert_eq!(others.of(Some("chat.upper"), &first), &Message::from("HELLO"));
+/// assert_eq!(others.of(None, &first), &first);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Formats(Vec<(Arc<str>, Message)>);
 
@@ -22,18 +32,68 @@ impl Formats {
         self.0.iter().map(|(name, message)| (&**name, message))
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Returns the length of all of them, in bytes.
-    pub(crate) fn len(&self) -> usize {
-        self.0.iter().map(|(_, message)| message.len()).sum()
+    /// Returns the publication of each, with these options.
+    pub(crate) fn publications(self, options: &SendOptions) -> Vec<InFormat> {
+        let publication = |message| Publication::with(message, options.clone());
+        let formats = self.0.into_iter();
+        formats
+            .map(|(name, message)| (name, publication(message)))
+            .collect()
     }
 }
 
 impl FromIterator<(Arc<str>, Message)> for Formats {
     fn from_iter<I: IntoIterator<Item = (Arc<str>, Message)>>(formats: I) -> Self {
         Self(formats.into_iter().collect())
+    }
+}
+
+/// A publication for the clients of a subprotocol.
+pub(crate) type InFormat = (Arc<str>, Publication);
+
+/// A publication in each format that its recipients read.
+#[derive(Clone, Copy)]
+pub(crate) struct InFormats<'p> {
+    /// For clients whose subprotocol has no format of its own.
+    pub(crate) first: &'p Publication,
+    pub(crate) others: &'p [InFormat],
+}
+
+impl<'p> From<&'p Publication> for InFormats<'p> {
+    fn from(first: &'p Publication) -> Self {
+        Self { first, others: &[] }
+    }
+}
+
+impl<'p> InFormats<'p> {
+    /// Returns what a peer reads.
+    #[inline]
+    pub(crate) fn of(self, peer: &Peer) -> &'p Publication {
+        if self.others.is_empty() {
+            return self.first;
+        }
+        let protocol = peer.protocol();
+        let mut others = self.others.iter();
+        let own = others.find(|(name, _)| protocol == Some(&**name));
+        own.map_or(self.first, |(_, own)| own)
+    }
+
+    /// Returns whether there is one format, whose options treat all recipients alike.
+    pub(crate) fn treats_all_alike(self) -> bool {
+        self.others.is_empty() && self.first.options().treats_all_alike()
+    }
+
+    /// Returns the messages of the formats after the first.
+    pub(crate) fn others(self) -> Formats {
+        let message =
+            |(name, publication): &InFormat| (Arc::clone(name), publication.message().clone());
+        self.others.iter().map(message).collect()
+    }
+
+    /// Returns the length of the message in all formats, in bytes.
+    pub(crate) fn len(self) -> usize {
+        let others = self.others.iter().map(|(_, publication)| publication);
+        let all = std::iter::once(self.first).chain(others);
+        all.map(|publication| publication.message().len()).sum()
     }
 }

@@ -65,7 +65,7 @@ pub trait Observer: MaybeSend + MaybeSync + 'static {
     }
 
     /// A message was queued for one peer or for many. Of messages that [differ](crate::To::send_each) each
-    /// comes apart.
+    /// comes apart. A typed message that clients read in several formats comes once, in the first.
     fn emitted(&self, emitted: &Emitted<'_>) {
         let _ = emitted;
     }

@@ -7,7 +7,6 @@ use bytes::Bytes;
 
 use crate::bounds::{AnyValue, MaybeSend, MaybeSync};
 use crate::message::codec::EncodeError;
-use crate::message::formats::Formats;
 use crate::message::send::SendOptions;
 use crate::message::{IntoMessage, Message};
 use crate::pubsub::wire::Wire;
@@ -46,12 +45,6 @@ impl Publication {
             options,
             ..Self::new(message)
         }
-    }
-
-    /// Returns the publication for a client of this subprotocol.
-    pub(crate) fn in_format(&self, others: &Formats, protocol: Option<&str>) -> Self {
-        let message = others.of(protocol, &self.message);
-        Self::with(message.clone(), self.options.clone())
     }
 
     /// Returns whether the message may be compressed.

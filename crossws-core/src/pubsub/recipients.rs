@@ -30,6 +30,17 @@ impl<'a> Recipients<'a> {
         }
     }
 
+    /// Returns the topic, or `None` for every peer, if all of its subscribers are addressed and no
+    /// others.
+    pub(crate) fn single(&self) -> Option<Option<&str>> {
+        match &self.to {
+            _ if self.is_narrowed() => None,
+            Target::Everyone => Some(None),
+            Target::Topics(topics) => topics.single().map(Some),
+            Target::Own(_) => None,
+        }
+    }
+
     /// Returns whether some of the target's peers are left out.
     pub(crate) fn is_narrowed(&self) -> bool {
         !self.except.is_empty() || !self.only.is_empty()

@@ -34,6 +34,7 @@ use crate::hub::group::Rosters;
 use crate::hub::group::labels::LabelIndex;
 use crate::hub::group::route_members::Routes;
 use crate::hub::settings::limits::Limits;
+use crate::message::formats::InFormats;
 use crate::peer::Peer;
 use crate::peer::id::PeerId;
 use crate::peer::topics::subscriptions::Memberships;
@@ -203,7 +204,7 @@ impl Registry {
         &self,
         rosters: &Rosters,
         only: &Filter<'_>,
-        publication: &Publication,
+        publication: InFormats<'_>,
     ) -> Published {
         let mut told = Told::default();
         for roster in rosters.iter() {
@@ -212,13 +213,14 @@ impl Registry {
         self.tell(told)
     }
 
-    /// As [`publish`](Self::publish), to the addressed peers, each of which is passed the message.
+    /// As [`publish`](Self::publish), to the addressed peers, each of which is passed the message in its
+    /// format.
     pub(crate) fn publish_to_each(
         &self,
         scope: Option<&str>,
         recipients: &Recipients<'_>,
         except: Option<&Peer>,
-        publication: &Publication,
+        publication: InFormats<'_>,
     ) -> Published {
         let mut told = Told::default();
         self.visit(scope, |namespace| {

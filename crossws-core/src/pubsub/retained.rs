@@ -11,7 +11,7 @@ pub use self::store::{RetainedBy, RetainedMessage, RetainedStore};
 use crate::hub::budget::Budget;
 use crate::hub::settings::limits::Limit;
 use crate::message::Message;
-use crate::message::formats::Formats;
+use crate::message::formats::{Formats, InFormats};
 use crate::message::send::SendOptions;
 use crate::pubsub::pattern::TopicPattern;
 use crate::pubsub::publication::Publication;
@@ -58,20 +58,19 @@ impl Kept {
     /// Takes a message's bytes of the hub's budget.
     pub(crate) fn new(
         topic: &str,
-        (publication, others): (&Publication, &Formats),
+        publication: InFormats<'_>,
         by: RetainedBy,
         budget: &Arc<Budget>,
         most: Limit,
     ) -> Result<Self, RetainError> {
-        let message = publication.message().clone();
-        let bytes = message.len() + others.len() + topic.len() + OVERHEAD;
+        let bytes = publication.len() + topic.len() + OVERHEAD;
         if !budget.take(bytes, most) {
             return Err(RetainError::Full { most: most.get() });
         }
         Ok(Self {
-            message,
-            others: others.clone(),
-            options: publication.options().clone().not_volatile(),
+            message: publication.first.message().clone(),
+            others: publication.others(),
+            options: publication.first.options().clone().not_volatile(),
             by,
             _share: Share {
                 budget: Arc::clone(budget),

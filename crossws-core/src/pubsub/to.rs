@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::error::PublishError;
 use crate::hub::Hub;
-use crate::message::formats::Formats;
+use crate::message::formats::{Formats, InFormats};
 use crate::message::send::SendOptions;
 use crate::message::{IntoMessage, Message};
 use crate::peer::Peer;
@@ -161,18 +161,14 @@ impl<'a> To<'a> {
         let options = self.take_options();
         let publication = Publication::of(message, options)?;
         if self.retained {
-            return self.deliver_retained(&publication, Formats::default());
+            return self.deliver_retained((&publication).into());
         }
         let (hub, namespace, without) = (self.hub, self.namespace, self.without());
-        let one = match &self.recipients.to {
-            _ if self.recipients.is_narrowed() || !publication.options().treats_all_alike() => None,
-            Target::Everyone => Some(None),
-            Target::Topics(topics) => topics.single().map(Some),
-            Target::Own(_) => None,
-        };
-        Ok(match one {
-            Some(topic) => hub.deliver(namespace, topic, without, &publication),
-            None => hub.deliver_to_each(namespace, &self.recipients, without, &publication),
+        Ok(match self.recipients.single() {
+            Some(topic) if publication.options().treats_all_alike() => {
+                hub.deliver(namespace, topic, without, &publication)
+            }
+            _ => hub.deliver_to_each(namespace, &self.recipients, without, (&publication).into()),
         })
     }
 
@@ -215,9 +211,9 @@ impl<'a> To<'a> {
         })
     }
 
-    /// Sends each recipient the message in the format of its subprotocol. All of them get it at one
-    /// place in the order of their topics, and later subscribers get their format of what is
-    /// [retained](Self::retained).
+    /// Sends each recipient the message in the format of its subprotocol, which is encoded once. All
+    /// subscribers get it at one place in the order of their topics, and later subscribers get their
+    /// format of what is [retained](Self::retained). Observers are told of it once, in the first format.
     ///
     /// # Errors
     /// As [`send`](Self::send).
@@ -227,14 +223,19 @@ impl<'a> To<'a> {
         message: Message,
         others: Formats,
     ) -> Result<Published, PublishError> {
-        if !self.retained {
-            return self.send_each(|peer| Some(others.of(peer.protocol(), &message).clone()));
-        }
         if let Some(from) = self.from {
             from.check_publishes()?;
         }
-        let publication = Publication::with(message, self.take_options());
-        self.deliver_retained(&publication, others)
+        let options = self.take_options();
+        let others = &others.publications(&options);
+        let first = &Publication::with(message, options);
+        let publication = InFormats { first, others };
+        if self.retained {
+            return self.deliver_retained(publication);
+        }
+        let (to, without) = (&self.recipients, self.without());
+        let hub = self.hub;
+        Ok(hub.deliver_to_each(self.namespace, to, without, publication))
     }
 
     /// Returns the publishing peer, if it gets nothing.
@@ -261,11 +262,7 @@ impl<'a> To<'a> {
 
     #[cold]
     #[inline(never)]
-    fn deliver_retained(
-        &self,
-        publication: &Publication,
-        others: Formats,
-    ) -> Result<Published, PublishError> {
+    fn deliver_retained(&self, publication: InFormats<'_>) -> Result<Published, PublishError> {
         let recipients = &self.recipients;
         let (Some(namespace), Target::Topics(topics), false) =
             (self.namespace, &recipients.to, recipients.is_narrowed())
@@ -279,10 +276,10 @@ impl<'a> To<'a> {
             Some(_) => RetainedBy::Peer,
             None => RetainedBy::Hub,
         };
-        let (to, message) = ((topics, recipients), (publication, others));
+        let to = (topics, recipients);
         Ok(self
             .hub
-            .deliver_retained(namespace, to, by, self.without(), message)?)
+            .deliver_retained(namespace, to, by, self.without(), publication)?)
     }
 }
 

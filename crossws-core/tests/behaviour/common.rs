@@ -16,8 +16,8 @@ use crossws_core::adapter::{
 };
 use crossws_core::http::Request;
 use crossws_core::{
-    Bytes, Capabilities, CloseFrame, ControlError, Error, Hooks, Hub, Message, PersistError,
-    Rejection, Resolve, SendError, SendOptions, Sent, UpgradeRequest,
+    Bytes, Capabilities, CloseFrame, ControlError, Error, Hooks, HooksBuilder, Hub, Message,
+    PersistError, Rejection, Resolve, SendError, SendOptions, Sent, Upgrade, UpgradeRequest, hooks,
 };
 use event_listener::Event;
 use futures_lite::future::{block_on, poll_fn};
@@ -409,6 +409,17 @@ pub fn open_events<R: Resolve>(hub: &Hub, hooks: &Arc<R>) -> (Session<R::Hooks>,
 pub fn open<R: Resolve>(hub: &Hub, hooks: &Arc<R>, path: &str) -> (Session<R::Hooks>, Wire) {
     let (joined, wire) = join(hub, hooks, path);
     (block_on(joined.open()), wire)
+}
+
+/// Opens a peer whose client speaks this subprotocol.
+pub fn open_speaking(hub: &Hub, protocol: &str, wire: &Wire) -> Session<HooksBuilder> {
+    let hooks = hooks().on_upgrade(|request| async move {
+        let offered = request.protocols().next();
+        Ok(offered.map_or_else(Upgrade::new, |name| Upgrade::new().protocol(name)))
+    });
+    let request = request_with("/", &[("sec-websocket-protocol", protocol)]);
+    let accepted = upgrade(hub, &Arc::new(hooks), request).unwrap();
+    block_on(accepted.join(wire.transport()).unwrap().open())
 }
 
 /// Does the work of an adapter while no hook runs: polls the spawned futures, reports a failure

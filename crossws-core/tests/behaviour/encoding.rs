@@ -7,10 +7,10 @@ use std::thread;
 use std::time::Duration;
 
 use crossws_core::adapter::{Encoding, Publication, Session, Wire as Format};
-use crossws_core::{HooksBuilder, Hub, hooks};
+use crossws_core::{Formats, HooksBuilder, Hub, Message, hooks};
 use futures_lite::future::block_on;
 
-use crate::common::{Wire, accept};
+use crate::common::{Wire, accept, open_speaking};
 
 /// The text in capitals and the variant, while another thread asks the hub about the topic.
 struct Upper;
@@ -122,4 +122,42 @@ fn nothing_is_encoded_for_its_author_alone() {
     });
     assert_eq!(seen.variants, [SLOW]);
     assert_eq!(wire.texts(), ["B10"]);
+}
+
+/// Publishes in three formats.
+type Publish = fn(&Hub, Message, Formats);
+
+#[test]
+fn each_format_that_is_read_is_encoded_once_and_without_a_lock() {
+    let publish: [Publish; 3] = [
+        |hub, first, others| {
+            let to = hub.in_namespace("/").topic("t");
+            to.send_formats(first, others).unwrap();
+        },
+        |hub, first, others| {
+            let to = hub.in_namespace("/").topic(["t", "u"]).retained();
+            to.send_formats(first, others).unwrap();
+        },
+        |hub, first, others| {
+            let told = hub.identity("ann").send_formats(first, others).unwrap();
+            assert_eq!(told.queued, 4);
+        },
+    ];
+    for publish in publish {
+        let hub = Hub::default();
+        let subscribers = ["a", "b", "b", "a"].map(|protocol| {
+            let wire = Wire::reading(Format::new::<Upper>(SLOW));
+            let session = open_speaking(&hub, protocol, &wire);
+            session.peer().subscribe("t").unwrap();
+            session.peer().set_identity("ann").unwrap();
+            (session, wire)
+        });
+        let others = ["b", "c"].map(|name| (name.into(), name.into()));
+        let others = Formats::from_iter(others);
+        let seen = runs(&hub, || publish(&hub, "first".into(), others));
+        assert_eq!(seen.unlocked, [true, true]);
+        assert_eq!(seen.variants, [SLOW, SLOW], "once for each, and none for c");
+        let texts = subscribers.each_ref().map(|(_, wire)| wire.texts());
+        assert_eq!(texts, [["first"], ["b"], ["b"], ["first"]]);
+    }
 }

@@ -6,13 +6,14 @@ use std::time::Duration;
 use crossws_core::adapter::ClaimError;
 use crossws_core::{
     CloseCode, CloseCount, Closed, ClosedBy, Counters, Disconnected, DropCause, Dropped, Emitted,
-    Error, HookKind, Hub, Message, Observer, Overflow, Peer, RejectReason, Rejected, Rejection,
-    hooks,
+    Error, Formats, HookKind, Hub, Message, Observer, Overflow, Peer, RejectReason, Rejected,
+    Rejection, hooks,
 };
 use futures_lite::future::block_on;
 
 use crate::common::{
-    Log, Wire, accept, assert_empty, join, open, request, request_with, turn, upgrade,
+    Log, Wire, accept, assert_empty, join, open, open_speaking, request, request_with, turn,
+    upgrade,
 };
 
 /// Logs every event, and calls back into the hub, which would never return under a lock.
@@ -440,4 +441,24 @@ fn an_observer_hears_of_each_of_the_messages_that_differ() {
     assert_eq!(to.send_each(of).unwrap().queued, 1);
     assert_eq!(log.take(), ["emitted yours (true, Some(\"/a\"), None) 1"]);
     assert_eq!(hub.counters().unwrap().sent.count, 1);
+}
+
+#[test]
+fn a_message_in_several_formats_is_one_publication_to_its_topic() {
+    let (hub, log) = recorded();
+    let wire = Wire::default();
+    let peers = ["a", "b"].map(|protocol| open_speaking(&hub, protocol, &wire));
+    for session in &peers {
+        session.peer().subscribe("t").unwrap();
+    }
+    log.take();
+    let others = Formats::from_iter([("b".into(), "two".into())]);
+    let scope = hub.in_namespace("/");
+    for to in [scope.topic("t"), scope.all(), scope.topic("t").retained()] {
+        to.send_formats("one".into(), others.clone()).unwrap();
+    }
+    let topic = "emitted one (false, Some(\"/\"), Some(\"t\")) 2";
+    let all = "emitted one (false, Some(\"/\"), None) 2";
+    assert_eq!(log.take(), [topic, all, topic]);
+    assert_eq!((hub.stats().published, hub.stats().queued), (3, 6));
 }

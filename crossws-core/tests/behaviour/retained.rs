@@ -4,11 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use crossws_core::adapter::{RetainedBy, RetainedMessage, RetainedStore};
 use crossws_core::{
-    Capabilities, Formats, Hub, Limits, Message, PublishError, Published, RetainError, Upgrade,
-    hooks,
+    Capabilities, Formats, Hub, Limits, Message, PublishError, Published, RetainError, hooks,
 };
 
-use crate::common::{Wire, assert_empty, open, request, request_with, upgrade};
+use crate::common::{Wire, assert_empty, open, open_speaking, request, upgrade};
 
 /// Retains a text of the hub's in `price`, in `/`.
 fn retain(hub: &Hub, text: &str) -> Result<Published, PublishError> {
@@ -313,17 +312,11 @@ fn a_message_in_several_formats_is_retained_in_each_and_outlives_a_sleep() {
     assert_eq!(hub.stats().retained, 256 + 5 + 6);
     let woken = Hub::default();
     woken.restore_retained(store.0.lock().unwrap().take().unwrap());
-    let hooks = Arc::new(hooks().on_upgrade(|request| async move {
-        let offered = request.protocols().next();
-        Ok(offered.map_or_else(Upgrade::new, |name| Upgrade::new().protocol(name)))
-    }));
     for hub in [hub, woken] {
         for (offer, expected) in [("a", "one"), ("b", "two")] {
-            let request = request_with("/", &[("sec-websocket-protocol", offer)]);
-            let accepted = upgrade(&hub, &hooks, request).unwrap();
             let wire = Wire::default();
-            let joined = accepted.join(wire.transport()).unwrap();
-            joined.peer().subscribe("price").unwrap();
+            let session = open_speaking(&hub, offer, &wire);
+            session.peer().subscribe("price").unwrap();
             assert_eq!(wire.texts(), [expected]);
         }
     }

@@ -1,7 +1,7 @@
+use crate::message::formats::InFormats;
 use crate::peer::Peer;
 use crate::pubsub::filter::Filter;
 use crate::pubsub::members::{Key, Members};
-use crate::pubsub::publication::Publication;
 use crate::pubsub::topic::Told;
 use crate::sync::Mutex;
 
@@ -48,10 +48,11 @@ impl Roster {
 
     /// Encodes before the lock is held, if encoding takes long: compressing would keep every other
     /// publisher out. A member that joins meanwhile may have another format.
-    fn encode(&self, only: &Filter<'_>, publication: &Publication) {
+    fn encode(&self, only: &Filter<'_>, publication: InFormats<'_>) {
         let mut peers = Vec::new();
         self.peers_into(&mut peers);
         for peer in peers.iter().filter(|peer| only.admits(peer)) {
+            let publication = publication.of(peer);
             if let Some(wire) = peer.wire()
                 && wire.takes_long(publication)
             {
@@ -60,14 +61,14 @@ impl Roster {
         }
     }
 
-    pub(crate) fn publish(&self, only: &Filter<'_>, publication: &Publication, told: &mut Told) {
+    pub(crate) fn publish(&self, only: &Filter<'_>, publication: InFormats<'_>, told: &mut Told) {
         self.encode(only, publication);
         // Dropped after the lock: the last handle runs user code.
         let mut peers = Vec::new();
         let _order = self.order.lock();
         self.peers_into(&mut peers);
         for peer in peers.iter().filter(|peer| only.admits(peer)) {
-            let receipt = peer.transport().publish(publication);
+            let receipt = peer.transport().publish(publication.of(peer));
             told.published.queued += usize::from(receipt.queued);
             told.count(peer, receipt);
         }

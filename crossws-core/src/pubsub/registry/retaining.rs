@@ -9,14 +9,14 @@ use super::namespace::Namespace;
 use crate::hub::budget::Budget;
 use crate::hub::settings::limits::{Limit, Limits};
 use crate::message::Message;
-use crate::message::formats::Formats;
+use crate::message::formats::InFormats;
 use crate::message::send::SendOptions;
 use crate::peer::Peer;
 use crate::pubsub::publication::Publication;
 use crate::pubsub::published::Published;
 use crate::pubsub::recipients::{Recipients, Target};
 use crate::pubsub::retained::{Kept, RetainError, RetainedBy, RetainedMessage, RetainedStore};
-use crate::pubsub::topic::{Each, Told};
+use crate::pubsub::topic::Told;
 use crate::pubsub::topics::Topics;
 use crate::sort::sort_by;
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -94,7 +94,6 @@ pub(crate) struct Retention<'a> {
     namespace: Option<Arc<Namespace>>,
     by: RetainedBy,
     kept: SmallVec<[(Arc<str>, Kept); 1]>,
-    others: Formats,
 }
 
 impl Drop for Retention<'_> {
@@ -112,7 +111,7 @@ impl Retention<'_> {
         mut self,
         recipients: &Recipients<'_>,
         except: Option<&Peer>,
-        publication: &Publication,
+        publication: InFormats<'_>,
     ) -> Published {
         let mut told = Told::default();
         if let Some(namespace) = &self.namespace {
@@ -121,8 +120,6 @@ impl Retention<'_> {
             for (topic, kept) in &self.kept {
                 turn.put(self.name, topic, kept);
             }
-            // Dropped after the lock: the last handle of a peer runs user code.
-            let mut each = Vec::new();
             let mut retained = namespace.retained.lock();
             for (topic, kept) in self.kept.drain(..) {
                 namespace.holds.add(self.by);
@@ -131,18 +128,10 @@ impl Retention<'_> {
                 }
             }
             match &recipients.to {
-                _ if !self.others.is_empty() => {
-                    let audience = namespace.audience(recipients);
-                    each.extend(audience.members(except).into_iter().map(|peer| {
-                        let publication = publication.in_format(&self.others, peer.protocol());
-                        Each::new(peer, publication)
-                    }));
-                    audience.publish_each(&mut each, &mut told);
-                }
                 Target::Topics(topics)
-                    if topics.single().is_some() && publication.options().treats_all_alike() =>
+                    if topics.single().is_some() && publication.treats_all_alike() =>
                 {
-                    namespace.publish(topics.single(), except, publication, &mut told);
+                    namespace.publish(topics.single(), except, publication.first, &mut told);
                 }
                 _ => {
                     let audience = namespace.audience(recipients);
@@ -179,11 +168,11 @@ impl Registry {
         namespace: &'a str,
         topics: &Topics<'_>,
         by: RetainedBy,
-        (publication, others): (&Publication, Formats),
+        publication: InFormats<'_>,
         limits: &Limits,
     ) -> Result<Retention<'a>, RetainError> {
         let store = self.retaining.store.as_ref().map(|it| &*it.store);
-        let len = publication.message().len() + others.len();
+        let len = publication.len();
         if let Some(most) = store
             .map(|store| store.max_len())
             .filter(|most| len > *most)
@@ -209,7 +198,7 @@ impl Registry {
                 });
             }
             let most = limits.max_retained;
-            let message = Kept::new(topic, (publication, &others), by, budget, most)?;
+            let message = Kept::new(topic, publication, by, budget, most)?;
             kept.push((Arc::from(topic), message));
         }
         Ok(Retention {
@@ -218,17 +207,19 @@ impl Registry {
             namespace: self.hold(namespace, by, limits)?,
             by,
             kept,
-            others,
         })
     }
 
     /// Returns a message that the hub retained before its memory was lost. Nothing is published, and a
     /// message that is retained by now stays.
     pub(crate) fn restore_retained(&self, stored: RetainedMessage) {
-        let publication = Publication::with(stored.message, SendOptions::new());
+        let options = SendOptions::new();
+        let others = stored.others.publications(&options);
+        let first = &Publication::with(stored.message, options);
         let (name, topic, by) = (&*stored.namespace, &*stored.topic, stored.by);
         let budget = &self.retaining.budget;
-        let message = (&publication, &stored.others);
+        let others = &others;
+        let message = InFormats { first, others };
         let kept = Kept::new(topic, message, by, budget, Limit::Unlimited);
         let unlimited = Limits::default().max_namespaces(Limit::Unlimited);
         let (Ok(kept), Ok(namespace)) = (kept, self.hold(name, by, &unlimited)) else {

@@ -24,7 +24,7 @@ pub struct RetainedMessage {
     pub topic: String,
     /// The message.
     pub message: Message,
-    /// The message for the clients of these subprotocols, if they read other formats.
+    /// The message for the clients of these subprotocols, if they read other formats. Empty by default.
     pub others: Formats,
     /// The side that has retained it.
     pub by: RetainedBy,

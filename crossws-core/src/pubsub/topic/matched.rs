@@ -25,7 +25,7 @@ pub(crate) fn publish_matched(
         None => {
             let only = Filter::default();
             let audience = Audience::new(patterns, Several::new(), &only);
-            audience.publish(except, publication, told);
+            audience.publish(except, publication.into(), told);
         }
     }
 }
@@ -67,7 +67,7 @@ impl Topic {
                     .map(|(topic, state)| (topic, &**state)),
             );
             let leaves_out = |peer: &Peer| except.is_some_and(|except| except.is(peer));
-            hand_on(&places, 1, leaves_out, publication, told);
+            hand_on(&places, 1, leaves_out, |_| publication, told);
         };
         self.publish_then(except, publication, told, Some(&then));
     }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::{State, Told, Topic};
+use crate::message::formats::InFormats;
 use crate::peer::Peer;
 use crate::peer::topics::subscriptions::Known;
 use crate::pubsub::filter::Filter;
 use crate::pubsub::publication::Publication;
+use crate::pubsub::wire::Wire;
 use crate::sort::sort_by;
 use crate::sync::MutexGuard;
 
@@ -42,20 +44,20 @@ impl<'a, 'f> Audience<'a, 'f> {
         Self { any, none, only }
     }
 
-    /// Passes the publication to each member, except `except`.
+    /// Passes the publication to each member in its format, except `except`.
     ///
     /// All topics are locked meanwhile. Every member of one of them therefore sees this message at
     /// the same place among the topic's messages, although it is in no topic's log.
     pub(crate) fn publish(
         &self,
         except: Option<&Peer>,
-        publication: &Publication,
+        publication: InFormats<'_>,
         told: &mut Told,
     ) {
         let states = self.lock(publication);
         let places = self.places(&states);
         let is_left_out = |peer: &Peer| self.leaves_out(peer, except);
-        hand_on(&places, 0, is_left_out, publication, told);
+        hand_on(&places, 0, is_left_out, |peer| publication.of(peer), told);
     }
 
     pub(super) fn places<'s>(
@@ -79,14 +81,14 @@ impl<'a, 'f> Audience<'a, 'f> {
     }
 
     /// Locks every topic whose members get the message. Slow encodings are computed before.
-    fn lock(&self, publication: &Publication) -> SmallVec<[MutexGuard<'_, State>; 4]> {
+    fn lock(&self, publication: InFormats<'_>) -> SmallVec<[MutexGuard<'_, State>; 4]> {
         loop {
             let states: SmallVec<[_; 4]> =
                 self.any.iter().map(|topic| topic.state.lock()).collect();
             let wanted = states
                 .iter()
-                .find_map(|state| state.wants_encoded(None, publication));
-            let Some(wire) = wanted else {
+                .find_map(|state| state.wants_formats(publication));
+            let Some((publication, wire)) = wanted else {
                 return states;
             };
             drop(states);
@@ -95,13 +97,30 @@ impl<'a, 'f> Audience<'a, 'f> {
     }
 }
 
-/// Passes the publication to each member of the topics from `first` on that is in no earlier topic,
-/// and is not excluded.
-pub(super) fn hand_on(
+impl State {
+    /// As [`wants_encoded`](Self::wants_encoded), for a publication in several formats. Returns the
+    /// format too.
+    #[inline]
+    fn wants_formats<'p>(&self, all: InFormats<'p>) -> Option<(&'p Publication, Wire)> {
+        if all.others.is_empty() {
+            let wire = self.wants_encoded(None, all.first)?;
+            return Some((all.first, wire));
+        }
+        self.members.iter().find_map(|(peer, _)| {
+            let (publication, wire) = (all.of(peer), peer.wire()?);
+            let wants = wire.takes_long(publication) && publication.known(wire).is_none();
+            wants.then_some((publication, wire))
+        })
+    }
+}
+
+/// Passes its publication to each member of the topics from `first` on that is in no earlier topic, and
+/// is not excluded. `of` returns a member's.
+pub(super) fn hand_on<'p>(
     places: &[Locked<'_>],
     first: usize,
     is_left_out: impl Fn(&Peer) -> bool,
-    publication: &Publication,
+    of: impl Fn(&Peer) -> &'p Publication,
     told: &mut Told,
 ) {
     for (at, (_, state)) in places.iter().enumerate().skip(first) {
@@ -110,7 +129,7 @@ pub(super) fn hand_on(
             if is_left_out(peer) || is_member(earlier, peer) {
                 continue;
             }
-            let receipt = peer.transport().publish(publication);
+            let receipt = peer.transport().publish(of(peer));
             told.published.queued += usize::from(receipt.queued);
             told.count(peer, receipt);
         }
