@@ -8,6 +8,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::time::Duration;
 
 use bytes::Bytes;
 use crossws::ConnectionInfo;
@@ -20,6 +21,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
 
 fn talk() -> impl Hooks {
     hooks()
@@ -62,8 +64,11 @@ async fn serve(listener: TcpListener, stop: impl Future) -> io::Result<()> {
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                let (stream, _) = accepted?;
-                tokio::spawn(connection(stream, acceptor.clone()));
+                match accepted {
+                    Ok((stream, _)) => drop(tokio::spawn(connection(stream, acceptor.clone()))),
+                    // Such as too many open files: the connections that end return some.
+                    Err(_) => sleep(Duration::from_millis(100)).await,
+                }
             }
             _ = &mut stop => break,
         }

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EventSource } from 'eventsource';
 import { free_port, listening, run } from './processes.mjs';
-import { equal, until, within } from './script.mjs';
+import { assert, equal, until, within } from './script.mjs';
 
 const here = (file) => fileURLToPath(new URL(file, import.meta.url));
 const programs = join(process.env.CARGO_TARGET_DIR ?? here('../../target'), 'debug');
@@ -78,6 +78,7 @@ function talked({ opened, heard, statuses }) {
 /** A way to the app whose connections can be cut. */
 async function relay(port) {
   const open = new Set();
+  let watch = () => {};
   const server = net.createServer((client) => {
     const app = net.connect(port, '127.0.0.1');
     for (const [from, to] of [[client, app], [app, client]]) {
@@ -85,15 +86,34 @@ async function relay(port) {
       from.on('error', () => {}).on('close', () => (open.delete(from), to.destroy()));
       from.pipe(to);
     }
+    app.on('data', (part) => watch(part));
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
-  return { url: `http://127.0.0.1:${server.address().port}`, cut: () => open.forEach((socket) => socket.destroy()) };
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+
+    /** Cuts every connection once the app has sent `text`. Returns a function that tells how many sockets that were. */
+    cut_after(text) {
+      let [sent, cut] = ['', 0];
+      watch = (part) => {
+        sent += part;
+        if (!sent.includes(text)) return;
+        watch = () => {};
+        cut = open.size;
+        open.forEach((socket) => socket.destroy());
+      };
+      return () => cut;
+    },
+  };
 }
 
 /** Reads a stream that is cut: the client goes on after the last event, none is missing, and none comes twice. */
-async function resumes(read) {
-  const updates = await read('/sse/structured', 'update', 40);
+async function resumes(read, cuttable) {
+  const cut = cuttable.cut_after('{"value":9}');
+  // 4 s of ticks, and 3 s until the client connects again.
+  const updates = await within('a stream that is cut', read('/sse/structured', 'update', 40));
   equal(updates.map(({ lastEventId }) => Number(lastEventId)), Array.from({ length: 40 }, (_, n) => n));
+  assert(cut() > 0, 'the stream was cut');
 }
 
 /** Reads a stream's raw text until it contains `end`. */
@@ -125,8 +145,7 @@ async function all(EventSource, url, cuttable) {
   const from = (url) => (path, name, count) => source(EventSource, url + path, name, count);
   await reads(from(url));
   talked(await talk(EventSource, `${url}/ws/chat`));
-  const cut = setTimeout(cuttable.cut, 1000);
-  await resumes(from(cuttable.url)).finally(() => clearTimeout(cut));
+  await resumes(from(cuttable.url), cuttable);
 }
 
 const clients = {
@@ -168,8 +187,7 @@ const clients = {
       await reads(read);
       talked(await page.evaluate(`(${talk})(EventSource, '/ws/chat')`));
       await page.goto(`${cuttable.url}/api/health`);
-      const cut = setTimeout(cuttable.cut, 1000);
-      await resumes(read).finally(() => clearTimeout(cut));
+      await resumes(read, cuttable);
     } finally {
       await browser.close();
     }
@@ -183,7 +201,7 @@ await listening(app, server, port);
 const url = `http://127.0.0.1:${port}`;
 const cuttable = await relay(port);
 for (const name of names) {
-  await within(`${name} to read every stream`, clients[name](url, cuttable));
+  await within(`${name} to read every stream`, clients[name](url, cuttable), 30_000);
   // Every client has gone, and its stream with it.
   await until('the streams to end', async () => (await (await fetch(`${url}/sse/open`)).json()).open === 0);
   console.log(`${name}: every stream was read`);

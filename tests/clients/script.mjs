@@ -5,10 +5,10 @@
 const DEADLINE = 15_000;
 
 /** `promise`, or a failure that says what was waited for. There is no wait without a deadline. */
-export function within(what, promise) {
+export function within(what, promise, deadline = DEADLINE) {
   let timer;
   const late = new Promise((_, fail) => {
-    timer = setTimeout(() => fail(new Error(`waited ${DEADLINE} ms for ${what}`)), DEADLINE);
+    timer = setTimeout(() => fail(new Error(`waited ${deadline} ms for ${what}`)), deadline);
   });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

@@ -223,6 +223,7 @@ impl Shared {
                 state.out_bytes = 0;
             }
             state.writing = 0;
+            self.note_waiting(&state);
             state.reader.take()
         };
         self.notify();

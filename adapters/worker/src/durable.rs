@@ -99,9 +99,8 @@ impl<R: Resolve> Durable<R> {
             Some(_) => DURABLE_CAPABILITIES.with(Capabilities::RETAINED),
             None => DURABLE_CAPABILITIES,
         };
-        let hub = options.hub(capabilities, retained.clone());
         let tasks = Tasks::new();
-        hub.lend_background(of_object(&tasks));
+        let hub = options.hub(capabilities, retained.clone(), of_object(&tasks));
         let loaded = retained.map(|retained| load(&state, &hub, retained));
         let mark = Mark::of(&state);
         let durable = Self {

@@ -10,6 +10,7 @@ use http::StatusCode;
 use worker::worker_sys::ext::ResponseExt;
 use worker::{Env, ObjectNamespace, Request, Response, web_sys};
 
+use crate::background::background;
 use crate::durable::attachment::Attachment;
 use crate::error::Error;
 use crate::http::{request, response};
@@ -86,7 +87,7 @@ impl Objects {
         let asked = request::convert(&request)?;
         let resolver = std::sync::Arc::new(resolver);
         // A hub for this upgrade alone: its peers live in the objects.
-        let hub = self.options.hub(DURABLE_CAPABILITIES, None);
+        let hub = self.options.hub(DURABLE_CAPABILITIES, None, background());
         let limit = hub.limits().upgrade_timeout;
         let claim = deadline::within(limit, hub.claim(&resolver, asked)).await;
         let answer = match claim {

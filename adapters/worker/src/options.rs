@@ -1,11 +1,11 @@
 use std::fmt;
+use std::sync::Arc;
 
-use crossws_core::adapter::HubChoice;
+use crossws_core::adapter::{Background, HubChoice};
 use crossws_core::http::header::{HOST, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
 use crossws_core::{Capabilities, Hub, HubBuilder, hub_setters};
 use worker::State;
 
-use crate::background::background;
 use crate::durable::retained::Retained;
 
 /// How a Worker and its objects serve. Give the same options to both: the Worker applies the origin
@@ -123,15 +123,20 @@ impl Options {
             .any(|kept| kept == header)
     }
 
-    /// A hub of connections that can do this.
-    pub(crate) fn hub(&self, capabilities: Capabilities, retained: Option<Retained>) -> Hub {
+    /// Returns a hub of connections with these capabilities, whose tasks run on `background`.
+    pub(crate) fn hub(
+        &self,
+        capabilities: Capabilities,
+        retained: Option<Retained>,
+        background: Arc<dyn Background>,
+    ) -> Hub {
         let lacks = capabilities.missing();
         let set = |hub: HubBuilder| match retained {
             Some(store) => hub.lacks(lacks).retained_store(store),
             None => hub.lacks(lacks),
         };
         let hub = self.hub.clone().change(set).build();
-        hub.lend_background(background());
+        hub.lend_background(background);
         hub
     }
 }

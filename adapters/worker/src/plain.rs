@@ -14,6 +14,7 @@ use worker::wasm_bindgen_futures::future_to_promise;
 use worker::worker_sys::ext::WebSocketExt;
 use worker::{Request, Response, WebSocketPair, web_sys};
 
+use crate::background::background;
 use crate::error::Error;
 use crate::http::{request, response};
 use crate::link::Link;
@@ -78,7 +79,7 @@ impl Plain {
         }
         let asked = request::convert(&request)?;
         let resolver = Arc::new(resolver);
-        let hub = self.options.hub(PLAIN_CAPABILITIES, None);
+        let hub = self.options.hub(PLAIN_CAPABILITIES, None, background());
         let limit = hub.limits().upgrade_timeout;
         let claim = deadline::within(limit, hub.claim(&resolver, asked)).await;
         let upgraded = match claim {

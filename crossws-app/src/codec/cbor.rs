@@ -1,4 +1,7 @@
-use cbor4ii::core::dec::Read;
+use std::convert::Infallible;
+use std::error::Error;
+
+use cbor4ii::core::dec::{self, Read};
 use cbor4ii::core::utils::SliceReader;
 use crossws_core::{Bytes, DecodeError, EncodeError};
 use serde::Serialize;
@@ -39,11 +42,29 @@ fn write<T: Serialize>(value: &T) -> Result<Vec<u8>, EncodeError> {
 
 fn read<T: DeserializeOwned>(bytes: &Bytes, limits: &DecodeLimits) -> Result<T, DecodeError> {
     let mut reader = SliceReader::new(bytes);
-    let value = limits.deserialize(&mut cbor4ii::serde::Deserializer::new(&mut reader))?;
+    let value = limits
+        .deserialize(&mut cbor4ii::serde::Deserializer::new(&mut reader))
+        .map_err(readable)?;
     // The end of the value.
     let rest = reader.fill(1).map_err(DecodeError::new)?;
     if !rest.as_ref().is_empty() {
         return Err(DecodeError::new("bytes follow the value"));
     }
     Ok(value)
+}
+
+/// Returns the reader's error with a text: its own is that of `Debug`.
+fn readable(error: DecodeError) -> DecodeError {
+    use cbor4ii::serde::DecodeError::{Core, Custom};
+
+    match error.source().and_then(|source| source.downcast_ref()) {
+        Some(Custom::<Infallible>(text)) => DecodeError::new(&**text),
+        Some(Core(dec::Error::Mismatch { name, found })) => DecodeError::new(format!(
+            "{name} is expected, and what begins with the byte {found:#04x} is none"
+        )),
+        Some(Core(dec::Error::Eof { name, .. })) => {
+            DecodeError::new(format!("the payload ends before the end of {name}"))
+        }
+        _ => error,
+    }
 }

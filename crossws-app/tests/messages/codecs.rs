@@ -120,6 +120,28 @@ fn every_shape_of_serde_comes_back_from_cbor() {
     all_come_back(crossws_app::CborCodec);
 }
 
+#[cfg(feature = "cbor")]
+#[test]
+fn errors_of_cbor_read_as_sentences() {
+    fn error<T: DeserializeOwned + Debug>(bytes: &[u8]) -> String {
+        let read: Result<T, _> = crossws_app::CborCodec.decode(&bytes.into(), &DecodeLimits::new());
+        read.unwrap_err().to_string()
+    }
+    let start = "the payload cannot be decoded: ";
+    assert_eq!(
+        error::<u8>(b"\x20"),
+        format!("{start}u8 is expected, and what begins with the byte 0x20 is none")
+    );
+    assert_eq!(
+        error::<String>(b"\x63a"),
+        format!("{start}the payload ends before the end of str")
+    );
+    assert_eq!(
+        error::<std::num::NonZeroU8>(b"\0"),
+        format!("{start}invalid value: integer `0`, expected a nonzero u8")
+    );
+}
+
 #[test]
 fn json_is_read_from_binary_messages_too() {
     let message = Message::from(br#"{"x": [1, 2]}"#);

@@ -71,3 +71,34 @@ impl Inbound {
         self.0 = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn a_full_queue_discards_the_oldest_pings_and_no_message() {
+        let mut inbound = Inbound::default();
+        for n in 0..20_u8 {
+            inbound.push(Step::Ping(Bytes::copy_from_slice(&[n])), 16);
+            if n == 10 {
+                inbound.push(Step::Message("ten".into()), 16);
+            }
+        }
+        let expected: Vec<_> = (4..=10)
+            .map(Some)
+            .chain([None])
+            .chain((11..20).map(Some))
+            .collect();
+        let mut left = Vec::new();
+        while let Some(step) = inbound.pop() {
+            left.push(match step {
+                Step::Ping(data) => data.first().copied(),
+                _ => None,
+            });
+        }
+        assert_eq!(left, expected);
+    }
+}

@@ -43,5 +43,5 @@ pub(crate) fn to_platform(response: Response<Answer>) -> Result<worker::Response
         Answer::Stream(stream) => stream,
     };
     let response = worker::Response::from_body(worker::ResponseBody::Stream(stream))?;
-    with_head(response, parts.status.as_u16(), &parts.headers)
+    with_head(response, parts.status, &parts.headers)
 }

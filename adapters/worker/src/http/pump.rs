@@ -16,7 +16,7 @@ use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::wasm_bindgen_futures::{JsFuture, future_to_promise};
 
 use crate::error::Error;
-use crate::http::response::{plain, with_head};
+use crate::http::response::{has_no_body, plain, with_head};
 use crate::js::call;
 
 /// Returns a Worker's response, whose body arrives later: for event streams, and for handlers that are
@@ -38,7 +38,8 @@ use crate::js::call;
 /// ```
 ///
 /// # Errors
-/// When the platform refuses the response, such as a status that is none of its own.
+/// When the platform refuses the response. A status outside 200 to 599 becomes 500, and the body of a status
+/// that has none, such as 204, is dropped.
 pub fn respond<B>(
     response: Response<B>,
     context: &worker::Context,
@@ -66,23 +67,31 @@ where
     B::Error: Into<BoxError>,
 {
     let (parts, body) = response.into_parts();
+    if body.is_end_stream() || has_no_body(parts.status) {
+        let response = plain(Response::from_parts(parts, Bytes::new()))?;
+        return Ok((response, write(None)));
+    }
     let class: Function = Reflect::get(&global(), &"IdentityTransformStream".into())?.dyn_into()?;
     let both = Reflect::construct(&class, &Array::new())?;
     let readable = Reflect::get(&both, &"readable".into())?;
     let writable = Reflect::get(&both, &"writable".into())?;
     let writer = call(&writable, "getWriter", &Array::new())?;
-    let response = match body.is_end_stream() {
-        // Statuses without a body are among these.
-        true => plain(Response::from_parts(parts, Bytes::new()))?,
-        false => {
-            let stream = ResponseBody::Stream(readable.unchecked_into());
-            let response = worker::Response::from_body(stream)?;
-            with_head(response, parts.status.as_u16(), &parts.headers)?
-        }
-    };
-    // An error means that the reader has gone: there is no other to tell.
-    let pump = async move { drop(pump(body, &writer).await) };
-    Ok((response, pump))
+    let stream = ResponseBody::Stream(readable.unchecked_into());
+    let response = worker::Response::from_body(stream)?;
+    let response = with_head(response, parts.status, &parts.headers)?;
+    Ok((response, write(Some((body, writer)))))
+}
+
+/// Writes a body, if there is one, until its reader has gone.
+async fn write<B>(body: Option<(B, JsValue)>)
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    if let Some((body, writer)) = body {
+        // An error means that the reader has gone: there is no other to tell.
+        drop(pump(body, &writer).await);
+    }
 }
 
 async fn pump<B>(body: B, writer: &JsValue) -> Result<(), JsValue>

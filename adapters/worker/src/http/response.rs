@@ -1,4 +1,5 @@
 use crossws_core::{Bytes, Rejection};
+use http::StatusCode;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::error::Error;
@@ -13,27 +14,31 @@ pub(crate) fn refusal(rejection: Rejection) -> Result<worker::Response, Error> {
 
 pub(crate) fn plain(response: http::Response<Bytes>) -> Result<worker::Response, Error> {
     let (parts, body) = response.into_parts();
-    // A null body for statuses without one: the platform refuses any other body there.
-    let response = match parts.status.as_u16() {
-        101 | 204 | 205 | 304 => worker::Response::empty()?,
-        _ => worker::Response::from_bytes(body.to_vec())?,
+    let response = match has_no_body(parts.status) {
+        true => worker::Response::empty()?,
+        false => worker::Response::from_bytes(body.to_vec())?,
     };
-    // The platform's constructor accepts only these.
-    let status = match parts.status.as_u16() {
-        status @ 200..=599 => status,
-        _ => 500,
-    };
-    with_head(response, status, &parts.headers)
+    with_head(response, parts.status, &parts.headers)
+}
+
+/// Returns whether a response of this status must have a null body: the platform refuses any other.
+pub(crate) fn has_no_body(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 101 | 204 | 205 | 304)
 }
 
 /// Returns the platform's response with these headers, and with a status that it accepts.
 pub(crate) fn with_head(
     response: worker::Response,
-    status: u16,
+    status: StatusCode,
     headers: &HeaderMap,
 ) -> Result<worker::Response, Error> {
     let to = worker::Headers::new();
     append(&to, headers)?;
+    // The platform's constructor accepts only these.
+    let status = match status.as_u16() {
+        status @ 200..=599 => status,
+        _ => 500,
+    };
     Ok(response.with_headers(to).with_status(status))
 }
 

@@ -11,6 +11,7 @@ use worker::send::SendFuture;
 use worker::wasm_bindgen::JsValue;
 use worker::{Request, web_sys};
 
+use crate::background::background;
 use crate::durable::streams::EVENT_CAPABILITIES;
 use crate::error::{Error, report};
 use crate::http::answer::{Answer, from_platform, to_platform};
@@ -54,7 +55,7 @@ impl Objects {
         if !may_be_asked(asked.parts()) {
             return Ok(Upgraded::NotHandled(request));
         }
-        let hub = self.options.hub(EVENT_CAPABILITIES, None);
+        let hub = self.options.hub(EVENT_CAPABILITIES, None, background());
         let place = Objectwards {
             objects: self,
             asked: asked.clone(),
