@@ -25,6 +25,7 @@ impl<Q: Queue> Connection<Q> {
         }
         if std::mem::take(&mut self.active) {
             self.liveness.active(now);
+            self.controls.message(now);
         }
         let expires_at = self.events.as_ref().and_then(PeerEvents::expires_at);
         self.liveness.credentials(expires_at, now, clock);
