@@ -58,7 +58,7 @@ impl ControlRate {
     fn forget_before(&mut self, moment: u32) {
         let passed = moment.wrapping_sub(self.since);
         // Before `since`, the difference wraps around.
-        if passed >= SECOND && passed <= u32::MAX / 2 {
+        if (SECOND..=u32::MAX / 2).contains(&passed) {
             let seconds = passed / SECOND;
             let allowed = self.most.saturating_mul(seconds);
             self.count = self.count.saturating_sub(allowed);
