@@ -288,7 +288,7 @@ impl<Q: Queue> Connection<Q> {
     fn must_wait(&self, next: &Step) -> bool {
         match next {
             Step::Message(message) => {
-                !matches!(self.phase, Phase::Broken { .. })
+                !self.is_broken()
                     && self.phase.closed().is_none()
                     && self.outbox().is_congested(message.len())
             }

@@ -99,21 +99,29 @@ impl Connect {
 
     /// Sends a token from this provider in another place.
     pub fn token_in<M>(mut self, place: TokenIn, token: impl IntoProvider<M>) -> Self {
+        if let TokenIn::Protocol(marker) = &place {
+            self.check_protocol(marker);
+        }
         self.config.token = Some((token.into_provider(), place));
         self
     }
 
     /// Offers a subprotocol, after the earlier ones. [`ClientHandle::protocol`] returns the server's
-    /// choice.
+    /// choice. A client with a name that is not a token (RFC 6455 section 4.1) does not connect: the
+    /// error, [`ConnectError::Header`], names it.
     pub fn protocol(mut self, protocol: impl Into<String>) -> Self {
         let protocol = protocol.into();
-        if is_token(&protocol) {
-            self.config.protocols.push(protocol);
-        } else {
-            self.error
-                .get_or_insert(ConnectError::Header(format!("subprotocol {protocol:?}")));
-        }
+        self.check_protocol(&protocol);
+        self.config.protocols.push(protocol);
         self
+    }
+
+    /// The handshake would leave out a name that is not a token.
+    fn check_protocol(&mut self, name: &str) {
+        if !is_token(name) {
+            self.error
+                .get_or_insert(ConnectError::Header(format!("subprotocol {name:?}")));
+        }
     }
 
     /// Offers several subprotocols, the preferred one first.

@@ -174,6 +174,9 @@ impl<P: Pipe> Framed<P> {
 
     /// Encodes waiting messages, and queues the close that a handle asked for after all of them.
     fn load(&mut self, shared: &Shared) {
+        if self.connection.is_broken() && shared.lock().closing.is_some() {
+            return self.connection.abandon();
+        }
         if self.closing || !self.connection.is_open() {
             return;
         }

@@ -268,6 +268,29 @@ fn tokens_may_be_in_the_query_or_a_subprotocol() {
 }
 
 #[test]
+fn a_subprotocol_that_is_no_token_is_refused_by_its_name() {
+    block_on(async {
+        let server = TestServer::new(hooks());
+        for (client, name) in [
+            (
+                connect("ws://a/").protocols(["chat", "not a token"]),
+                "not a token",
+            ),
+            (connect("ws://a/").protocol(""), "\"\""),
+            (
+                connect("ws://a/").token_in(TokenIn::Protocol("a marker".into()), "secret"),
+                "a marker",
+            ),
+        ] {
+            let error = client.in_memory(&server).await.unwrap_err();
+            assert!(matches!(error, ConnectError::Header(_)), "{error}");
+            let text = error.to_string();
+            assert!(text.contains(name) && !text.contains("secret"), "{text}");
+        }
+    });
+}
+
+#[test]
 fn what_happens_without_a_connection_is_a_choice() {
     block_on(async {
         let (app, _) = refuses_first(100);

@@ -12,6 +12,9 @@ use crate::layers::pace::Pace;
 /// Limits how many messages, and how many bytes of them, each client may send in a time. By default
 /// a client that sends more is closed with 1008; see [`on_excess`](Self::on_excess).
 ///
+/// Messages are judged by when they can have been sent: those that waited while a hook was busy may be
+/// as many as the rate allows in that time.
+///
 /// Control frames have a limit of their own, [`Limits::max_control_rate`]. Where connections sleep,
 /// a client's counts begin anew when it wakes. The layer has no effect on a server whose adapter
 /// lends no time to its hub.
@@ -114,7 +117,30 @@ struct Paced {
 
 /// The counts of one client, for each layer of this kind around its route.
 #[derive(Default)]
-struct Counts(Mutex<Vec<(usize, Busy)>>);
+struct Counts(Mutex<Vec<(usize, Count)>>);
+
+impl Counts {
+    /// Calls `work` with the count of this layer.
+    fn with<T>(&self, layer: usize, work: impl FnOnce(&mut Count) -> T) -> T {
+        // Nothing under the lock panics halfway.
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = counts.iter().position(|(key, _)| *key == layer);
+        let at = at.unwrap_or_else(|| {
+            counts.push((layer, Count::default()));
+            counts.len() - 1
+        });
+        work(&mut counts[at].1)
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Count {
+    busy: Busy,
+    /// How long before the end of the last hook the messages that waited may have come.
+    waited: Duration,
+    /// When the last hook ended.
+    ended: Duration,
+}
 
 /// Until when what was taken counts.
 #[derive(Clone, Copy, Default)]
@@ -123,32 +149,46 @@ struct Busy {
     bytes: Duration,
 }
 
+impl Count {
+    /// Returns since when a message that is judged now may have waited. Time without a hook pays for as
+    /// much time in hooks: a client that is mostly idle saves up nothing.
+    fn since(&self, now: Duration) -> Duration {
+        let idle = now.saturating_sub(self.ended);
+        now.saturating_sub(self.waited.saturating_sub(idle))
+    }
+
+    /// Notes that a hook has run in this time.
+    fn hook_ran(&mut self, from: Duration, to: Duration) {
+        self.waited = to.saturating_sub(self.since(from));
+        self.ended = to;
+    }
+}
+
 impl Paced {
     /// Counts a message, or returns how long until it is within the rate.
     fn take(&self, peer: &Peer, bytes: usize) -> Result<(), Duration> {
         let Some(now) = self.clock.now() else {
             return Ok(());
         };
+        self.counted(peer, |count| {
+            let since = count.since(now);
+            // Neither counts unless both do.
+            let mut busy = count.busy;
+            if let Some(rate) = self.rate.messages {
+                rate.take_since(&mut busy.messages, since, now, 1)?;
+            }
+            if let Some(rate) = self.rate.bytes {
+                let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+                rate.take_since(&mut busy.bytes, since, now, bytes)?;
+            }
+            count.busy = busy;
+            Ok(())
+        })
+    }
+
+    fn counted<T>(&self, peer: &Peer, work: impl FnOnce(&mut Count) -> T) -> T {
         let counts = peer.extensions().get_or_default::<Counts>();
-        // Nothing under the lock panics halfway.
-        let mut counts = counts.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let layer = Arc::as_ptr(&self.clock).addr();
-        let at = counts.iter().position(|(key, _)| *key == layer);
-        let at = at.unwrap_or_else(|| {
-            counts.push((layer, Busy::default()));
-            counts.len() - 1
-        });
-        // Neither counts unless both do.
-        let mut busy = counts[at].1;
-        if let Some(rate) = self.rate.messages {
-            rate.take(&mut busy.messages, now, 1)?;
-        }
-        if let Some(rate) = self.rate.bytes {
-            let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-            rate.take(&mut busy.bytes, now, bytes)?;
-        }
-        counts[at].1 = busy;
-        Ok(())
+        counts.with(Arc::as_ptr(&self.clock).addr(), work)
     }
 }
 
@@ -184,6 +224,11 @@ impl Wrap for Paced {
                 }
             }
         }
-        self.hooks.message(peer, message).await
+        let from = self.clock.now();
+        let result = self.hooks.message(peer, message).await;
+        if let (Some(from), Some(to)) = (from, self.clock.now()) {
+            self.counted(peer, |count| count.hook_ran(from, to));
+        }
+        result
     }
 }

@@ -26,13 +26,24 @@ impl Pace {
         now: Duration,
         amount: u32,
     ) -> Result<(), Duration> {
+        self.take_since(busy_until, now, now, amount)
+    }
+
+    /// As [`take`](Self::take), of what can have come at any time since `since`.
+    pub(super) fn take_since(
+        self,
+        busy_until: &mut Duration,
+        since: Duration,
+        now: Duration,
+        amount: u32,
+    ) -> Result<(), Duration> {
         let Self { most, per } = self;
         if most == 0 {
             return Err(NEVER);
         }
         let part = per.as_nanos() * u128::from(amount.min(most)) / u128::from(most);
         let part = Duration::from_nanos(u64::try_from(part).unwrap_or(u64::MAX));
-        let next = now.max(*busy_until).saturating_add(part);
+        let next = since.max(*busy_until).saturating_add(part);
         let wait = next.saturating_sub(now.saturating_add(per));
         if wait > Duration::ZERO {
             return Err(wait);

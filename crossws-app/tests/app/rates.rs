@@ -148,6 +148,46 @@ fn a_client_over_the_rate_is_slowed_down_if_that_is_the_policy() {
 }
 
 #[test]
+fn messages_that_waited_for_a_slow_hook_count_from_when_they_can_have_been_sent() {
+    block_on(async {
+        let hooks = hooks().on_message(|peer, message| async move {
+            if message == Message::from("slow") {
+                peer.sleep(10 * SECOND).await;
+            }
+            peer.send(message)
+        });
+        let rate = MessageRate::new().messages(2, SECOND);
+        let server = TestServer::new(Router::new().layer(rate).route("/", hooks));
+        let mut ann = server.connect("/").await.unwrap();
+        for _ in 0..2 {
+            ann.send("slow").unwrap();
+            for _ in 0..10 {
+                server.advance(SECOND).await;
+                ann.send("x").unwrap();
+            }
+            assert_eq!(first_text(&mut ann).await, "slow");
+            for _ in 0..10 {
+                assert_eq!(first_text(&mut ann).await, "x");
+            }
+            // What was not used is not saved up.
+            server.advance(10 * SECOND).await;
+        }
+        // Those of the slow hook's time, and of the burst, are all that there may be.
+        ann.send("slow").unwrap();
+        for _ in 0..30 {
+            ann.send("x").unwrap();
+        }
+        server.advance(10 * SECOND).await;
+        let mut heard = 0;
+        while let Some(message) = ann.next().await {
+            heard += usize::from(message == Message::from("x"));
+        }
+        assert_eq!(heard, 21);
+        assert_eq!(ann.closed().await.code, 1008);
+    });
+}
+
+#[test]
 fn two_rates_count_apart() {
     block_on(async {
         let slow = MessageRate::new()

@@ -41,7 +41,7 @@ struct Sizes {
 }
 
 impl Counters {
-    /// The time of a hook is measured for one message in this many.
+    /// The time of a hook is measured for at most one message in this many.
     pub const SAMPLE: u64 = 256;
 
     /// Returns the current counters.

@@ -92,8 +92,8 @@ pub trait Observer: MaybeSend + MaybeSync + 'static {
         let _ = (peer, error);
     }
 
-    /// A hook has taken this long, waiting included. Measured for one of every
-    /// [64](crate::Counters::SAMPLE) messages, with the transport's clock: zero if the transport
+    /// A hook has taken this long, waiting included. Measured for at most one of
+    /// every [256](crate::Counters::SAMPLE) messages, with the transport's clock: zero if the transport
     /// has none.
     fn hook_ended(&self, peer: &Peer, hook: HookKind, took: Duration) {
         let _ = (peer, hook, took);

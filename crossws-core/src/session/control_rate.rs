@@ -36,11 +36,34 @@ impl ControlRate {
         }
     }
 
-    /// Notes that all that had arrived was read. Times are durations since any fixed point.
+    /// Notes that all that had arrived was read. Must be called whenever that is so: until then, every
+    /// later frame may have waited since the first that is counted. Times are durations since any fixed point.
     #[inline]
     pub fn caught_up(&mut self, now: Duration) {
         if self.is_behind() {
             self.caught_up = millis(now);
+        }
+    }
+
+    /// Notes that a data message was read after the frames so far. A peer that always sends more is never
+    /// [caught up](Self::caught_up) with; its counts begin at most half a minute ago all the same.
+    #[inline]
+    pub fn message(&mut self, now: Duration) {
+        if self.is_behind() {
+            self.forget_before(millis(now).wrapping_sub(STOPPED));
+        }
+    }
+
+    /// Takes back what the time before this moment has allowed.
+    fn forget_before(&mut self, moment: u32) {
+        let passed = moment.wrapping_sub(self.since);
+        // Before `since`, the difference wraps around.
+        if (SECOND..=u32::MAX / 2).contains(&passed) {
+            let seconds = passed / SECOND;
+            let allowed = self.most.saturating_mul(seconds);
+            self.count = self.count.saturating_sub(allowed);
+            self.since = self.since.wrapping_add(seconds * SECOND);
+            self.caught_up = self.since.wrapping_sub(1);
         }
     }
 
@@ -60,9 +83,9 @@ impl ControlRate {
             self.count = 0;
         }
         self.caught_up = self.since.wrapping_sub(1);
-        let seconds = (now.wrapping_sub(self.since) / SECOND).max(1);
+        let time = now.wrapping_sub(self.since).max(SECOND);
         self.count = self.count.saturating_add(1);
-        self.count <= self.most.saturating_mul(seconds)
+        u64::from(self.count) * u64::from(SECOND) <= u64::from(self.most) * u64::from(time)
     }
 }
 
@@ -113,12 +136,38 @@ mod tests {
         // A hook is busy for an hour.
         let mut rate = ControlRate::new(Limit::At(10));
         assert!(rate.admits(ms(1_500)));
-        assert_eq!(admitted(&mut rate, ms(3_601_500), 40_000), 36_009);
+        assert_eq!(admitted(&mut rate, ms(3_601_500), 40_000), 36_014);
         // The process is stopped for twenty seconds.
         let mut rate = ControlRate::new(Limit::At(10));
         assert!(rate.admits(ms(1_000)));
         rate.caught_up(ms(1_000));
         assert_eq!(admitted(&mut rate, ms(21_000), 300), 200);
+    }
+
+    #[test]
+    fn a_peer_that_is_never_read_to_the_end_saves_up_no_more_than_half_a_minute() {
+        for began in [0, u64::from(u32::MAX) - 60_500] {
+            let mut rate = ControlRate::new(Limit::At(10));
+            assert!(rate.admits(ms(began)));
+            for second in 0..3_600 {
+                rate.message(ms(began + 1_000 * second));
+            }
+            let most = admitted(&mut rate, ms(began + 3_600_000), 40_000);
+            assert!((300..=310).contains(&most), "{most}");
+            // And what it has sent counts.
+            rate.message(ms(began + 3_601_000));
+            assert_eq!(admitted(&mut rate, ms(began + 3_601_000), 100), 9);
+        }
+    }
+
+    #[test]
+    fn a_peer_that_always_sends_and_keeps_to_the_rate_is_admitted() {
+        let mut rate = ControlRate::new(Limit::At(10));
+        for frame in 0..6_000 {
+            let at = ms(110 * frame);
+            assert!(rate.admits(at), "{at:?}");
+            rate.message(at);
+        }
     }
 
     #[test]

@@ -109,7 +109,7 @@ impl Origin {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "`{0}` in `Origin::listed` is no origin: write `https://app.example`, with each subdomain by itself, or \
-     `Origin::Any` for pages from anywhere"
+     `Origin::Any` for pages from anywhere, which alone admits `null`"
 )]
 pub(crate) struct NoOrigin(String);
 
@@ -124,8 +124,17 @@ impl Page {
     fn parse(origin: &str) -> Option<Self> {
         let (scheme, authority) = origin.split_once("://")?;
         let scheme = scheme.to_ascii_lowercase();
+        let authority = authority.strip_suffix('/').unwrap_or(authority);
+        if scheme == "file" && authority.is_empty() {
+            // Of the pages of some web views.
+            let at = HostPort {
+                host: String::new(),
+                port: None,
+            };
+            return Some(Self { scheme, at });
+        }
         let of_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-        let mut at = HostPort::parse(authority.strip_suffix('/').unwrap_or(authority))?;
+        let mut at = HostPort::parse(authority)?;
         let of_host = |byte: u8| byte.is_ascii_graphic() && byte != b'*';
         if scheme.is_empty() || !scheme.bytes().all(of_scheme) || !at.host.bytes().all(of_host) {
             return None;

@@ -13,8 +13,8 @@ pub(super) enum Phase {
     Open,
     /// Nothing can be written any more. Messages that have arrived still reach their hooks.
     Broken {
-        /// The stream may hold more of them.
-        reads: bool,
+        /// How many more reads may find some of them.
+        reads: u16,
     },
     /// The client broke a rule: nothing more is decoded. The client gets the close frame once its
     /// earlier messages are answered.
@@ -50,9 +50,9 @@ pub(super) enum Phase {
 
 /// What moves a connection towards its end.
 pub(super) enum Change {
-    /// A write failed while the client's messages still reach their hooks. `true` if the stream may
-    /// hold more of them.
-    WriteFailed(bool),
+    /// A write failed while the client's messages still reach their hooks. This many reads may find
+    /// more of them.
+    WriteFailed(u16),
     /// The client broke a rule.
     Broke(Violation, Duration),
     /// This side's close frame is sent or queued.

@@ -14,6 +14,10 @@ use crate::reasons;
 /// all of it first. It costs no memory, and `close_timeout` bounds the time.
 const LINGER_BYTES: usize = 64 << 20;
 
+/// Most reads after a failed write: at 64 KiB each as many bytes as after a close. A client that ends
+/// only its reading side may send without an end.
+pub(super) const BROKEN_READS: u16 = 1024;
+
 impl<Q: Queue> Connection<Q> {
     /// Returns whether received bytes are decoded, and this turn may read more.
     #[inline]
@@ -25,7 +29,7 @@ impl<Q: Queue> Connection<Q> {
     /// Returns whether a read must be tried although nothing tells that there is anything to read: a
     /// write has failed, and what the client sent before its end is heard first.
     pub fn must_read(&self) -> bool {
-        matches!(self.phase, Phase::Broken { reads: true })
+        matches!(self.phase, Phase::Broken { reads: 1.. })
     }
 
     /// Notes that a read has found nothing for now.
@@ -33,6 +37,18 @@ impl<Q: Queue> Connection<Q> {
         if self.must_read() {
             self.lost();
         }
+    }
+
+    /// Returns whether a write has failed, so that only what the client sent before is still heard.
+    pub fn is_broken(&self) -> bool {
+        matches!(self.phase, Phase::Broken { .. })
+    }
+
+    /// Ends a [broken](Self::is_broken) connection at once. Messages that wait reach no hook.
+    pub fn abandon(&mut self) {
+        self.inbound.clear();
+        let closed = self.phase.lost(self.outbox().unsent_close());
+        self.change(Change::Dropped(closed));
     }
 
     /// Returns whether received bytes are [discarded](Self::discarded), and this turn may read more:
@@ -59,7 +75,7 @@ impl<Q: Queue> Connection<Q> {
     pub fn reads_on(&self, readable: bool) -> bool {
         match self.phase {
             Phase::Open | Phase::Closing { .. } => !self.is_full() && (self.undecoded || readable),
-            Phase::Broken { reads } => reads && !self.is_full(),
+            Phase::Broken { reads } => !self.is_full() && (self.undecoded || reads > 0),
             Phase::Lingering { .. } => readable,
             _ => false,
         }
@@ -71,6 +87,9 @@ impl<Q: Queue> Connection<Q> {
         self.used += 1;
         self.heard = true;
         self.undecoded = true;
+        if let Phase::Broken { reads } = &mut self.phase {
+            *reads = reads.saturating_sub(1);
+        }
     }
 
     /// Returns whether bytes were received since the time was last looked at.
@@ -128,7 +147,7 @@ impl<Q: Queue> Connection<Q> {
                 }
                 Ok(None) => {
                     self.undecoded = false;
-                    if matches!(self.phase, Phase::Broken { reads: false }) {
+                    if matches!(self.phase, Phase::Broken { reads: 0 }) {
                         self.lost();
                     }
                     if self.hold_unfinished() {
@@ -206,8 +225,12 @@ impl<Q: Queue> Connection<Q> {
 
     /// Returns whether the client's messages still reach hooks: not once this side has closed.
     fn is_heard(&self) -> bool {
-        let closed_here = self.events.as_ref().is_some_and(PeerEvents::closed_here);
-        !closed_here && matches!(self.phase, Phase::Open | Phase::Broken { .. })
+        !self.is_closed_here() && matches!(self.phase, Phase::Open | Phase::Broken { .. })
+    }
+
+    /// Returns whether the peer was closed by a call of this side.
+    pub(super) fn is_closed_here(&self) -> bool {
+        self.events.as_ref().is_some_and(PeerEvents::closed_here)
     }
 
     /// Returns whether enough messages wait for their hooks. One message may always wait, whatever
@@ -238,7 +261,7 @@ impl<Q: Queue> Connection<Q> {
             _ => {
                 let mut closed = Closed::by_client(frame.as_ref());
                 // Then it gets no answer.
-                closed.clean &= !matches!(self.phase, Phase::Broken { .. });
+                closed.clean &= !self.is_broken();
                 self.outbox().close_with(frame);
                 closed
             }
@@ -272,7 +295,7 @@ impl<Q: Queue> Connection<Q> {
 
     /// Closes with the code of a broken rule. Nothing more is decoded.
     fn fail(&mut self, violation: Violation, now: Duration) {
-        if matches!(self.phase, Phase::Broken { .. }) {
+        if self.is_broken() {
             // The close frame cannot be sent.
             return self.lost();
         }

@@ -25,11 +25,16 @@ impl<Q: Queue> Connection<Q> {
         }
         if std::mem::take(&mut self.active) {
             self.liveness.active(now);
+            self.controls.message(now);
         }
         let expires_at = self.events.as_ref().and_then(PeerEvents::expires_at);
         self.liveness.credentials(expires_at, now, clock);
         if !self.is_open() {
-            return self.phase.deadline();
+            // Nothing else ends a client that is still heard.
+            return match self.is_broken() {
+                true => self.liveness.next_due(),
+                false => self.phase.deadline(),
+            };
         }
         let due = self.liveness.next_due();
         [due, self.age_limit(), self.message_limit()]
@@ -42,6 +47,9 @@ impl<Q: Queue> Connection<Q> {
     pub fn handle_timeout(&mut self, now: Duration) {
         if matches!(self.phase, Phase::Violated { .. }) {
             return self.fail_violated(now);
+        }
+        if self.is_broken() {
+            return self.broken_due(now);
         }
         if !self.is_open() {
             // Bytes that the client has not taken or sent are lost.
@@ -63,6 +71,29 @@ impl<Q: Queue> Connection<Q> {
         }
         while let Some(due) = self.liveness.poll(now) {
             self.due(due, now);
+        }
+    }
+
+    /// Acts on the deadlines of a connection on which nothing can be written.
+    fn broken_due(&mut self, now: Duration) {
+        if self.is_full() || self.undecoded {
+            self.liveness.heard(now);
+            self.liveness.active(now);
+        }
+        while let Some(due) = self.liveness.poll(now) {
+            let ends = match due {
+                LivenessEvent::Ping => false,
+                LivenessEvent::CredentialsExpired => {
+                    // Ends the hooks' sleeps, which have deadlines too.
+                    self.tell();
+                    let left = self.events.as_ref().and_then(PeerEvents::expires_at);
+                    left.is_some() && left == self.liveness.expires_at()
+                }
+                _ => true,
+            };
+            if ends {
+                self.abandon();
+            }
         }
     }
 

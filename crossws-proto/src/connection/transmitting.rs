@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crossws_core::{Closed, ClosedBy};
 
+use super::receiving::BROKEN_READS;
 use super::{Change, Connection, Phase, Queue};
 use crate::outbox::{Batch, Taken};
 
@@ -34,9 +35,11 @@ impl<Q: Queue> Connection<Q> {
         now: impl Fn() -> Duration,
     ) -> Transmit {
         match self.phase {
-            Phase::Lingering { .. } if self.outbox().urgent().terminated => {
+            Phase::Lingering { .. } | Phase::Broken { .. } if self.outbox().urgent().terminated => {
+                self.inbound.clear();
                 self.change(Change::Dropped(Closed::lost(ClosedBy::Server)));
             }
+            Phase::Broken { .. } if self.is_closed_here() => self.abandon(),
             Phase::Broken { .. } | Phase::Lingering { .. } => return Transmit::Nothing,
             Phase::Over { .. } => {}
             _ => self.load(batch, &now),
@@ -142,10 +145,11 @@ impl<Q: Queue> Connection<Q> {
     }
 
     /// Notes that a write failed: the connection is lost once the messages that have arrived have
-    /// reached their hooks. The driver reads on until it finds [nothing](Self::read_nothing).
+    /// reached their hooks, which a bound of the reads, [`abandon`](Self::abandon) or a deadline ends sooner.
+    /// The driver reads on until it finds [nothing](Self::read_nothing).
     pub fn write_failed(&mut self) {
-        match self.is_open() {
-            true => self.break_off(true),
+        match self.is_open() && !self.is_closed_here() {
+            true => self.break_off(BROKEN_READS),
             false => self.lost(),
         }
     }
@@ -153,12 +157,12 @@ impl<Q: Queue> Connection<Q> {
     /// As [`write_failed`](Self::write_failed), where all that will ever arrive was read.
     pub fn ended(&mut self) {
         match self.is_open() && self.undecoded {
-            true => self.break_off(false),
+            true => self.break_off(0),
             false => self.lost(),
         }
     }
 
-    fn break_off(&mut self, reads: bool) {
+    fn break_off(&mut self, reads: u16) {
         self.change(Change::WriteFailed(reads));
         self.outbox().end();
     }

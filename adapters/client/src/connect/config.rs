@@ -82,7 +82,7 @@ impl TokenIn {
             }
             Self::Query(name) => dial.target.add_query(name, token),
             Self::Protocol(marker) => {
-                if !is_token(marker) || !is_token(token) {
+                if !is_token(token) {
                     return Err(ConnectError::Header(
                         "the token as a subprotocol".to_owned(),
                     ));

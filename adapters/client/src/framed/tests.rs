@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use crossws_core::{Limits, Sent};
+use crossws_core::{CloseCode, Limits, Sent};
 use crossws_proto::frame::{Event, Role, put_close, put_frame};
 
 use super::*;
@@ -109,4 +109,59 @@ fn the_answer_to_the_last_message_leaves_before_that_to_the_close() {
     let read = read(&echo(&Limits::default(), early));
     texts.push("None".into());
     assert_eq!(read, texts);
+}
+
+/// A stream on which every write fails, and every read finds a message.
+struct Broken;
+
+impl Pipe for Broken {
+    fn poll_read(&mut self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        let frame = b"\x81\x02on";
+        buf[..frame.len()].copy_from_slice(frame);
+        Poll::Ready(Ok(frame.len()))
+    }
+
+    fn poll_write(&mut self, _: &mut Context<'_>, _: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Returns how many messages of a server that sends on reach a client that cannot write, if a handle
+/// closes it after this many.
+fn heard_from_broken(close_after: usize) -> usize {
+    let limits = Limits::default();
+    let decoder = Decoder::new(Role::Client, &limits);
+    let mut framed = Framed::new(Broken, decoder, None, &limits, Vec::new());
+    let shared = Shared::new(limits, WhileConnecting::default(), WhenClosed::default());
+    shared.set_status(Status::Open, |_| ());
+    shared.send("lost".into()).unwrap();
+    let mut cx = Context::from_waker(Waker::noop());
+    let (now, mut heard) = (Duration::ZERO, 0);
+    let _ = framed.poll_write(&mut cx, &shared, now);
+    while framed.closed().is_none() {
+        if heard == close_after {
+            shared.close(CloseCode::NORMAL.into());
+        }
+        match framed.poll_message(&mut cx, &shared, true, now) {
+            Poll::Ready(_) => heard += 1,
+            Poll::Pending => _ = framed.end_turn(),
+        }
+        assert!(heard < 10_000, "without an end");
+    }
+    assert_eq!(framed.closed().unwrap().by, ClosedBy::Network);
+    heard
+}
+
+#[test]
+fn a_client_that_cannot_write_hears_until_it_is_closed_and_no_more_than_some_reads() {
+    assert_eq!(heard_from_broken(5), 5);
+    assert_eq!(heard_from_broken(usize::MAX), 1_024);
 }

@@ -46,9 +46,10 @@ pub(crate) async fn shut_down<T: Runtime>(
     let deadline = later(runtime.now(), shutdown.grace);
     let ended = until(runtime, deadline, pin!(all_ended)).await;
     let report = closing.report();
-    tracing::info!(%report, "a shutdown has ended");
+    let report_end = || tracing::info!(%report, "a shutdown has ended");
     if within_hook && ended.is_some() {
         // Only the connections of hooks that await a shutdown are left.
+        report_end();
         return report;
     }
     // Includes connections without a session: handshakes, and ends that no hook waits for.
@@ -64,5 +65,6 @@ pub(crate) async fn shut_down<T: Runtime>(
             "dropped connections that outlived the shutdown's grace"
         );
     }
+    report_end();
     report
 }

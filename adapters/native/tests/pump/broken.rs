@@ -1,11 +1,12 @@
 //! A stream on which every write fails.
 
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
+use std::time::Duration;
 
-use crossws_core::{Closed, ClosedBy, Limits};
+use crossws_core::{Closed, ClosedBy, Limits, Peer};
 
 use crate::world::*;
 
@@ -111,4 +112,107 @@ fn messages_that_were_not_read_yet_reach_hooks_although_writes_fail() {
     assert_eq!(heard, 1 + 60);
     let (closed, heard) = broken_before(&[]);
     assert_eq!((closed.by, heard), (ClosedBy::Network, 1));
+}
+
+/// A connection whose writes fail, whose client sends without pause, and of whose messages each thirtieth
+/// has a slow hook.
+struct Flooded {
+    connection: Connection,
+    ends: Arc<Mutex<Vec<Closed>>>,
+    peer: Peer,
+    heard: Arc<AtomicUsize>,
+    /// How many slow hooks may have ended.
+    may_end: Arc<AtomicUsize>,
+}
+
+impl Flooded {
+    fn new(limits: Limits, expiry: Option<Duration>) -> Self {
+        let (hooks, ends) = recording();
+        let (heard, may_end) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let (counted, opened) = (Arc::clone(&heard), Arc::clone(&may_end));
+        let hooks = hooks.on_message(move |_, _| {
+            let number = counted.fetch_add(1, Ordering::SeqCst);
+            let opened = Arc::clone(&opened);
+            // Polled by hand, so no task is woken.
+            poll_fn(move |_| {
+                let may_end = opened.load(Ordering::SeqCst) > number / 30;
+                match may_end || number % 30 > 0 {
+                    true => Poll::Ready(()),
+                    false => Poll::Pending,
+                }
+            })
+        });
+        let mut connection = Connection::open(hooks, limits);
+        let peer = connection.hub.peers()[0].clone();
+        if let Some(expiry) = expiry {
+            peer.set_expiry(expiry).unwrap();
+            connection.settle();
+        }
+        connection.world().broken = true;
+        let chunk = frame(0x81, b"hello").repeat(30);
+        connection.world().input.extend(vec![chunk; 5_000]);
+        peer.send("x").unwrap();
+        connection.settle();
+        assert!(!connection.over);
+        Self {
+            connection,
+            ends,
+            peer,
+            heard,
+            may_end,
+        }
+    }
+
+    /// Lets the running hook end after this time.
+    fn pass(&mut self, time: Duration) {
+        self.may_end.fetch_add(1, Ordering::SeqCst);
+        self.connection.pass(time);
+    }
+
+    fn heard(&self) -> usize {
+        self.heard.load(Ordering::SeqCst)
+    }
+}
+
+#[test]
+fn a_client_that_sends_on_is_heard_for_a_bounded_number_of_reads() {
+    let mut flooded = Flooded::new(Limits::default(), None);
+    for _ in 0..1_100 {
+        flooded.pass(Duration::from_millis(1));
+    }
+    assert!(flooded.connection.over);
+    assert_eq!(flooded.ends.lock().unwrap()[0].by, ClosedBy::Network);
+    assert_eq!(flooded.heard(), 30 * 1_024);
+}
+
+#[test]
+fn a_client_that_sends_on_is_heard_no_longer_than_its_credentials_or_its_lifetime() {
+    for (limits, expiry) in [
+        (Limits::default(), Some(secs(30))),
+        (Limits::default().max_lifetime(secs(30)), None),
+    ] {
+        let mut flooded = Flooded::new(limits, expiry);
+        let mut passed = 0;
+        while flooded.ends.lock().unwrap().is_empty() {
+            passed += 1;
+            assert!(passed < 100, "it is still heard");
+            flooded.pass(secs(1));
+        }
+        // Lifetimes are spread by a tenth, and the running hook ends first.
+        assert!((27..=35).contains(&passed), "{passed}");
+        assert!(flooded.connection.over);
+    }
+}
+
+#[test]
+fn a_client_that_sends_on_is_heard_no_more_after_a_termination() {
+    let mut flooded = Flooded::new(Limits::default(), None);
+    flooded.pass(secs(1));
+    let before = flooded.heard();
+    flooded.peer.terminate();
+    flooded.connection.settle();
+    flooded.pass(secs(1));
+    assert!(flooded.connection.over);
+    assert_eq!(flooded.heard(), before);
+    assert_eq!(flooded.ends.lock().unwrap().len(), 1);
 }

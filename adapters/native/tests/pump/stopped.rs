@@ -2,7 +2,7 @@
 //! from when it did it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crossws_core::{CloseCode, ClosedBy, HooksBuilder, Limits};
@@ -103,9 +103,18 @@ fn pings_that_waited_are_judged_by_when_they_can_have_been_sent() {
     // Forty a second, while a hook is busy for ten seconds, and while the process is stopped for twenty.
     let pings = |seconds: usize| frame(0x89, b"").repeat(40 * seconds);
     let (hooks, ends) = recording();
-    let hooks = hooks.on_message(|peer, _| async move { peer.sleep(secs(10)).await });
+    let busy = AtomicBool::new(false);
+    let hooks = hooks.on_message(move |peer, _| {
+        let is_first = !busy.swap(true, Ordering::SeqCst);
+        async move {
+            if is_first {
+                peer.sleep(secs(10)).await;
+            }
+        }
+    });
     let mut connection = Connection::open(hooks, Limits::default());
-    connection.receive(&frame(0x81, b"busy"));
+    // As many as may wait for their hooks, so that what follows is not read.
+    connection.receive(&frame(0x81, b"busy").repeat(17));
     for _ in 0..10 {
         connection.arrive(&pings(1));
         connection.pass(secs(1));

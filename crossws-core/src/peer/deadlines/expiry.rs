@@ -70,14 +70,20 @@ impl Expiry {
 
 /// Converts a time of the clock that shows `from` into one of the clock that shows `to`.
 pub(crate) fn converted(at: SystemTime, from: SystemTime, to: SystemTime) -> SystemTime {
-    /// Clocks that agree are read one after the other.
-    const READING: Duration = Duration::from_millis(500);
     let shifted = match to.duration_since(from) {
-        Ok(ahead) if ahead > READING => at.checked_add(ahead),
-        Err(behind) if behind.duration() > READING => at.checked_sub(behind.duration()),
-        _ => None,
+        Ok(ahead) => at.checked_add(rounded(ahead)),
+        Err(behind) => at.checked_sub(rounded(behind.duration())),
     };
     shifted.unwrap_or(at)
+}
+
+/// Rounds the difference of two clocks: they are read one after the other, and a time that is
+/// converted there and back must be the same.
+fn rounded(difference: Duration) -> Duration {
+    const READING: Duration = Duration::from_millis(500);
+    let step = READING.as_millis();
+    let times = difference.saturating_add(READING / 2).as_millis() / step;
+    Duration::from_millis(u64::try_from(times * step).unwrap_or(u64::MAX))
 }
 
 impl From<SystemTime> for Expiry {
@@ -186,6 +192,28 @@ mod tests {
         assert_eq!(millis(now().into()), Some(1_000_500));
         let time = Moment::from_millis(Some(1_000_500)).time();
         assert_eq!(time, Some(now()));
+    }
+
+    #[test]
+    fn a_time_that_is_converted_there_and_back_is_the_same() {
+        let at = UNIX_EPOCH + Duration::from_secs(1_900_000_000);
+        let ms = Duration::from_millis;
+        for (ahead, shift) in [(0, 0), (100, 0), (3_600_100, 3_600_000), (899_900, 900_000)] {
+            let (wall, steady) = (now() + ms(ahead), now());
+            let there = converted(at, wall, steady);
+            assert_eq!(there, at - ms(shift), "{ahead} ahead");
+            // The clocks are read anew, with up to this much time in between.
+            for late in [0, 1, 90] {
+                assert_eq!(converted(there, steady, wall + ms(late)), at, "{ahead}");
+                assert_eq!(converted(there, steady + ms(late), wall), at, "{ahead}");
+            }
+            let there = converted(at, steady, wall);
+            assert_eq!(
+                converted(there, wall, steady + ms(90)),
+                at,
+                "{ahead} behind"
+            );
+        }
     }
 
     #[test]

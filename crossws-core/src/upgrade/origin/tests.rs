@@ -138,6 +138,8 @@ fn an_entry_is_understood_or_named() {
         ("http://[::1]:3000/", "http://[::1]:3000"),
         ("chrome-extension://abcdef", "chrome-extension://abcdef"),
         ("capacitor://localhost/", "capacitor://localhost"),
+        ("file://", "file://"),
+        ("file:///", "file://"),
     ] {
         assert!(Origin::listed([entry]).check().is_ok(), "{entry}");
         assert!(admits(entry, page), "{entry} admits {page}");
@@ -147,6 +149,8 @@ fn an_entry_is_understood_or_named() {
         ("https://app.example:80", "https://app.example"),
         ("https://app.example", "https://app.example.evil.example"),
         ("https://app.example/", "null"),
+        ("file://", "null"),
+        ("file://", "file://host"),
     ] {
         assert!(!admits(entry, page), "{entry} does not admit {page}");
     }
@@ -158,6 +162,7 @@ fn an_entry_is_understood_or_named() {
         "https://bücher.example",
         "//app.example",
         "https://",
+        "file:///index.html",
         "https://app.example:https",
         "https://user@app.example",
         " https://app.example",
