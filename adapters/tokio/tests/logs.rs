@@ -75,7 +75,7 @@ async fn logged(request: String, status: u16) -> String {
     let text = lines.text();
     let ours: Vec<_> = text
         .lines()
-        .filter(|line| line.contains("crossws"))
+        .filter(|line| line.contains("crossws") && !line.contains("a server listens"))
         .collect();
     let [line] = ours[..] else {
         panic!("one line for {request}, not {ours:?}");
@@ -151,6 +151,11 @@ async fn a_shutdown_is_logged_when_it_begins_and_with_its_report() {
         let line = text.lines().find(|line| line.contains(what));
         line.unwrap_or_else(|| panic!("{what} in {text}"))
     };
+    let listens = line("a server listens");
+    assert!(
+        listens.contains(" INFO ") && listens.contains("addr=127.0.0.1:"),
+        "{listens}"
+    );
     let begins = line("a shutdown begins");
     for part in [
         " INFO ",
