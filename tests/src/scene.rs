@@ -174,14 +174,16 @@ impl Stage {
     }
 
     /// Makes a peer's hook queue what `flood` says, for a client that does not read, and waits until
-    /// no more of it can be written: a client is slow only once a write has had to wait for it.
-    pub async fn fill(&self, peer: &mut Peer, who: &str, flood: Do) {
+    /// no more of it can be written: a client is slow only once a write has had to wait for it. The
+    /// same hook then does `rest`: the client's next message would wait until it has read.
+    pub async fn fill(&self, peer: &mut Peer, who: &str, flood: Do, rest: &[Do]) {
         const ROUNDS: usize = 32;
         let gate = |round: usize| format!("{who} is full {round}");
         let mut script = vec![flood];
         for round in 0..ROUNDS {
             script.extend([Do::Wait { gate: gate(round) }, Do::State]);
         }
+        script.extend_from_slice(rest);
         peer.perform(&script).await;
         // While the hook waits at a gate, its connection writes what it can.
         let mut last = (Value::Null, 0);
@@ -194,6 +196,7 @@ impl Stage {
                 last = (buffered, times);
             }
         }
+        self.wait(who, "message.end").await;
     }
 
     /// Waits until the last hook of every connection has ended.

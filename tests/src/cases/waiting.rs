@@ -98,7 +98,8 @@ async fn a_topics_policy_says_what_becomes_of_its_messages(scene: Scene<'_>) {
     let mut slow = stage.connect("/", ask).await;
     // Sent, and not published: that fills its queue, whatever topics it is in.
     let (count, size) = (COUNT, SIZE);
-    stage.fill(&mut slow, "slow", Do::Flood { count, size }).await;
+    let flood = Do::Flood { count, size };
+    stage.fill(&mut slow, "slow", flood, &[]).await;
     let mut publisher = stage.join("/", "publisher").await;
     let publish = |topic: &str, text: &str| Do::Publish {
         topic: topic.to_owned(),
