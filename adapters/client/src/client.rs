@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crossws_app::calls::WireForm;
+use crossws_app::calls::{WireForm, event};
 use crossws_core::{
     CloseCode, CloseFrame, Closed, ClosedBy, EncodeError, IntoMessage, MaybeSend, Message,
     SendError, Sent, Utf8Bytes,
@@ -274,9 +274,8 @@ impl ClientHandle {
     ///
     /// # Errors
     /// As [`send`](Self::send).
-    pub fn emit(&self, event: &str, payload: impl Serialize) -> Result<Sent, SendError> {
-        let payload = serde_json::to_value(payload).map_err(EncodeError::new)?;
-        self.send(Message::from_json(&self.form().event(event, payload))?)
+    pub fn emit(&self, name: &str, payload: impl Serialize) -> Result<Sent, SendError> {
+        self.send(event(name, payload).form(self.form()))
     }
 
     /// Subscribes to a topic on a route with [`rooms`](crossws_app::rooms), on the present connection and

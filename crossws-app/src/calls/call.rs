@@ -6,13 +6,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crossws_core::{
-    BoxFuture, DecodeError, EncodeError, MaybeSend, Message, Peer, PeerState, SendError, Sent,
+    BoxFuture, DecodeError, EncodeError, MaybeSend, Peer, PeerState, SendError, Sent,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::calls::error::CallError;
+use crate::calls::event_message::event;
 use crate::calls::pending::{Connection, Place};
 use crate::calls::wire::WireForm;
 use crate::calls::wire::message;
@@ -45,7 +46,7 @@ pub trait PeerCalls {
     /// As [`Peer::send`]; [`SendError::Unsupported`] if the route has no
     /// [`calls`](crate::calls::calls). Outside of a [`Router`](crate::Router), a peer that has
     /// slept in a Durable Object has none until one of its hooks has run.
-    fn emit(&self, event: &str, payload: impl Serialize) -> Result<Sent, SendError>;
+    fn emit(&self, name: &str, payload: impl Serialize) -> Result<Sent, SendError>;
 }
 
 impl PeerCalls for Peer {
@@ -63,19 +64,12 @@ impl PeerCalls for Peer {
         }
     }
 
-    fn emit(&self, event: &str, payload: impl Serialize) -> Result<Sent, SendError> {
-        let event = event_message(self, event, payload)?;
-        self.send(event)
+    fn emit(&self, name: &str, payload: impl Serialize) -> Result<Sent, SendError> {
+        let Some(connection) = Connection::find(self) else {
+            return Err(SendError::Unsupported("calls, which its route lacks"));
+        };
+        self.send(event(name, payload).form(connection.settings.form))
     }
-}
-
-/// Encodes an event for this peer's client.
-fn event_message(peer: &Peer, event: &str, payload: impl Serialize) -> Result<Message, SendError> {
-    let Some(connection) = Connection::find(peer) else {
-        return Err(SendError::Unsupported("calls, which its route lacks"));
-    };
-    let payload = serde_json::to_value(payload).map_err(EncodeError::new)?;
-    Ok(message(&connection.settings.form.event(event, payload))?)
 }
 
 /// A call to the client: see [`PeerCalls::call`]. It is sent when it is first polled.

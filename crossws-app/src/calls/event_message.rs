@@ -35,11 +35,16 @@ pub struct EventMessage<P> {
 }
 
 impl<P> EventMessage<P> {
+    /// Sets the form in which it is encoded: that of the route, [`Calls::form`](crate::calls::Calls::form).
+    pub fn form(mut self, form: WireForm) -> Self {
+        self.form = form;
+        self
+    }
+
     /// Encodes it as a notification of JSON-RPC 2.0, for routes with
     /// [`json_rpc`](crate::calls::Calls::json_rpc).
-    pub fn json_rpc(mut self) -> Self {
-        self.form = WireForm::JsonRpc;
-        self
+    pub fn json_rpc(self) -> Self {
+        self.form(WireForm::JsonRpc)
     }
 }
 
