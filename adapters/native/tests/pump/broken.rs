@@ -1,9 +1,7 @@
 //! A stream on which every write fails.
 
-use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
 use std::time::Duration;
 
 use crossws_core::{Closed, ClosedBy, Limits, Peer};
@@ -77,12 +75,7 @@ fn broken_before(rest: &[Vec<u8>]) -> (Closed, usize) {
         counted.fetch_add(1, Ordering::SeqCst);
         let gate = Arc::clone(&gate);
         async move {
-            // Polled by hand, so no task is woken.
-            poll_fn(|_| match gate.load(Ordering::SeqCst) {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
-            })
-            .await;
+            until(|| gate.load(Ordering::SeqCst)).await;
             peer.send(message)
         }
     });
@@ -133,14 +126,7 @@ impl Flooded {
         let hooks = hooks.on_message(move |_, _| {
             let number = counted.fetch_add(1, Ordering::SeqCst);
             let opened = Arc::clone(&opened);
-            // Polled by hand, so no task is woken.
-            poll_fn(move |_| {
-                let may_end = opened.load(Ordering::SeqCst) > number / 30;
-                match may_end || number % 30 > 0 {
-                    true => Poll::Ready(()),
-                    false => Poll::Pending,
-                }
-            })
+            until(move || opened.load(Ordering::SeqCst) > number / 30 || number % 30 > 0)
         });
         let mut connection = Connection::open(hooks, limits);
         let peer = connection.hub.peers()[0].clone();

@@ -1,9 +1,7 @@
 //! Reading, and the messages that reach hooks.
 
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::Poll;
 
 use crossws_core::{ClosedBy, Limits, hooks};
 
@@ -73,12 +71,7 @@ fn a_burst_during_a_waiting_hook_is_kept_and_delivered_in_order() {
     let hooks = hooks().on_message(move |peer, message| {
         let gate = Arc::clone(&gate);
         async move {
-            // Polled by hand, so no task is woken.
-            poll_fn(|_| match gate.load(Ordering::SeqCst) {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
-            })
-            .await;
+            until(|| gate.load(Ordering::SeqCst)).await;
             peer.send(message)
         }
     });

@@ -1,6 +1,7 @@
 //! A simulated socket, a clock and a connection between them.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,6 +23,14 @@ pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let masked = payload.iter().zip([1, 2, 3, 4].iter().cycle());
     bytes.extend(masked.map(|(byte, mask)| byte ^ mask));
     bytes
+}
+
+/// Waits until this is true. The connection is polled by hand, so no task is woken.
+pub(crate) fn until(holds: impl Fn() -> bool) -> impl Future<Output = ()> {
+    poll_fn(move |_| match holds() {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    })
 }
 
 /// Both ends of a simulated socket, and the clock.
