@@ -48,6 +48,43 @@ fn only_a_connections_own_secret_posts() {
     });
 }
 
+#[test]
+fn a_secret_counts_only_as_a_bearer_token() {
+    block_on(async {
+        let world = World::new();
+        let mut ann = world.open("/room").await;
+        world.seen();
+        let secret = ann.secret.clone();
+        let post = async |path: &str, value: &str| {
+            let post = world.server.post(path).body("x");
+            let post = post.header("authorization", value);
+            post.await.unwrap().status().as_u16()
+        };
+        for value in [
+            secret.clone(),
+            format!("Bearer{secret}"),
+            format!("Bearer {secret}="),
+            format!("Bearer {secret} x"),
+            format!("Bearer {secret}, Bearer {secret}"),
+            format!("Bearer {}", secret.to_ascii_lowercase()),
+            format!("Bearer \"{secret}\""),
+            format!("Basic {secret}"),
+            format!("Bearer {}", secret.repeat(100)),
+        ] {
+            assert_eq!(post("/room", &value).await, 401, "{value}");
+        }
+        // Neither the query nor a cookie has it.
+        let query = format!("/room?secret={secret}&access_token={secret}");
+        assert_eq!(post(&query, "").await, 401);
+        let cookie = world.server.post("/room").body("x");
+        let cookie = cookie.header("cookie", format!("secret={secret}"));
+        assert_eq!(cookie.await.unwrap().status(), 401);
+        assert_eq!(world.seen(), [""; 0]);
+        assert_eq!(post("/room", &format!("bearer {secret}")).await, 204);
+        ann.expect("you: x").await;
+    });
+}
+
 /// Strips a prefix, as routers do.
 #[derive(Clone)]
 struct Nest(EventSockets);
