@@ -32,10 +32,12 @@ pub fn check_target(uri: &Uri) -> Result<(), Rejection> {
 }
 
 fn is_target_uri(uri: &Uri) -> bool {
-    match uri.scheme() {
+    let has_form = match uri.scheme() {
         Some(scheme) => *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS,
-        None => uri.authority().is_none() && uri.path().starts_with('/'),
-    }
+        None => uri.authority().is_none(),
+    };
+    // Over HTTP/2, `*` may follow a scheme.
+    has_form && uri.path().starts_with('/')
 }
 
 /// The text of the response to an invalid target.
@@ -75,5 +77,8 @@ mod tests {
                 assert_eq!(is_target_uri(&uri), good, "{target:?}");
             }
         }
+        let parts = Uri::builder().scheme("https").authority("example.org");
+        let star = parts.path_and_query("*").build().unwrap();
+        assert!(!is_target_uri(&star));
     }
 }

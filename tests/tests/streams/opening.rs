@@ -83,6 +83,29 @@ fn the_hooks_see_the_request_with_its_host() {
 }
 
 #[test]
+fn the_authority_takes_the_place_of_a_host_header() {
+    run(async {
+        let hooks = hooks().on_upgrade(|request| {
+            let hosts: Vec<_> = request
+                .values(&http::header::HOST)
+                .map(<[u8]>::to_vec)
+                .collect();
+            let hosts = String::from_utf8(hosts.join(&b", "[..])).unwrap();
+            async move { Ok(Upgrade::new().header("x-hosts", &hosts)?) }
+        });
+        let server = start(Server::builder(hooks).http2(known())).await;
+        let connection = server.dial().await;
+        let mut request = connection.connect(get("/"));
+        for other in ["app.example", "evil.example"] {
+            request.headers_mut().append("host", other.parse().unwrap());
+        }
+        let (response, _stream) = connection.begin(request).await.unwrap();
+        let response = soon("a response", response).await.unwrap();
+        assert_eq!(response.headers()["x-hosts"], "localhost");
+    });
+}
+
+#[test]
 fn a_connect_that_is_not_for_a_websocket_is_501() {
     run(async {
         let server = start(Server::builder(echo()).http(Page).http2(known())).await;

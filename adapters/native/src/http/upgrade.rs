@@ -97,16 +97,16 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         if let Err(rejection) = check_target(&parts.uri) {
             return Ok(self.malformed(rejection, info, is_connect));
         }
-        let handshake = match is_connect {
-            true => Handshake::check_connect(&parts),
-            false => Handshake::check(&parts),
-        };
         let original = T::original_uri(&parts.extensions).cloned();
         let target = || Some(parts.extensions.get::<OriginalTarget>()?.get().clone());
         let original = original.or_else(target);
         let mut asked = Asked {
             routed: original.map(|original| std::mem::replace(&mut parts.uri, original)),
             connect: None,
+        };
+        let handshake = match is_connect {
+            true => Handshake::check_connect(&parts),
+            false => Handshake::check(&parts),
         };
         if is_connect {
             asked.connect = Some(Connect::unify(&mut parts));
@@ -270,7 +270,8 @@ struct Asked {
 /// The parts of an extended CONNECT in which it differs from the same request over HTTP/1.1.
 struct Connect {
     target: Uri,
-    named_host: bool,
+    /// What was in `Host`, which `:authority` takes the place of.
+    hosts: Option<Vec<HeaderValue>>,
 }
 
 impl Connect {
@@ -280,23 +281,26 @@ impl Connect {
     fn unify(parts: &mut http::request::Parts) -> Self {
         let host = parts.uri.authority();
         let host = host.and_then(|host| HeaderValue::try_from(host.as_str()).ok());
-        let host = host.filter(|_| !parts.headers.contains_key(HOST));
-        let named_host = host.is_some();
-        if let Some(host) = host {
+        let hosts = host.map(|host| {
+            let hosts = parts.headers.get_all(HOST).iter().cloned().collect();
             parts.headers.insert(HOST, host);
-        }
+            hosts
+        });
         parts.method = Method::GET;
         let path = parts.uri.path_and_query().cloned();
         let path = path.map_or_else(Uri::default, Uri::from);
         let target = std::mem::replace(&mut parts.uri, path);
-        Self { target, named_host }
+        Self { target, hosts }
     }
 
     fn restore(self, parts: &mut http::request::Parts) {
         parts.method = Method::CONNECT;
         parts.uri = self.target;
-        if self.named_host {
+        if let Some(hosts) = self.hosts {
             parts.headers.remove(HOST);
+            for host in hosts {
+                parts.headers.append(HOST, host);
+            }
         }
     }
 }
