@@ -28,6 +28,14 @@ async fn private_addresses_are_refused_after_the_name_is_resolved() {
         "[::1]",
         "[::ffff:127.0.0.1]",
         "[::ffff:7f00:1]",
+        "[::127.0.0.1]",
+        "[::]",
+        "[64:ff9b::7f00:1]",
+        "LOCALHOST",
+        "localhost.",
+        "127.0.0.1.",
+        "127.000.000.001",
+        "0",
     ] {
         let error: Arc<Mutex<Option<Arc<ProxyError>>>> = Arc::default();
         let seen = Arc::clone(&error);
@@ -46,6 +54,35 @@ async fn private_addresses_are_refused_after_the_name_is_resolved() {
         );
     }
     assert_eq!(handle.hub().peers().len(), 0);
+}
+
+#[tokio::test]
+async fn what_is_no_plain_url_connects_to_nothing() {
+    let (upstream, handle) = serve(echo()).await;
+    let port = upstream.port();
+    for url in [
+        format!("ws://public.example@127.0.0.1:{port}/"),
+        format!("ws://127.0.0.1:{port}@public.example/"),
+        format!("ws://public.example:80@127.0.0.1:{port}/"),
+        format!("ws://127.0.0.1:{port}/#public.example"),
+        format!("ws://127.0.0.1:{port}\\@public.example/"),
+        format!("ws://%31%32%37.0.0.1:{port}/"),
+        format!("ws://\u{2460}\u{2461}\u{2466}.0.0.1:{port}/"),
+        format!("ws://127.0.0.1 :{port}/"),
+        format!("ws://127.0.0.1:{port}/ HTTP/1.1\r\nhost: public.example\r\n\r\n"),
+        format!("//127.0.0.1:{port}/"),
+        format!("127.0.0.1:{port}"),
+        format!("file://127.0.0.1:{port}/etc/passwd"),
+        format!("ws:127.0.0.1:{port}"),
+        format!("ws:///127.0.0.1:{port}"),
+        format!("ws+unix://127.0.0.1:{port}"),
+    ] {
+        let anywhere = |proxy: Proxy| proxy.allow_hosts(["*"]).allow_addresses(|_| true);
+        let (addr, _proxy) = serve(anywhere(chosen(url.clone()))).await;
+        let status = refusal(addr).await;
+        assert!(matches!(status, 403 | 500 | 502), "{url}: {status}");
+    }
+    assert_eq!(handle.hub().stats().peers, 0);
 }
 
 #[tokio::test]
@@ -92,6 +129,28 @@ async fn a_proxy_that_is_its_own_target_is_refused_by_name() {
     let server = server.bind(addr).await.unwrap();
     tokio::spawn(async { server.run().await.unwrap() });
     assert_eq!(refusal(addr).await, 508);
+}
+
+#[tokio::test]
+async fn a_loop_of_two_proxies_is_refused_by_name() {
+    let free = || {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    let (one, other) = (free(), free());
+    let begun = Arc::new(Mutex::new(Vec::new()));
+    for (addr, target) in [(one, other), (other, one)] {
+        let begun = Arc::clone(&begun);
+        let proxy = Proxy::to(format!("ws://{target}/"));
+        let proxy = proxy.on_connect(move |_| begun.lock().unwrap().push(addr));
+        let server = crossws_tokio::Server::builder(proxy);
+        let server = server.bind(addr).await.unwrap();
+        tokio::spawn(async { server.run().await.unwrap() });
+    }
+    let status = refusal(one).await;
+    // The first one finds its own name in the request of the second, and begins no other connection.
+    assert_eq!(*begun.lock().unwrap(), [one, other]);
+    assert_eq!(status, 508);
 }
 
 #[cfg(unix)]
