@@ -1,8 +1,12 @@
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crossws_client::connect;
-use crossws_core::{UpgradeRequest, hooks};
+use crossws_core::{Hub, Limits, UpgradeRequest, hooks};
 use crossws_proxy::{Proxy, ProxyError};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::rebinding::Rebinding;
 use crate::{echo, refusal, serve, text};
@@ -151,6 +155,44 @@ async fn a_loop_of_two_proxies_is_refused_by_name() {
     // The first one finds its own name in the request of the second, and begins no other connection.
     assert_eq!(*begun.lock().unwrap(), [one, other]);
     assert_eq!(status, 508);
+}
+
+/// Forwards connections to a server, without the header that tells it of its own loops.
+async fn strip_via(listener: TcpListener, server: SocketAddr) {
+    loop {
+        let (mut client, _) = listener.accept().await.unwrap();
+        tokio::spawn(async move {
+            let head = crate::head(&mut client).await;
+            let lines = head.split_inclusive("\r\n");
+            let head: String = lines.filter(|line| !line.starts_with("via:")).collect();
+            let mut server = TcpStream::connect(server).await.unwrap();
+            server.write_all(head.as_bytes()).await.unwrap();
+            let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_loop_that_hides_its_hops_is_bounded() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = Proxy::to(format!("ws://{}/", listener.local_addr().unwrap()));
+    let limits = Limits::default().max_unfinished(100 << 10);
+    let hub = Hub::builder().limits(limits).build();
+    let begun = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&begun);
+    let proxy = proxy.on_connect(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
+    let server = crossws_tokio::Server::builder(proxy).hub(hub.clone());
+    let server = server.bind("127.0.0.1:0").await.unwrap();
+    tokio::spawn(strip_via(listener, server.local_addr()));
+    let addr = server.local_addr();
+    tokio::spawn(async { server.run().await.unwrap() });
+    // Heads that wait count as unfinished, and the last one has no room.
+    assert_eq!(refusal(addr).await, 502);
+    let begun = begun.load(Ordering::Relaxed);
+    assert!((2..=25).contains(&begun), "{begun}");
+    assert_eq!(hub.stats().accepted, 0);
 }
 
 #[cfg(unix)]
