@@ -1,6 +1,8 @@
 //! The target of an upgrade request.
 
 use crossws_core::Rejection;
+use http::header::{HOST, HeaderValue};
+use http::request::Parts;
 use http::uri::Scheme;
 use http::{StatusCode, Uri};
 
@@ -38,6 +40,19 @@ fn is_target_uri(uri: &Uri) -> bool {
     };
     // Over HTTP/2, `*` may follow a scheme.
     has_form && uri.path().starts_with('/')
+}
+
+/// Turns the target of a request over HTTP/2 into the one that it would have over HTTP/1.1, so that hooks get one form:
+/// a path, with the host in `Host`, as RFC 9113 section 8.3.1 asks of a server that converts a request.
+pub fn convert_target(parts: &mut Parts) {
+    let Some(authority) = parts.uri.authority() else {
+        return;
+    };
+    if let Ok(host) = HeaderValue::try_from(authority.as_str()) {
+        parts.headers.insert(HOST, host);
+    }
+    let path = parts.uri.path_and_query().cloned();
+    parts.uri = path.map_or_else(Uri::default, Uri::from);
 }
 
 /// The text of the response to an invalid target.

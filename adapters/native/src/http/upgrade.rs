@@ -24,7 +24,7 @@ use crate::runtime::io::Io;
 use crate::server::accept::{run_claim, run_upgrade};
 use crate::server::acceptor::Acceptor;
 use crate::server::response::close_after;
-use crossws_proto::handshake::{self, Agreed, Handshake, check_target};
+use crossws_proto::handshake::{self, Agreed, Handshake, check_target, convert_target};
 
 impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     /// Responds to a request for a WebSocket: with a 101, after which the connection runs, or with
@@ -270,37 +270,27 @@ struct Asked {
 /// The parts of an extended CONNECT in which it differs from the same request over HTTP/1.1.
 struct Connect {
     target: Uri,
-    /// What was in `Host`, which `:authority` takes the place of.
-    hosts: Option<Vec<HeaderValue>>,
+    hosts: Vec<HeaderValue>,
 }
 
 impl Connect {
-    /// Turns an extended CONNECT into the request that the client would have sent over HTTP/1.1,
-    /// except for its version, so that hooks and layers get one form: a `GET` of a path, with the
-    /// host as RFC 9113 section 8.3.1 asks of a server that converts a request.
+    /// Turns an extended CONNECT into the `GET` that the client would have sent over HTTP/1.1, except for its version.
     fn unify(parts: &mut http::request::Parts) -> Self {
-        let host = parts.uri.authority();
-        let host = host.and_then(|host| HeaderValue::try_from(host.as_str()).ok());
-        let hosts = host.map(|host| {
-            let hosts = parts.headers.get_all(HOST).iter().cloned().collect();
-            parts.headers.insert(HOST, host);
-            hosts
-        });
+        let before = Self {
+            target: parts.uri.clone(),
+            hosts: parts.headers.get_all(HOST).iter().cloned().collect(),
+        };
         parts.method = Method::GET;
-        let path = parts.uri.path_and_query().cloned();
-        let path = path.map_or_else(Uri::default, Uri::from);
-        let target = std::mem::replace(&mut parts.uri, path);
-        Self { target, hosts }
+        convert_target(parts);
+        before
     }
 
     fn restore(self, parts: &mut http::request::Parts) {
         parts.method = Method::CONNECT;
         parts.uri = self.target;
-        if let Some(hosts) = self.hosts {
-            parts.headers.remove(HOST);
-            for host in hosts {
-                parts.headers.append(HOST, host);
-            }
+        parts.headers.remove(HOST);
+        for host in self.hosts {
+            parts.headers.append(HOST, host);
         }
     }
 }
