@@ -22,6 +22,19 @@ pub fn is_target(target: &str) -> bool {
     has_form && !target.contains('#')
 }
 
+/// Turns the target of a request over HTTP/2 into the one that it would have over HTTP/1.1, so that hooks get one form:
+/// a path, with the host in `Host`, as RFC 9113 section 8.3.1 asks of a server that converts a request.
+pub fn convert_target(parts: &mut Parts) {
+    let Some(authority) = parts.uri.authority() else {
+        return;
+    };
+    if let Ok(host) = HeaderValue::try_from(authority.as_str()) {
+        parts.headers.insert(HOST, host);
+    }
+    let path = parts.uri.path_and_query().cloned();
+    parts.uri = path.map_or_else(Uri::default, Uri::from);
+}
+
 /// Checks a parsed target, as [`is_target`] does. The parser has removed a fragment.
 ///
 /// # Errors
@@ -34,25 +47,12 @@ pub fn check_target(uri: &Uri) -> Result<(), Rejection> {
 }
 
 fn is_target_uri(uri: &Uri) -> bool {
-    let has_form = match uri.scheme() {
-        Some(scheme) => *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS,
-        None => uri.authority().is_none(),
-    };
-    // Over HTTP/2, `*` may follow a scheme.
-    has_form && uri.path().starts_with('/')
-}
-
-/// Turns the target of a request over HTTP/2 into the one that it would have over HTTP/1.1, so that hooks get one form:
-/// a path, with the host in `Host`, as RFC 9113 section 8.3.1 asks of a server that converts a request.
-pub fn convert_target(parts: &mut Parts) {
-    let Some(authority) = parts.uri.authority() else {
-        return;
-    };
-    if let Ok(host) = HeaderValue::try_from(authority.as_str()) {
-        parts.headers.insert(HOST, host);
-    }
-    let path = parts.uri.path_and_query().cloned();
-    parts.uri = path.map_or_else(Uri::default, Uri::from);
+    // Over HTTP/2 a scheme and a host come with any path, also with that of `OPTIONS *`.
+    uri.path().starts_with('/')
+        && match uri.scheme() {
+            Some(scheme) => *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS,
+            None => uri.authority().is_none(),
+        }
 }
 
 /// The text of the response to an invalid target.
