@@ -14,7 +14,7 @@ fn room(url: &str) -> Connect {
 }
 
 /// Prints messages until the client ends.
-async fn print(mut room: Client, mut out: impl FnMut(&str)) {
+async fn print(room: &mut Client, mut out: impl FnMut(&str)) {
     while let Some(message) = room.next().await {
         out(&message.to_string());
     }
@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let url = env::args()
         .nth(1)
         .unwrap_or("ws://127.0.0.1:3000/".to_owned());
-    let room = room(&url).start()?;
+    let mut room = room(&url).start()?;
     tokio::spawn(report(room.handle()));
     let typed = room.handle();
     thread::spawn(move || {
@@ -44,7 +44,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         typed.close(crossws::CloseCode::NORMAL, "");
     });
-    print(room, |message| println!("{message}")).await;
+    print(&mut room, |message| println!("{message}")).await;
+    // Such as a refusal.
+    eprintln!("{}", room.closed().await);
     Ok(())
 }
 
@@ -62,12 +64,12 @@ mod tests {
                 peer.close(CloseCode::NORMAL, "enough");
                 crossws::ok()
             });
-        let room = super::room("ws://example.com/")
+        let mut room = super::room("ws://example.com/")
             .in_memory(&TestServer::new(app))
             .start()?;
         room.send("hello")?;
         let mut printed = Vec::new();
-        super::print(room, |message| printed.push(message.to_owned())).await;
+        super::print(&mut room, |message| printed.push(message.to_owned())).await;
         assert_eq!(printed, ["welcome", "hello"]);
         Ok(())
     }

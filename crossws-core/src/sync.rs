@@ -39,14 +39,19 @@ impl Event {
 
     /// Wakes all listeners.
     pub(crate) fn notify_all(&self) {
+        // `notify` would allocate the list to find no listener on it.
+        if self.has_listeners() {
+            self.event.notify(usize::MAX);
+        }
+    }
+
+    /// Returns whether there are listeners, which may not know of a change before this call.
+    pub(crate) fn has_listeners(&self) -> bool {
         self.switch();
         // Between the change and the look at the listeners: `listen` has one between listening and
         // the look at the change.
         std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
-        // `notify` would allocate the list to find no listener on it.
-        if self.event.total_listeners() > 0 {
-            self.event.notify(usize::MAX);
-        }
+        self.event.total_listeners() > 0
     }
 
     fn switch(&self) {

@@ -13,7 +13,7 @@ use sha1_smol::Sha1;
 pub use self::client::{AnswerError, ClientHandshake};
 pub use self::lookup::Lookup;
 pub use self::server::{Handshake, Offers, asks, is_upgrade};
-pub use self::target::{BAD_TARGET, check_target, is_target};
+pub use self::target::{BAD_TARGET, check_target, convert_target, is_target};
 use crate::deflate::{Agreement, Negotiated};
 use crate::frame::{Decoder, Role};
 

@@ -462,4 +462,19 @@ for (const [form, connect, wire] of [
     await settled();
     assert.deepEqual(sent(), []);
   });
+
+  test(`${form}: an answer that has no JSON is a failure of its method`, async () => {
+    const socket = await opened();
+    const fails = () => {
+      throw new CallError("no", 1, 1n);
+    };
+    for (const [id, method] of [[1, () => 1n], [2, fails]]) {
+      socket.answer("confirm", method);
+      Fake.last.gets(wire.call("confirm", wire.one("odd"), id));
+      await settled();
+      assert.deepEqual(sent().at(-1), wire.answer(id, { error: { code: -32603, message: "the method failed" } }));
+    }
+    // Reported as uncaught errors.
+    assert.throws(() => mock.timers.tick(1), /BigInt/);
+  });
 }

@@ -60,6 +60,13 @@ enums.onMessage((message) => {
 // @ts-expect-error: a status is compared with what it cannot be
 enums.onStatus((status) => status === "opened");
 
+// A map may have a key whose type is another, and types may be without end.
+types.connectBag().send({ kind: "Full", a: 1 });
+// @ts-expect-error: the values are numbers
+types.connectBag().send({ kind: "Full", a: "b" });
+types.connectOdd().onMessage(([head, tail]) => (head satisfies number, tail?.[1]?.[0] satisfies number | undefined));
+types.connectAny().send([{ any: "thing" }]);
+
 // Queries: by the type that the route reads.
 types.connectSearch({ shop: "a" }, { query: { term: "b", page: 2, tags: ["x", "y"], level: "VERY_HIGH" } });
 types.connectSearch({ shop: "a" }, { reconnect: false, query: { term: "b", page: null, exact: true } });

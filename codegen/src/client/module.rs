@@ -263,7 +263,7 @@ fn about(route: &RouteDescription) -> String {
     let pattern = format!("`{}`", route.pattern);
     comment(
         &match &route.doc {
-            Some(doc) => format!("{doc}\n\n{pattern}"),
+            Some(doc) => format!("{}\n\n{pattern}", doc.trim_end()),
             None => pattern,
         },
         "",

@@ -1,6 +1,6 @@
 //! Types of TypeScript from schemas.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crossws_app::description::Description;
@@ -72,11 +72,46 @@ impl<'d> Types<'d> {
         for (definition, name) in &self.names {
             let schema = &self.description.definitions[*definition];
             code.push_str(&comment(&doc(schema), ""));
-            let body = self.of(schema, "");
+            let body = match self.is_circular(definition) {
+                true => "unknown".to_owned(),
+                false => self.of(schema, ""),
+            };
             let space = if body.starts_with('\n') { "" } else { " " };
             let _ = write!(code, "export type {name} ={space}{body};\n\n");
         }
         code
+    }
+
+    /// Returns whether a type refers to itself with neither an object nor a list between, which compilers refuse.
+    fn is_circular(&self, definition: &str) -> bool {
+        let mut left: Vec<_> = self
+            .description
+            .definitions
+            .get(definition)
+            .into_iter()
+            .collect();
+        let mut seen = BTreeSet::new();
+        while let Some(schema) = left.pop() {
+            for key in ["oneOf", "anyOf", "allOf"] {
+                left.extend(
+                    schema
+                        .get(key)
+                        .and_then(Value::as_array)
+                        .into_iter()
+                        .flatten(),
+                );
+            }
+            let reference = schema.get("$ref").and_then(Value::as_str);
+            if let Some((name, found)) = reference.and_then(|name| self.description.resolve(name)) {
+                if name == definition {
+                    return true;
+                }
+                if seen.insert(name) {
+                    left.push(found);
+                }
+            }
+        }
+        false
     }
 
     /// Returns the type of a schema. Lines after the first have this indentation.
@@ -267,7 +302,11 @@ impl<'d> Types<'d> {
             let nothing = if is_closed { "never" } else { "unknown" };
             return alone.then(|| nothing.to_owned());
         }
-        let types = types.into_iter().map(|schema| self.read(schema, indent));
+        // TypeScript demands of all keys what it demands of those that are not known.
+        let known = members.get("properties").and_then(Value::as_object);
+        let known = known.into_iter().flatten().map(|(_, schema)| schema);
+        let types = types.into_iter().chain(known);
+        let types = types.map(|schema| self.read(schema, indent));
         Some(union(types.collect(), indent).text)
     }
 }

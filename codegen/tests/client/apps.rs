@@ -215,8 +215,84 @@ struct Sorted {
     paging: Paging,
 }
 
+/// What JSON Schema has no type for, or TypeScript none that is as narrow.
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Odd {
+    /// No value at all.
+    never: Option<Never>,
+    by_level: BTreeMap<Level, u8>,
+    twice: Option<Option<u8>>,
+    none: [u8; 0],
+    own_codec: Conversion,
+    /// `*/` ends no comment.
+    mixed: Vec<Mixed>,
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+enum Never {}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+enum Mixed {
+    A,
+    #[serde(skip)]
+    Skipped,
+    #[serde(rename = "bee")]
+    B(i32),
+    #[serde(untagged)]
+    Other(String),
+}
+
+/// Its number is written as text.
+#[derive(Serialize, Deserialize, JsonSchema, Clone)]
+#[serde(into = "String", try_from = "String")]
+#[schemars(with = "String")]
+struct Conversion(u64);
+
+impl From<Conversion> for String {
+    fn from(Conversion(number): Conversion) -> Self {
+        number.to_string()
+    }
+}
+
+impl TryFrom<String> for Conversion {
+    type Error = std::num::ParseIntError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(Self)
+    }
+}
+
+/// Any keys, and one whose type is another.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind")]
+enum Bag {
+    Empty,
+    Full(BTreeMap<String, u8>),
+}
+
+/// Itself, with nothing between.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum Circle {
+    Number(f64),
+    Same(Box<Circle>),
+    Many(Vec<Circle>),
+}
+
+/// A list of a length that is not known.
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Cons(i32, Option<Box<Cons>>);
+
 pub(crate) fn types() -> Router {
     Router::new()
+        .route("/odd", route(none()).receives::<Odd>().sends::<Cons>())
+        .route("/bag", route(none()).receives::<Bag>().sends::<Circle>())
+        .route(
+            "/any",
+            route(none())
+                .receives::<serde_json::Value>()
+                .sends::<Never>(),
+        )
         .route(
             "/search/{shop}",
             route(none()).described_query::<Search>().protocols(["v1"]),
@@ -249,7 +325,7 @@ pub(crate) fn types() -> Router {
             "/half",
             route(none())
                 .sends::<Option<Tree>>()
-                .doc("Only one side is known."),
+                .doc("Only one side is known.\n"),
         )
 }
 

@@ -161,4 +161,8 @@ impl Life {
     pub(crate) fn notify_drained(&self) {
         self.drained.notify_all();
     }
+
+    pub(crate) fn awaits_drain(&self) -> bool {
+        self.drained.has_listeners()
+    }
 }

@@ -48,6 +48,12 @@ impl PeerEvents {
         self.0.notify_drained();
     }
 
+    /// Returns whether [`drained`](Self::drained) has a task to tell of a queue that has become shorter before this
+    /// call. For an adapter that looks under a lock of its own, where it can wake no task.
+    pub fn awaits_drain(&self) -> bool {
+        self.0.life().awaits_drain()
+    }
+
     /// Returns whether the peer's next message must wait, because a peer in its namespace to which
     /// it may write is behind ([`Peer::is_behind`]). A
     /// peer that has published before may write; for a peer of which nothing is known yet,

@@ -142,6 +142,14 @@ impl Handshake {
     /// The response to a broken rule: 400.
     pub fn check_connect(parts: &Parts) -> Result<Self, Rejection> {
         check_target(&parts.uri)?;
+        // RFC 9113 section 8.3.1: `:authority` is without user information, and `Host` counts only without it.
+        let names_one = match parts.uri.authority() {
+            Some(authority) => !authority.as_str().contains('@'),
+            None => parts.headers.get_all(HOST).iter().count() == 1,
+        };
+        if !names_one {
+            return Err(bad(StatusCode::BAD_REQUEST, "one host is needed"));
+        }
         if announces_body(&parts.headers) {
             return Err(bad(StatusCode::BAD_REQUEST, HAS_BODY));
         }

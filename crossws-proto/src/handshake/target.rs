@@ -1,6 +1,8 @@
 //! The target of an upgrade request.
 
 use crossws_core::Rejection;
+use http::header::{HOST, HeaderValue};
+use http::request::Parts;
 use http::uri::Scheme;
 use http::{StatusCode, Uri};
 
@@ -20,6 +22,19 @@ pub fn is_target(target: &str) -> bool {
     has_form && !target.contains('#')
 }
 
+/// Turns the target of a request over HTTP/2 into the one that it would have over HTTP/1.1, so that hooks get one form:
+/// a path, with the host in `Host`, as RFC 9113 section 8.3.1 asks of a server that converts a request.
+pub fn convert_target(parts: &mut Parts) {
+    let Some(authority) = parts.uri.authority() else {
+        return;
+    };
+    if let Ok(host) = HeaderValue::try_from(authority.as_str()) {
+        parts.headers.insert(HOST, host);
+    }
+    let path = parts.uri.path_and_query().cloned();
+    parts.uri = path.map_or_else(Uri::default, Uri::from);
+}
+
 /// Checks a parsed target, as [`is_target`] does. The parser has removed a fragment.
 ///
 /// # Errors
@@ -32,10 +47,12 @@ pub fn check_target(uri: &Uri) -> Result<(), Rejection> {
 }
 
 fn is_target_uri(uri: &Uri) -> bool {
-    match uri.scheme() {
-        Some(scheme) => *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS,
-        None => uri.authority().is_none() && uri.path().starts_with('/'),
-    }
+    // Over HTTP/2 a scheme and a host come with any path, also with that of `OPTIONS *`.
+    uri.path().starts_with('/')
+        && match uri.scheme() {
+            Some(scheme) => *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS,
+            None => uri.authority().is_none(),
+        }
 }
 
 /// The text of the response to an invalid target.
@@ -75,5 +92,8 @@ mod tests {
                 assert_eq!(is_target_uri(&uri), good, "{target:?}");
             }
         }
+        let parts = Uri::builder().scheme("https").authority("example.org");
+        let star = parts.path_and_query("*").build().unwrap();
+        assert!(!is_target_uri(&star));
     }
 }

@@ -92,7 +92,13 @@ fn take_at_most(outbox: &Outbox, most: usize) -> (Vec<Vec<u8>>, Taken) {
     let mut batch = Batch::default();
     let taken = match most {
         usize::MAX => outbox.take(&mut batch),
-        most => outbox.take_as_written(&mut batch, most),
+        most => match outbox.take_as_written(most) {
+            Some((written, taken)) => {
+                batch = written;
+                taken
+            }
+            None => Taken::default(),
+        },
     };
     let (all, count) = (batch.bytes(), batch.frames());
     let mut bytes = Vec::new();

@@ -11,13 +11,13 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
     /// Notes a write, after which `left` remains of the taken frames.
     #[inline]
     pub fn written(&self, left: &Batch<F>) {
-        self.note_written(&mut self.state.lock(), left);
+        self.note_left(&mut self.state.lock(), left.size());
     }
 
     #[inline]
-    pub(super) fn note_written(&self, state: &mut State<F>, left: &Batch<F>) {
+    pub(super) fn note_left(&self, state: &mut State<F>, left: QueueSize) {
         let before = state.taken();
-        state.set_taken(left.size());
+        state.set_taken(left);
         state.stale = false;
         if self.is_blocked() || self.behind_until.load(Ordering::Relaxed) != bounds::NOT_BEHIND {
             self.unblock(state, before);

@@ -7,15 +7,11 @@ use std::path::{Path, PathBuf};
 
 /// Returns the numbers of the features that the page lists at least.
 fn numbers() -> impl Iterator<Item = usize> {
-    (1..=65)
-        .chain(67..=193)
+    (1..=193)
         .chain([197])
         .chain(220..=225)
         .chain([230])
-        .chain(241..=252)
-        .chain([254])
-        .chain(256..=273)
-        .chain(276..=280)
+        .chain(241..=280)
         .chain([301])
         .chain(303..=313)
         .chain([324])

@@ -10,7 +10,7 @@ use h2::Reason;
 use super::*;
 
 /// Returns a connection without a library: its preface and settings are written.
-async fn raw(server: &Running) -> TcpStream {
+pub(super) async fn raw(server: &Running) -> TcpStream {
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     stream
         .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
@@ -21,7 +21,7 @@ async fn raw(server: &Running) -> TcpStream {
 }
 
 /// Encodes a frame (RFC 9113 section 4.1).
-fn raw_frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(super) fn raw_frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let len = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&len[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }

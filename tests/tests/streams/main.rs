@@ -5,6 +5,7 @@
 
 mod bounds;
 mod ending;
+mod malformed;
 mod opening;
 
 use std::net::SocketAddr;

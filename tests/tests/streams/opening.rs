@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 use std::task::{Context, Poll};
 
-use crossws_core::{Body, Deflate, Upgrade, hooks, resolve_with};
+use crossws_core::{Body, CloseCode, Deflate, Hub, SharedResolver, Upgrade, hooks, resolve_with};
+use crossws_sse::EventSockets;
 use h2::ext::Protocol;
 use http::{HeaderMap, Method};
 use http_body_util::Full;
@@ -79,6 +80,52 @@ fn the_hooks_see_the_request_with_its_host() {
             response.headers()["x-seen"],
             "GET HTTP/2.0 http://app.example:8080/chat?a=1 Some(\"app.example:8080\")"
         );
+    });
+}
+
+#[test]
+fn the_authority_takes_the_place_of_a_host_header() {
+    run(async {
+        let hooks = hooks().on_upgrade(|request| {
+            let hosts: Vec<_> = request
+                .values(&http::header::HOST)
+                .map(<[u8]>::to_vec)
+                .collect();
+            let hosts = String::from_utf8(hosts.join(&b", "[..])).unwrap();
+            async move { Ok(Upgrade::new().header("x-hosts", &hosts)?) }
+        });
+        let server = start(Server::builder(hooks).http2(known())).await;
+        let connection = server.dial().await;
+        let mut request = connection.connect(get("/"));
+        for other in ["app.example", "evil.example"] {
+            request.headers_mut().append("host", other.parse().unwrap());
+        }
+        let (response, _stream) = connection.begin(request).await.unwrap();
+        let response = soon("a response", response).await.unwrap();
+        assert_eq!(response.headers()["x-hosts"], "localhost");
+    });
+}
+
+#[test]
+fn hooks_over_an_event_stream_see_the_request_of_http_1() {
+    run(async {
+        let hooks = SharedResolver::new(hooks().on_open(|peer| async move {
+            let request = peer.request();
+            peer.send(format!("{:?} {}", request.header("host"), request.uri()))?;
+            peer.close(CloseCode::NORMAL, "");
+            crossws_core::ok()
+        }));
+        let hub = Hub::default();
+        let streams = EventSockets::new(hooks.clone(), &hub);
+        let builder = Server::builder(hooks).hub(hub).http(streams);
+        let server = start(builder.http2(known())).await;
+        let request = Request::get("/chat?a=1").header("accept", "text/event-stream");
+        let request = request.header("host", "app.example").body(Bytes::new());
+        let stream = server.dial().await;
+        let stream = soon("a stream", stream.request(request.unwrap())).await;
+        let text = String::from_utf8(stream.unwrap().into_body().to_vec()).unwrap();
+        let seen = "data: Some(\"app.example\") /chat?a=1\n";
+        assert!(text.contains(seen), "{text}");
     });
 }
 

@@ -62,6 +62,34 @@ async fn responses_that_break_a_rule_are_refused_by_name() {
             matches!(e, ConnectError::Malformed(_))
         }),
         (
+            accepted("").strip_prefix(b"HTTP/1.1").map_or(b"", |rest| {
+                leak(format!("HTTP/1.0{}", String::from_utf8_lossy(rest)))
+            }),
+            |e| matches!(e, ConnectError::Handshake(AnswerError::Version)),
+        ),
+        (accepted("sec-websocket-accept: {accept}\r\n"), |e| {
+            matches!(e, ConnectError::Handshake(AnswerError::Accept))
+        }),
+        // Lines that each parser would read in its own way.
+        (accepted("x: a\r\n b\r\n"), |e| {
+            matches!(e, ConnectError::Malformed(_))
+        }),
+        (accepted("x : a\r\n"), |e| {
+            matches!(e, ConnectError::Malformed(_))
+        }),
+        (accepted("x\r\n"), |e| {
+            matches!(e, ConnectError::Malformed(_))
+        }),
+        (accepted("x: a\0b\r\n"), |e| {
+            matches!(e, ConnectError::Malformed(_))
+        }),
+        (accepted("x: a\rb\r\n"), |e| {
+            matches!(e, ConnectError::Malformed(_))
+        }),
+        (b"HTTP/1.1 1010 x\r\n\r\n", |e| {
+            matches!(e, ConnectError::Malformed(_))
+        }),
+        (
             leak(format!("HTTP/1.1 101 x\r\n{}\r\n", "a: b\r\n".repeat(101))),
             |e| matches!(e, ConnectError::Malformed(_)),
         ),

@@ -24,7 +24,7 @@ use crate::runtime::io::Io;
 use crate::server::accept::{run_claim, run_upgrade};
 use crate::server::acceptor::Acceptor;
 use crate::server::response::close_after;
-use crossws_proto::handshake::{self, Agreed, Handshake, check_target};
+use crossws_proto::handshake::{self, Agreed, Handshake, check_target, convert_target};
 
 impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     /// Responds to a request for a WebSocket: with a 101, after which the connection runs, or with
@@ -97,16 +97,16 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         if let Err(rejection) = check_target(&parts.uri) {
             return Ok(self.malformed(rejection, info, is_connect));
         }
-        let handshake = match is_connect {
-            true => Handshake::check_connect(&parts),
-            false => Handshake::check(&parts),
-        };
         let original = T::original_uri(&parts.extensions).cloned();
         let target = || Some(parts.extensions.get::<OriginalTarget>()?.get().clone());
         let original = original.or_else(target);
         let mut asked = Asked {
             routed: original.map(|original| std::mem::replace(&mut parts.uri, original)),
             connect: None,
+        };
+        let handshake = match is_connect {
+            true => Handshake::check_connect(&parts),
+            false => Handshake::check(&parts),
         };
         if is_connect {
             asked.connect = Some(Connect::unify(&mut parts));
@@ -270,33 +270,27 @@ struct Asked {
 /// The parts of an extended CONNECT in which it differs from the same request over HTTP/1.1.
 struct Connect {
     target: Uri,
-    named_host: bool,
+    hosts: Vec<HeaderValue>,
 }
 
 impl Connect {
-    /// Turns an extended CONNECT into the request that the client would have sent over HTTP/1.1,
-    /// except for its version, so that hooks and layers get one form: a `GET` of a path, with the
-    /// host as RFC 9113 section 8.3.1 asks of a server that converts a request.
+    /// Turns an extended CONNECT into the `GET` that the client would have sent over HTTP/1.1, except for its version.
     fn unify(parts: &mut http::request::Parts) -> Self {
-        let host = parts.uri.authority();
-        let host = host.and_then(|host| HeaderValue::try_from(host.as_str()).ok());
-        let host = host.filter(|_| !parts.headers.contains_key(HOST));
-        let named_host = host.is_some();
-        if let Some(host) = host {
-            parts.headers.insert(HOST, host);
-        }
+        let before = Self {
+            target: parts.uri.clone(),
+            hosts: parts.headers.get_all(HOST).iter().cloned().collect(),
+        };
         parts.method = Method::GET;
-        let path = parts.uri.path_and_query().cloned();
-        let path = path.map_or_else(Uri::default, Uri::from);
-        let target = std::mem::replace(&mut parts.uri, path);
-        Self { target, named_host }
+        convert_target(parts);
+        before
     }
 
     fn restore(self, parts: &mut http::request::Parts) {
         parts.method = Method::CONNECT;
         parts.uri = self.target;
-        if self.named_host {
-            parts.headers.remove(HOST);
+        parts.headers.remove(HOST);
+        for host in self.hosts {
+            parts.headers.append(HOST, host);
         }
     }
 }

@@ -1,8 +1,12 @@
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crossws_client::connect;
-use crossws_core::{UpgradeRequest, hooks};
+use crossws_core::{Hub, Limits, UpgradeRequest, hooks};
 use crossws_proxy::{Proxy, ProxyError};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::rebinding::Rebinding;
 use crate::{echo, refusal, serve, text};
@@ -28,6 +32,14 @@ async fn private_addresses_are_refused_after_the_name_is_resolved() {
         "[::1]",
         "[::ffff:127.0.0.1]",
         "[::ffff:7f00:1]",
+        "[::127.0.0.1]",
+        "[::]",
+        "[64:ff9b::7f00:1]",
+        "LOCALHOST",
+        "localhost.",
+        "127.0.0.1.",
+        "127.000.000.001",
+        "0",
     ] {
         let error: Arc<Mutex<Option<Arc<ProxyError>>>> = Arc::default();
         let seen = Arc::clone(&error);
@@ -46,6 +58,35 @@ async fn private_addresses_are_refused_after_the_name_is_resolved() {
         );
     }
     assert_eq!(handle.hub().peers().len(), 0);
+}
+
+#[tokio::test]
+async fn what_is_no_plain_url_connects_to_nothing() {
+    let (upstream, handle) = serve(echo()).await;
+    let port = upstream.port();
+    for url in [
+        format!("ws://public.example@127.0.0.1:{port}/"),
+        format!("ws://127.0.0.1:{port}@public.example/"),
+        format!("ws://public.example:80@127.0.0.1:{port}/"),
+        format!("ws://127.0.0.1:{port}/#public.example"),
+        format!("ws://127.0.0.1:{port}\\@public.example/"),
+        format!("ws://%31%32%37.0.0.1:{port}/"),
+        format!("ws://\u{2460}\u{2461}\u{2466}.0.0.1:{port}/"),
+        format!("ws://127.0.0.1 :{port}/"),
+        format!("ws://127.0.0.1:{port}/ HTTP/1.1\r\nhost: public.example\r\n\r\n"),
+        format!("//127.0.0.1:{port}/"),
+        format!("127.0.0.1:{port}"),
+        format!("file://127.0.0.1:{port}/etc/passwd"),
+        format!("ws:127.0.0.1:{port}"),
+        format!("ws:///127.0.0.1:{port}"),
+        format!("ws+unix://127.0.0.1:{port}"),
+    ] {
+        let anywhere = |proxy: Proxy| proxy.allow_hosts(["*"]).allow_addresses(|_| true);
+        let (addr, _proxy) = serve(anywhere(chosen(url.clone()))).await;
+        let status = refusal(addr).await;
+        assert!(matches!(status, 403 | 500 | 502), "{url}: {status}");
+    }
+    assert_eq!(handle.hub().stats().peers, 0);
 }
 
 #[tokio::test]
@@ -92,6 +133,66 @@ async fn a_proxy_that_is_its_own_target_is_refused_by_name() {
     let server = server.bind(addr).await.unwrap();
     tokio::spawn(async { server.run().await.unwrap() });
     assert_eq!(refusal(addr).await, 508);
+}
+
+#[tokio::test]
+async fn a_loop_of_two_proxies_is_refused_by_name() {
+    let free = || {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    let (one, other) = (free(), free());
+    let begun = Arc::new(Mutex::new(Vec::new()));
+    for (addr, target) in [(one, other), (other, one)] {
+        let begun = Arc::clone(&begun);
+        let proxy = Proxy::to(format!("ws://{target}/"));
+        let proxy = proxy.on_connect(move |_| begun.lock().unwrap().push(addr));
+        let server = crossws_tokio::Server::builder(proxy);
+        let server = server.bind(addr).await.unwrap();
+        tokio::spawn(async { server.run().await.unwrap() });
+    }
+    let status = refusal(one).await;
+    // The first one finds its own name in the request of the second, and begins no other connection.
+    assert_eq!(*begun.lock().unwrap(), [one, other]);
+    assert_eq!(status, 508);
+}
+
+/// Forwards connections to a server, without the header that tells it of its own loops.
+async fn strip_via(listener: TcpListener, server: SocketAddr) {
+    loop {
+        let (mut client, _) = listener.accept().await.unwrap();
+        tokio::spawn(async move {
+            let head = crate::head(&mut client).await;
+            let lines = head.split_inclusive("\r\n");
+            let head: String = lines.filter(|line| !line.starts_with("via:")).collect();
+            let mut server = TcpStream::connect(server).await.unwrap();
+            server.write_all(head.as_bytes()).await.unwrap();
+            let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_loop_that_hides_its_hops_is_bounded() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = Proxy::to(format!("ws://{}/", listener.local_addr().unwrap()));
+    let limits = Limits::default().max_unfinished(100 << 10);
+    let hub = Hub::builder().limits(limits).build();
+    let begun = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&begun);
+    let proxy = proxy.on_connect(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
+    let server = crossws_tokio::Server::builder(proxy).hub(hub.clone());
+    let server = server.bind("127.0.0.1:0").await.unwrap();
+    tokio::spawn(strip_via(listener, server.local_addr()));
+    let addr = server.local_addr();
+    tokio::spawn(async { server.run().await.unwrap() });
+    // Heads that wait count as unfinished, and the last one has no room.
+    assert_eq!(refusal(addr).await, 502);
+    let begun = begun.load(Ordering::Relaxed);
+    assert!((2..=25).contains(&begun), "{begun}");
+    assert_eq!(hub.stats().accepted, 0);
 }
 
 #[cfg(unix)]

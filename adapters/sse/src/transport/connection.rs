@@ -35,8 +35,8 @@ pub(crate) struct Connection {
     pub(crate) secret: Key<32>,
     /// The right to take the stream up again, in the ids of events.
     pub(crate) resume: Key<16>,
-    /// The same as text, after its place.
-    resume_text: String,
+    /// How the ids of its events begin: `id: KEY.`, with the same as text, after its place.
+    id: String,
     pub(crate) path: String,
     pub(crate) settings: Arc<Settings>,
     state: Mutex<State>,
@@ -102,7 +102,7 @@ impl Connection {
             outbox: Outbox::new(&settings.limits, Time(Arc::clone(background))),
             secret,
             resume,
-            resume_text,
+            id: format!("id: {resume_text}."),
             path,
             settings,
             state: Mutex::new(State {
@@ -136,7 +136,8 @@ impl Connection {
 
     /// Returns the id of the events before the first.
     pub(crate) fn first_id(&self) -> String {
-        format!("{}.0", self.resume_text)
+        let id = self.id.strip_prefix("id: ").unwrap_or_default();
+        format!("{id}0")
     }
 
     /// Makes a new stream the one that writes. Returns its number, and what it must write first:
@@ -188,9 +189,14 @@ impl Connection {
         let mut state = self.lock();
         let stream = state.stream.take();
         let must_look = has_lost || stream.is_none();
-        let wakers = [must_look.then(|| state.driver.take()).flatten(), stream];
+        let driver = must_look.then(|| state.driver.take()).flatten();
         drop(state);
-        wake(wakers);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        if let Some(stream) = stream {
+            stream.wake();
+        }
     }
 
     /// Wakes the driver, whose deadlines have changed.

@@ -168,8 +168,9 @@ impl Driver {
                     self.lifeline.dropped(Dropped::new(messages.into(), cause));
                 }
             }
+            // Not at each look: a hook that waits for the queue would be woken by its own task, without pause.
+            self.lifeline.drained();
         }
-        self.lifeline.drained();
         self.drain_due |= self.connection.take_drained();
         let now = self.background.now();
         if let Some(violation) = self.connection.take_violation() {

@@ -74,23 +74,20 @@ impl Encoding for EventFrame {
     }
 }
 
-/// Appends an event with its id, `key.number`.
-pub(crate) fn put_numbered(to: &mut BytesMut, event: &[u8], key: &str, number: u64) {
-    to.extend_from_slice(b"id: ");
-    to.extend_from_slice(key.as_bytes());
+/// Appends an event with its id, which `id` begins: `id: KEY.`.
+pub(crate) fn put_numbered(to: &mut BytesMut, event: &[u8], id: &str, number: u64) {
+    to.extend_from_slice(id.as_bytes());
     put_number(to, number);
     to.extend_from_slice(event);
 }
 
-/// The most bytes that [`put_numbered`] adds to an event, besides the key.
-pub(crate) const MOST_ADDED: usize = 4 + MOST_NUMBER;
+/// The most bytes that [`put_numbered`] adds to an event, besides the beginning of its id: the digits of a number
+/// and the end of a line.
+pub(crate) const MOST_ADDED: usize = 21;
 
-/// The most digits that a number has, and what is around them.
-const MOST_NUMBER: usize = 22;
-
-/// Appends `.NUMBER` and the end of a line.
+/// Appends a number and the end of a line.
 fn put_number(to: &mut BytesMut, mut number: u64) {
-    let mut text = [b'\n'; MOST_NUMBER];
+    let mut text = [b'\n'; MOST_ADDED];
     let mut at = text.len() - 1;
     for place in text.iter_mut().rev().skip(1) {
         at -= 1;
@@ -103,6 +100,5 @@ fn put_number(to: &mut BytesMut, mut number: u64) {
             break;
         }
     }
-    to.extend_from_slice(b".");
     to.extend_from_slice(text.get(at..).unwrap_or_default());
 }

@@ -33,9 +33,9 @@ impl Retained {
         }
     }
 
-    /// Returns events as they are written, each with its id, and notes them.
-    pub(crate) fn number(&mut self, key: &str, events: &Batch<EventFrame>) -> Bytes {
-        let len = events.bytes() + events.frames() * (MOST_ADDED + key.len());
+    /// Returns events as they are written, each with its id, which `id` begins: `id: KEY.`. Notes them.
+    pub(crate) fn number(&mut self, id: &str, events: &Batch<EventFrame>) -> Bytes {
+        let len = events.bytes() + events.frames() * (MOST_ADDED + id.len());
         if self.page.capacity() < len {
             let page = self.bytes.clamp(PAGE.0, PAGE.1);
             self.page = BytesMut::with_capacity(len.max(page));
@@ -52,7 +52,7 @@ impl Retained {
                     EventFrame::len_of_first(rest)
                 };
                 let (event, after) = rest.split_at(end.unwrap_or(rest.len()));
-                put_numbered(&mut self.page, event, key, self.next);
+                put_numbered(&mut self.page, event, id, self.next);
                 self.next += 1;
                 rest = after;
             }
@@ -114,7 +114,7 @@ mod tests {
     fn a_large_event_is_free_once_it_is_written() {
         let mut retained = Retained::new(100);
         let large = Message::from("x".repeat(1 << 20));
-        let written = retained.number("key.", &batch([large]));
+        let written = retained.number("id: key.", &batch([large]));
         assert!(retained.chunks.is_empty());
         assert!(written.is_unique());
     }
@@ -123,7 +123,7 @@ mod tests {
     fn events_get_ids_one_by_one() {
         let mut kept = Retained::new(1 << 20);
         let number =
-            |kept: &mut Retained, messages: Vec<Message>| kept.number("k", &batch(messages));
+            |kept: &mut Retained, messages: Vec<Message>| kept.number("id: k.", &batch(messages));
         assert_eq!(
             number(&mut kept, vec!["a\n\nb".into()]),
             "id: k.1\ndata: a\ndata: \ndata: b\n\n"
@@ -155,7 +155,7 @@ mod tests {
             let messages = numbers
                 .iter()
                 .map(|number| Message::from(number.to_string()));
-            kept.number("k", &batch(messages));
+            kept.number("id: k.", &batch(messages));
         };
         let text = |kept: &Retained, last| {
             let events = kept.after(last)?.concat();
@@ -179,7 +179,7 @@ mod tests {
             text(&kept, 2).unwrap(),
             one(3) + &one(4) + &one(5) + &one(6)
         );
-        kept.number("k", &batch(["x".repeat(86).into()]));
+        kept.number("id: k.", &batch(["x".repeat(86).into()]));
         assert_eq!(kept.after(6), None);
         assert_eq!(kept.after(7), Some(vec![]));
     }

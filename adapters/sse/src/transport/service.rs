@@ -8,7 +8,8 @@ use crossws_core::adapter::OriginalTarget;
 use crossws_core::{
     Body, BoxError, BoxFuture, ConnectionInfo, Hub, Resolve, SharedResolver, UpgradeRequest,
 };
-use http::{Request, Response, StatusCode};
+use crossws_proto::handshake::convert_target;
+use http::{Request, Response, StatusCode, Version};
 use tower_service::Service;
 
 use crate::transport::request::{empty, may_be_asked, respond};
@@ -139,6 +140,9 @@ where
             // of two routers would be one namespace.
             if let Some(target) = routed.extensions.get() {
                 parts.uri = OriginalTarget::get(target).clone();
+            }
+            if parts.version >= Version::HTTP_2 {
+                convert_target(&mut parts);
             }
             let info = ConnectionInfo::of(&parts.extensions);
             let asked = UpgradeRequest::new(parts).with_connection(info);

@@ -5,6 +5,7 @@
 
 mod requests;
 mod resuming;
+mod secrets;
 mod slow;
 
 use std::convert::Infallible;

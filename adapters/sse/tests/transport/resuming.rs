@@ -70,6 +70,10 @@ fn no_other_client_takes_a_stream_up_again() {
             format!("{key}."),
             key.to_owned(),
             format!("{key}.-1"),
+            format!("{key}.0x1"),
+            format!("{key}.1.1"),
+            format!("{key}.99999999999999999999"),
+            format!("{key}.{}", "1".repeat(1000)),
             format!("{}.1", ann.secret),
         ] {
             let mut other = Source::new(world.get("/room", &id).await);

@@ -1,5 +1,11 @@
 //! Clients that do not read, so that their server does not ask for more.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crossws_core::hooks;
+
 use super::*;
 
 /// Opens a stream, and fills its queue.
@@ -104,5 +110,54 @@ fn a_client_that_comes_back_gets_what_the_server_has_not_asked_for() {
         for n in 10..FLOOD {
             again.expect(&flooded(n)).await;
         }
+    });
+}
+
+#[test]
+fn a_hook_that_waits_for_its_client_does_not_run_meanwhile() {
+    block_on(async {
+        let polls = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&polls);
+        let app = SharedResolver::new(hooks().on_open(move |peer| {
+            let polls = Arc::clone(&counted);
+            async move {
+                for n in 0..FLOOD {
+                    peer.send(flooded(n))?;
+                }
+                let mut taken = pin!(peer.drained(0));
+                poll_fn(|cx| {
+                    let before = polls.fetch_add(1, Ordering::Relaxed);
+                    assert!(before < 4 * FLOOD, "it is woken without pause");
+                    taken.as_mut().poll(cx)
+                })
+                .await;
+                peer.send("taken")
+            }
+        }));
+        let hub = Hub::default();
+        let http = EventSockets::new(app.clone(), &hub);
+        let server = TestServer::builder(app).hub(hub).http(http).build();
+        let get = || {
+            let request = server.get("/").header("accept", "text/event-stream");
+            request.stream()
+        };
+        let mut ann = Source::new(get().await.unwrap());
+        let open = ann.next().await.data;
+        let open: serde_json::Value = serde_json::from_str(&open).unwrap();
+        // What wakes the connection's task, and takes nothing from the queue.
+        let secret = open["secret"].as_str().unwrap();
+        let post = server.post("/").body("x");
+        let post = post.header("authorization", format!("Bearer {secret}"));
+        assert_eq!(post.await.unwrap().status(), 204);
+        server.settle().await;
+        for n in 0..FLOOD {
+            ann.expect(&flooded(n)).await;
+        }
+        ann.expect("taken").await;
+        // So does a client that leaves.
+        let mut bob = Source::new(get().await.unwrap());
+        bob.next().await;
+        drop(bob);
+        server.settle().await;
     });
 }

@@ -118,7 +118,7 @@ impl<'d> Channels<'d> {
     ) {
         let message = match content {
             Content::Json(schema) => {
-                let mut payload = self.schemas.convert(schema);
+                let mut payload = self.schemas.whole(schema);
                 if reports_errors {
                     payload = json!({ "anyOf": [payload, error_message()] });
                 }

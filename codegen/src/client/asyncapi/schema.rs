@@ -29,9 +29,18 @@ impl<'d> Schemas<'d> {
         let definitions = description.definitions.iter();
         let definitions = definitions.filter_map(|(name, schema)| {
             let key = self.names.get(name.as_str())?.clone();
-            Some((key, self.convert(schema)))
+            Some((key, self.whole(schema)))
         });
         definitions.collect()
+    }
+
+    /// Returns a schema of its own, which must be an object: `true` and `false` stand only inside of others.
+    pub(super) fn whole(&self, schema: &Value) -> Value {
+        match self.convert(schema) {
+            Value::Bool(true) => json!({}),
+            Value::Bool(false) => json!({ "not": {} }),
+            whole => whole,
+        }
     }
 
     /// Returns a schema in the terms of draft 7: a list of items is `items`, and nothing may be beside a

@@ -95,8 +95,18 @@ fn an_extended_connect_has_no_key_and_gets_a_200() {
     }
     let body = [version, ("content-length", "5")];
     assert_eq!(connect(target, &body).unwrap_err().status(), 400);
-    for target in ["example.org:80", "ftp://example.org/"] {
+    for target in [
+        "example.org:80",
+        "ftp://example.org/",
+        "https://user@example.org/",
+    ] {
         assert_eq!(connect(target, &[version]).unwrap_err().status(), 400);
+    }
+    // Without an authority, one `Host` names it.
+    let host = ("host", "example.org");
+    assert!(connect("/chat", &[version, host]).is_ok());
+    for hosts in [&[version][..], &[version, host, host]] {
+        assert_eq!(connect("/chat", hosts).unwrap_err().status(), 400);
     }
 }
 

@@ -57,35 +57,47 @@ impl Connection {
         };
         state.stalled_since = next.is_some().then_some(now);
         self.is_stalled.store(next.is_some(), Ordering::Relaxed);
-        let too_late = self.too_late(now);
-        // The time runs until the server asks again, which it usually does at once.
-        let must_watch = next.is_some() && too_late < state.driver_due.unwrap_or(Duration::MAX);
-        if must_watch {
-            state.look_at = Some(too_late);
-        }
+        let must_watch = next.is_some() && self.must_watch(&mut state, now);
         let is_last = state.closed.is_some();
         let is_cut = state.terminated;
-        state.drain_due |= self.outbox.take_drained();
+        if self.outbox.has_piled_up() {
+            state.drain_due |= self.outbox.take_drained();
+        }
         let must_look = is_last
             || is_cut
             || state.drain_due
             || !state.inbound.is_empty()
             || self.outbox.has_lost()
             || must_watch;
-        let wakers = [must_look.then(|| state.driver.take()).flatten()];
-        let events = next.as_ref().and_then(|_| state.events.clone());
+        let driver = must_look.then(|| state.driver.take()).flatten();
+        let events = state.events.as_ref();
+        let events = events.filter(|events| next.is_some() && events.awaits_drain());
+        let events = events.cloned();
         drop(state);
         drop(old);
         if let Some(events) = events {
             events.drained();
         }
-        wake(wakers);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
         match next {
             _ if is_cut => Poll::Ready(Write::Cut),
             next if is_last => Poll::Ready(Write::Last(next.unwrap_or_default())),
             Some(next) => Poll::Ready(Write::Events(next)),
             None => Poll::Pending,
         }
+    }
+
+    /// Returns whether the driver must be woken to keep the time of what the server has taken now. The time runs
+    /// until the server asks again, which it usually does at once.
+    fn must_watch(&self, state: &mut State, now: Duration) -> bool {
+        let too_late = self.too_late(now);
+        let must_watch = too_late < state.driver_due.unwrap_or(Duration::MAX);
+        if must_watch {
+            state.look_at = Some(too_late);
+        }
+        must_watch
     }
 
     /// Takes one piece of what waits, and numbers it.
@@ -96,8 +108,7 @@ impl Connection {
                 events
             }
             None => {
-                let mut events = Batch::default();
-                let taken = self.outbox.take_as_written(&mut events, PIECE);
+                let (events, taken) = self.outbox.take_as_written(PIECE)?;
                 if taken.close.is_some() {
                     state.closed = taken.close;
                 }
@@ -106,7 +117,7 @@ impl Connection {
             }
         };
         let some = !events.is_empty();
-        some.then(|| state.retained.number(&self.resume_text, &events))
+        some.then(|| state.retained.number(&self.id, &events))
     }
 
     /// Writes the queue in the server's place, as far as there is room. Returns whether it did.

@@ -637,6 +637,14 @@ function openCalls<
     return { failure: new CallError(message, 0, undefined, kind) };
   }
 
+  /** Reports an error of the app's as uncaught, and returns the answer, which has no details. */
+  function unexpected(error: unknown) {
+    environment.setTimeout(() => {
+      throw error;
+    }, 0);
+    return { error: { code: -32603, message: "the method failed" } };
+  }
+
   async function reply(id: unknown, method: string, args: unknown): Promise<void> {
     const own = connection;
     const handler = handlers.get(method);
@@ -653,16 +661,20 @@ function openCalls<
         if (error instanceof CallError) {
           answer = { error: { code: error.code, message: error.message, data: error.data } };
         } else {
-          answer = { error: { code: -32603, message: "the method failed" } };
-          environment.setTimeout(() => {
-            throw error;
-          }, 0);
+          answer = unexpected(error);
         }
       } finally {
         running--;
       }
     }
-    if (own === connection) socket.send(rpc ? { jsonrpc: "2.0", id, ...answer } : { id, ...answer });
+    if (own !== connection) return;
+    const send = (answer: object) => socket.send(rpc ? { jsonrpc: "2.0", id, ...answer } : { id, ...answer });
+    try {
+      send(answer);
+    } catch (error) {
+      // It has no JSON: a `bigint`, or an object that contains itself.
+      send(unexpected(error));
+    }
   }
 
   socket.onMessage((message) => {

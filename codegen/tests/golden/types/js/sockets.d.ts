@@ -156,6 +156,18 @@ export type WebSocketConstructor = new (url: string, protocols?: string[]) => We
 
 export type Adjacent = { t: "A" } | { c: number; t: "B" } | { c: { d: (string | null)[] }; t: "C" };
 
+/** Any keys, and one whose type is another. */
+export type Bag = { kind: "Empty" } | { kind: "Full" } & { [key: string]: number | "Full" };
+
+/** Itself, with nothing between. */
+export type Circle = unknown;
+
+/** A list of a length that is not known. */
+export type Cons = [number, Cons | null];
+
+/** Its number is written as text. */
+export type Conversion = string;
+
 export type Everything = {
   adjacent: Adjacent;
   any: unknown;
@@ -230,6 +242,22 @@ export type Internal =
 
 export type Level = "LOW" | "VERY_HIGH";
 
+export type Mixed = "A" | { bee: number } | string;
+
+export type Never = never;
+
+/** What JSON Schema has no type for, or TypeScript none that is as narrow. */
+export type Odd = {
+  by_level: { [key: string]: number };
+  /** `*\/` ends no comment. */
+  mixed: Mixed[];
+  /** No value at all. */
+  never?: Never | null;
+  none: unknown[];
+  own_codec: Conversion;
+  twice?: number | null;
+};
+
 export type Open = { own: number } & { [key: string]: number };
 
 export type Page = { items: Said[]; next: number | null };
@@ -290,6 +318,15 @@ export type TreeInput = {
 export type Unit = null;
 
 export type Untagged = number | string | [number, string] | { x: number };
+
+/** `/odd` */
+export declare function connectOdd(options?: Options): Socket<Odd, Cons>;
+
+/** `/bag` */
+export declare function connectBag(options?: Options): Socket<Bag, Circle>;
+
+/** `/any` */
+export declare function connectAny(options?: Options): Socket<unknown, Never>;
 
 /** `/search/{shop}` */
 export declare function connectSearch(params: { shop: PathValue }, options: Options<Search> & { query: Search }): Socket<Data | ArrayBufferView, Data>;
