@@ -15,7 +15,7 @@ use worker::wasm_bindgen_futures::JsFuture;
 use crate::error::Error;
 use crate::objects::internal::Address;
 use crate::objects::ticket::{COMMAND, ascii};
-use crate::room::command::{Action, Command, Delivery, Frame, Recipients, Told};
+use crate::room::command::{Action, Command, Delivery, Recipients};
 
 /// The peers of one namespace, or of one whole object, as a Worker reaches them. Every call goes to
 /// the object, and wakes it if it sleeps.
@@ -172,7 +172,7 @@ impl Room {
     /// # Errors
     /// When the object cannot be reached.
     pub async fn close_all(&self, frame: impl Into<CloseFrame>) -> Result<(), Error> {
-        let close = Action::Close(Frame::new(&frame.into()));
+        let close = Action::close(&frame.into());
         self.ask(self.all.clone(), close, None).await
     }
 
@@ -191,7 +191,7 @@ impl Room {
     /// # Errors
     /// When the object cannot be reached.
     pub async fn close(&self, id: PeerId, frame: impl Into<CloseFrame>) -> Result<bool, Error> {
-        let close = Action::Close(Frame::new(&frame.into()));
+        let close = Action::close(&frame.into());
         self.ask(Recipients::Peer(id), close, None).await
     }
 
@@ -221,8 +221,7 @@ impl Room {
         send: Delivery,
         message: &Message,
     ) -> Result<Published, Error> {
-        let told = self.ask(to, Action::Send(send), Some(message)).await?;
-        let Told { queued, dropped } = told;
+        let (queued, dropped) = self.ask(to, Action::Send(send), Some(message)).await?;
         Ok(Published::new(queued, dropped))
     }
 
@@ -307,7 +306,7 @@ impl RoomGroup {
     /// # Errors
     /// When the object cannot be reached.
     pub async fn close_all(&self, frame: impl Into<CloseFrame>) -> Result<(), Error> {
-        let close = Action::Close(Frame::new(&frame.into()));
+        let close = Action::close(&frame.into());
         self.room.ask(self.group.clone(), close, None).await
     }
 }
