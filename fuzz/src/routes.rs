@@ -1,13 +1,27 @@
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use crossws_app::{Pattern, Router, RouterError, TrailingSlash};
-use crossws_core::{Resolution, Resolve, UpgradeRequest, hooks};
+use crossws_app::{Pattern, RequestExt, Router, RouterError, TrailingSlash};
+use crossws_core::{Hub, Resolution, Resolve, UpgradeRequest, hooks};
 use http::Request;
+use serde::Deserialize;
+
+/// A type whose fields require all kinds of values.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only whether it can be read matters")]
+struct Strict {
+    a: u8,
+    b: Option<bool>,
+    c: char,
+    id: Option<i64>,
+}
 
 /// Treats each line as a path or a pattern. A pattern's text parses to the same pattern, a router
-/// accepts the patterns or names two that conflict, and a path finds the same route each time.
+/// accepts the patterns or names two that conflict, and a path finds the same route each time. Its
+/// parameters are read, or named in an error that fits into a line of a log.
 pub fn routes(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -39,22 +53,41 @@ pub fn routes(data: &[u8]) {
     };
     let mut request = UpgradeRequest::new(request.into_parts().0);
     let router = Arc::new(router);
-    match resolve(&router, &mut request) {
+    match ready(router.resolve(&mut request)) {
         Resolution::Route(route) => {
-            let again = resolve(&router, &mut request);
+            let again = ready(router.resolve(&mut request));
             assert!(
                 matches!(again, Resolution::Route(same) if Arc::ptr_eq(same.hooks(), route.hooks()))
             );
+            // Fails only for a path that is too long.
+            if let Ok(claim) = ready(Hub::default().claim(&router, request)) {
+                read_params(claim.request());
+            }
         }
         Resolution::Pass => {}
         Resolution::Reject(rejection) => assert_eq!(rejection.status(), 400),
     }
 }
 
-/// Resolves a route, which never waits.
-fn resolve<R: Resolve>(router: &Arc<R>, request: &mut UpgradeRequest) -> Resolution<R::Hooks> {
-    match pin!(router.resolve(request)).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(resolution) => resolution,
+/// Reads all parameters as text, and as values that they may not be.
+fn read_params(request: &UpgradeRequest) {
+    let read: BTreeMap<String, String> = request.path_as().unwrap();
+    let pairs = read.iter().map(|(name, value)| (&**name, &**value));
+    let params: BTreeMap<_, _> = request.params().iter().collect();
+    assert!(pairs.eq(params));
+    if let Err(error) = request.path_as::<Strict>() {
+        let text = error.to_string();
+        assert!(
+            text.len() < 2_000 && !text.contains(char::is_control),
+            "{text:?}"
+        );
+    }
+}
+
+/// Polls a future that never waits.
+fn ready<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
         Poll::Pending => panic!("a router that waits"),
     }
 }

@@ -36,9 +36,27 @@ async fn trusted(request: &UpgradeRequest) -> Result<Option<User>, String> {
     }
 }
 
+/// Lets the session `s` in.
+async fn in_session(request: &mut UpgradeRequest) -> Result<(), Rejection> {
+    match request.cookie("session") {
+        Some("s") => Ok(()),
+        _ => Err(Rejection::new(StatusCode::UNAUTHORIZED, "no session")),
+    }
+}
+
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Page {
     page: u32,
+    /// What the probe is asked.
+    #[serde(rename = "ask")]
+    _ask: String,
+}
+
+#[derive(Deserialize)]
+struct Chapter {
+    #[serde(rename = "chapter")]
+    _chapter: u32,
 }
 
 /// Returns the router of these paths.
@@ -55,6 +73,7 @@ pub(crate) fn router(journal: &Arc<Journal>) -> Router {
         .route("/files/index", says())
         .route("/private", route(says()).authenticate(trusted))
         .route("/pages/{id}", route(says()).path::<u64>().query::<Page>())
+        .route("/books/{book}", route(says()).path::<Chapter>())
         .route(
             "/small",
             route(says()).limits(|limits| limits.max_message_size(16)),
@@ -69,6 +88,10 @@ pub(crate) fn router(journal: &Arc<Journal>) -> Router {
             route(says()).protocols(["chat.v2", "chat.v1"]),
         )
         .nest("/workers", workers)
+        .nest(
+            "/sessions",
+            Router::new().route("/", says()).before(in_session),
+        )
         .nest("/spoken", spoken::router(journal))
         .global(Marks);
     let router = Router::new().nest("/routed", below);

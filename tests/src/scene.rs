@@ -72,7 +72,7 @@ impl Stage {
     ) -> Result<Peer, Option<Response<Bytes>>> {
         let mut request = Request::get(ask.target(path));
         for (name, value) in headers {
-            request = request.header(*name, *value);
+            request = request.header(*name, value.as_bytes());
         }
         let connected = self.0.connect(request.body(()).unwrap()).await?;
         let Connected { response, client } = connected;

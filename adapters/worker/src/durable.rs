@@ -18,8 +18,7 @@ use crossws_core::{
     Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, Hub, Message, Rejection, Resolve,
 };
 use worker::js_sys::Promise;
-use worker::wasm_bindgen::JsValue;
-use worker::wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
+use worker::wasm_bindgen_futures::{JsFuture, spawn_local};
 use worker::{
     State, WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair, web_sys,
 };
@@ -27,7 +26,6 @@ use worker::{
 use crate::background::of_object;
 use crate::durable::alarm::Alarm;
 use crate::durable::links::Links;
-use crate::durable::retained::Retained;
 use crate::error::{Error, report};
 use crate::http::response;
 use crate::link::socket::{Socket, stored};
@@ -63,27 +61,6 @@ pub struct Durable<R: Resolve> {
 
 const NOT_HERE: &str = "an object is reached through `crossws::worker::Objects`";
 
-/// Loads the retained messages, before which the platform delivers no event to the object. Sockets were
-/// restored before: what their peers retain needs them.
-fn load(state: &State, hub: &Hub, retained: Retained) -> Promise {
-    let hub = hub.clone();
-    let loading = state.block_concurrency_while(async move {
-        match retained.load().await {
-            Ok(messages) => messages
-                .into_iter()
-                .for_each(|message| hub.restore_retained(message)),
-            Err(error) => report("the retained messages cannot be read", error),
-        }
-        Ok(())
-    });
-    future_to_promise(async move {
-        if let Err(error) = loading.await {
-            report("the retained messages cannot be loaded", error);
-        }
-        Ok(JsValue::UNDEFINED)
-    })
-}
-
 /// Waits until a promise that never fails is kept.
 async fn wait_for(promise: Option<Promise>) {
     if let Some(promise) = promise {
@@ -100,8 +77,8 @@ impl<R: Resolve> Durable<R> {
             None => DURABLE_CAPABILITIES,
         };
         let tasks = Tasks::new();
-        let hub = options.hub(capabilities, retained.clone(), of_object(&tasks));
-        let loaded = retained.map(|retained| load(&state, &hub, retained));
+        let hub = options.hub(capabilities, retained.as_deref(), of_object(&tasks));
+        let loaded = retained.map(|retained| retained.load(&state, &hub));
         let mark = Mark::of(&state);
         let durable = Self {
             #[cfg(feature = "sse")]

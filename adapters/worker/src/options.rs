@@ -4,9 +4,8 @@ use std::sync::Arc;
 use crossws_core::adapter::{Background, HubChoice};
 use crossws_core::http::header::{HOST, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
 use crossws_core::{Capabilities, Hub, HubBuilder, hub_setters};
-use worker::State;
 
-use crate::durable::retained::Retained;
+use crate::durable::retained::{Retained, Retaining, RetainingOf};
 
 /// How a Worker and its objects serve. Give the same options to both: the Worker applies the origin
 /// policy and `Limits::upgrade_timeout`, the object all other limits.
@@ -27,8 +26,7 @@ pub struct Options {
     pub(crate) auto_response: Option<(String, String)>,
     #[cfg(feature = "sse")]
     pub(crate) events: crossws_sse::StreamSettings,
-    /// A function, so that a Worker that retains nothing has no code for it.
-    pub(crate) retained: Option<fn(&State) -> Option<Retained>>,
+    pub(crate) retained: Option<RetainingOf>,
 }
 
 impl Default for Options {
@@ -89,7 +87,7 @@ impl Options {
     /// let options = crossws_worker::Options::new().retained();
     /// ```
     pub fn retained(mut self) -> Self {
-        self.retained = Some(Retained::of);
+        self.retained = Some(Retained::boxed);
         self
     }
 
@@ -127,12 +125,12 @@ impl Options {
     pub(crate) fn hub(
         &self,
         capabilities: Capabilities,
-        retained: Option<Retained>,
+        retained: Option<&dyn Retaining>,
         background: Arc<dyn Background>,
     ) -> Hub {
         let lacks = capabilities.missing();
         let set = |hub: HubBuilder| match retained {
-            Some(store) => hub.lacks(lacks).retained_store(store),
+            Some(retained) => retained.set(hub.lacks(lacks)),
             None => hub.lacks(lacks),
         };
         let hub = self.hub.clone().change(set).build();

@@ -15,7 +15,7 @@ use worker::wasm_bindgen_futures::JsFuture;
 use crate::error::Error;
 use crate::objects::internal::Address;
 use crate::objects::ticket::{COMMAND, ascii};
-use crate::room::command::{Action, Command, Delivery, Frame, Recipients, Told};
+use crate::room::command::{Action, Command, Delivery, Recipients};
 
 /// The peers of one namespace, or of one whole object, as a Worker reaches them. Every call goes to
 /// the object, and wakes it if it sleeps.
@@ -63,7 +63,8 @@ pub struct PeerInfo {
     /// Its tags, sorted by name.
     #[serde(default)]
     pub tags: Vec<String>,
-    context: Option<serde_json::Value>,
+    /// As JSON.
+    context: Option<String>,
 }
 
 impl PeerInfo {
@@ -72,8 +73,8 @@ impl PeerInfo {
     /// # Errors
     /// [`ContextError::Missing`] if it has none, [`ContextError::Decode`] if it has another type.
     pub fn context<T: DeserializeOwned>(&self) -> Result<T, ContextError> {
-        let context = self.context.as_ref().ok_or(ContextError::Missing)?;
-        Ok(T::deserialize(context).map_err(DecodeError::new)?)
+        let json = self.context.as_ref().ok_or(ContextError::Missing)?;
+        Ok(serde_json::from_slice(json.as_bytes()).map_err(DecodeError::new)?)
     }
 
     pub(crate) fn of(peer: &Peer) -> Self {
@@ -88,7 +89,7 @@ impl PeerInfo {
                 .iter()
                 .map(|topic| (**topic).to_owned())
                 .collect(),
-            context: peer.context_as().ok(),
+            context: peer.context_json().ok(),
         }
     }
 }
@@ -171,7 +172,7 @@ impl Room {
     /// # Errors
     /// When the object cannot be reached.
     pub async fn close_all(&self, frame: impl Into<CloseFrame>) -> Result<(), Error> {
-        let close = Action::Close(Frame::new(&frame.into()));
+        let close = Action::close(&frame.into());
         self.ask(self.all.clone(), close, None).await
     }
 
@@ -190,7 +191,7 @@ impl Room {
     /// # Errors
     /// When the object cannot be reached.
     pub async fn close(&self, id: PeerId, frame: impl Into<CloseFrame>) -> Result<bool, Error> {
-        let close = Action::Close(Frame::new(&frame.into()));
+        let close = Action::close(&frame.into());
         self.ask(Recipients::Peer(id), close, None).await
     }
 
@@ -220,8 +221,7 @@ impl Room {
         send: Delivery,
         message: &Message,
     ) -> Result<Published, Error> {
-        let told = self.ask(to, Action::Send(send), Some(message)).await?;
-        let Told { queued, dropped } = told;
+        let (queued, dropped) = self.ask(to, Action::Send(send), Some(message)).await?;
         Ok(Published::new(queued, dropped))
     }
 
@@ -306,7 +306,7 @@ impl RoomGroup {
     /// # Errors
     /// When the object cannot be reached.
     pub async fn close_all(&self, frame: impl Into<CloseFrame>) -> Result<(), Error> {
-        let close = Action::Close(Frame::new(&frame.into()));
+        let close = Action::close(&frame.into());
         self.room.ask(self.group.clone(), close, None).await
     }
 }

@@ -90,7 +90,16 @@ impl<Q: Queue> Connection<Q> {
         self.heed(&urgent, &|| now);
     }
 
+    /// Ends the connection if the outbox says so, which it seldom does.
+    #[inline]
     fn heed(&mut self, taken: &Taken, now: &impl Fn() -> Duration) {
+        if taken.ends() {
+            self.heed_end(taken, now());
+        }
+    }
+
+    #[cold]
+    fn heed_end(&mut self, taken: &Taken, now: Duration) {
         if taken.terminated {
             self.change(Change::Dropped(Closed::lost(ClosedBy::Server)));
         } else if taken.overflowed {
@@ -98,18 +107,18 @@ impl<Q: Queue> Connection<Q> {
             self.cut = true;
             // The frame that the outbox closes with.
             let closed = self.phase.lost(taken.close.clone());
-            self.end(closed, now());
+            self.end(closed, now);
         } else if let Some(frame) = &taken.close {
             match self.phase {
                 Phase::Open => {
                     self.inbound.clear();
-                    let deadline = self.close_deadline(now());
+                    let deadline = self.close_deadline(now);
                     self.change(Change::ClosedHere(frame.clone(), deadline));
                 }
                 // The client's further bytes cannot be decoded, its answers neither.
                 Phase::Violated { .. } => {
                     self.inbound.clear();
-                    self.end(Closed::by_us(frame, ClosedBy::Server, false), now());
+                    self.end(Closed::by_us(frame, ClosedBy::Server, false), now);
                 }
                 _ => {}
             }
@@ -181,6 +190,7 @@ impl<Q: Queue> Connection<Q> {
     }
 
     /// Reports to the peer also what other tasks wrote and discarded. May run any code, as [`tell`](Self::tell).
+    #[inline]
     pub fn end_transmit(&mut self) {
         self.wrote |= self.outbox().take_relieved();
         if self.outbox().has_lost() {

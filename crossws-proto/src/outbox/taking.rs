@@ -22,6 +22,14 @@ pub struct Taken {
     pub terminated: bool,
 }
 
+impl Taken {
+    /// Whether the connection ends by it.
+    #[inline]
+    pub(crate) fn ends(&self) -> bool {
+        self.terminated || self.overflowed || self.close.is_some()
+    }
+}
+
 impl<F: Framing, C: Clock> Outbox<F, C> {
     /// Moves everything queued into `batch`, which must be empty, and returns what else must be
     /// done. If the queue is empty, the next call that queues a frame wakes the writer.

@@ -16,6 +16,8 @@ group! {
     nested_routes_inherit_layers: [],
     authentication_lets_in_or_answers_401: [],
     a_path_or_query_of_another_type_is_a_400_that_names_the_field: [],
+    a_path_or_query_that_is_too_long_is_a_4xx: [],
+    a_strange_cookie_hides_no_other: [],
     global_hooks_answer_with_the_route: [],
     a_route_has_its_own_limits: [],
     a_route_has_its_own_times: [SHARED_HUB, CLOSE_CODE],
@@ -117,13 +119,49 @@ async fn a_path_or_query_of_another_type_is_a_400_that_names_the_field(scene: Sc
         ("/routed/pages/7", "`page`"),
         ("/routed/pages/7?page=x", "`page`"),
         ("/routed/pages/7?page=1&page=2", "`page`"),
+        ("/routed/pages/7?page=1&sort=up", "`sort`"),
+        ("/routed/books/7", "`chapter`"),
     ] {
         let response = stage.refused(path, Ask::named("a"), &[], 400).await;
         let body = String::from_utf8_lossy(response.body()).into_owned();
         assert!(body.contains(field), "{path}: {body}");
     }
+    assert_eq!(stage.count("a", "open").await, 0);
     let mut peer = stage.join("/routed/pages/7?page=3", "b").await;
     assert_eq!(known(&mut peer).await["page"], 3);
+}
+
+async fn a_path_or_query_that_is_too_long_is_a_4xx(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let segments = format!("/routed/files{}", "/a".repeat(10_000));
+    let query = format!("/routed/pages/7?page=1&tag={}", "a".repeat(16 << 10));
+    for path in [segments, query] {
+        let refused = stage.try_connect(&path, Ask::named("a"), &[]).await;
+        let response = refused.err().unwrap();
+        let status = response.status().as_u16();
+        assert!(matches!(status, 414 | 431), "{status}");
+        // The library for HTTP/2 sends a 431 of its own, which has no body.
+        let body = String::from_utf8_lossy(response.body());
+        assert!(body.contains("too l") || status == 431 && body.is_empty(), "{body}");
+    }
+    stage.serves().await;
+    assert_eq!(stage.count("a", "open").await, 0);
+}
+
+async fn a_strange_cookie_hides_no_other(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let path = "/routed/sessions";
+    for cookies in [
+        &["name=Zoë; session=s; b=2"][..],
+        &["name=Zoë", "b=2; session=s"],
+        &["b; =; session=s"],
+    ] {
+        let headers: Vec<_> = cookies.iter().map(|line| ("cookie", *line)).collect();
+        let peer = stage.try_connect(path, Ask::named("a"), &headers).await;
+        assert!(peer.is_ok(), "{cookies:?}");
+    }
+    let headers = [("cookie", "name=Zoë; other=s")];
+    stage.refused(path, Ask::named("b"), &headers, 401).await;
 }
 
 async fn global_hooks_answer_with_the_route(scene: Scene<'_>) {

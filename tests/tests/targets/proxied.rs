@@ -59,6 +59,7 @@ const NOT_CARRIED: &[(&str, &[&str])] = &[
             "routes::nested_routes_inherit_layers",
             "routes::authentication_lets_in_or_answers_401",
             "routes::a_path_or_query_of_another_type_is_a_400_that_names_the_field",
+            "routes::a_strange_cookie_hides_no_other",
             "stopping::a_stopping_server_accepts_no_peer",
         ],
     ),

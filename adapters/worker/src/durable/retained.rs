@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crossws_core::Message;
 use crossws_core::adapter::{RetainedBy, RetainedMessage, RetainedStore};
+use crossws_core::{Hub, HubBuilder, Message};
 use worker::State;
 use worker::js_sys::{Array, ArrayBuffer, Map, Object, Promise, Reflect, Uint8Array};
 use worker::wasm_bindgen::{JsCast, JsValue};
-use worker::wasm_bindgen_futures::{JsFuture, spawn_local};
+use worker::wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 use worker::worker_sys::DurableObjectStorage;
 
 use crate::error::report;
@@ -22,19 +22,59 @@ const MAX_LEN: usize = 120 << 10;
 /// The longest names of a namespace and a topic together: a key of the storage may have 2 KiB.
 const MAX_NAMES_LEN: usize = 2048 - PREFIX.len() - "2048//".len();
 
+/// Returns how an object retains messages, unless it has no storage.
+pub(crate) type RetainingOf = fn(&State) -> Option<Box<dyn Retaining>>;
+
+/// How an object retains messages. A trait, so that a Worker that retains none has no code for it:
+/// [`Options::retained`](crate::Options::retained) alone names the type.
+pub(crate) trait Retaining {
+    /// Has the hub keep what it retains.
+    fn set(&self, hub: HubBuilder) -> HubBuilder;
+
+    /// Loads the retained messages, before which the platform delivers no event to the object. Sockets
+    /// were restored before: what their peers retain needs them.
+    fn load(&self, state: &State, hub: &Hub) -> Promise;
+}
+
 /// An object's storage.
 #[derive(Clone)]
 pub(crate) struct Retained(Arc<DurableObjectStorage>);
 
+impl Retaining for Retained {
+    fn set(&self, hub: HubBuilder) -> HubBuilder {
+        hub.retained_store(self.clone())
+    }
+
+    fn load(&self, state: &State, hub: &Hub) -> Promise {
+        let (retained, hub) = (self.clone(), hub.clone());
+        let loading = state.block_concurrency_while(async move {
+            match retained.stored().await {
+                Ok(messages) => messages
+                    .into_iter()
+                    .for_each(|message| hub.restore_retained(message)),
+                Err(error) => report("the retained messages cannot be read", error),
+            }
+            Ok(())
+        });
+        future_to_promise(async move {
+            if let Err(error) = loading.await {
+                report("the retained messages cannot be loaded", error);
+            }
+            Ok(JsValue::UNDEFINED)
+        })
+    }
+}
+
 impl Retained {
-    pub(crate) fn of(state: &State) -> Option<Self> {
+    /// Returns the storage of an object.
+    pub(crate) fn boxed(state: &State) -> Option<Box<dyn Retaining>> {
         let storage = state.as_raw().storage();
         let storage = storage.map_err(|error| report("no storage", worker::Error::from(error)));
-        Some(Self(Arc::new(storage.ok()?)))
+        Some(Box::new(Self(Arc::new(storage.ok()?))))
     }
 
     /// Returns what is stored.
-    pub(crate) async fn load(&self) -> Result<Vec<RetainedMessage>, worker::Error> {
+    async fn stored(&self) -> Result<Vec<RetainedMessage>, worker::Error> {
         let options = Object::new();
         Reflect::set(&options, &"prefix".into(), &PREFIX.into())?;
         let found = JsFuture::from(self.0.list_with_options(options)?).await?;

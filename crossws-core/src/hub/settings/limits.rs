@@ -67,56 +67,56 @@ pub(crate) type Stored = Map<String, Value>;
 
 /// A limit as a number: times in milliseconds.
 trait Number {
-    fn to_number(self) -> Option<u64>;
-    fn of(number: Option<u64>) -> Self;
+    fn number(&self) -> Option<u64>;
+    fn set(&mut self, number: Option<u64>);
 }
 
 impl Number for Limit {
-    fn to_number(self) -> Option<u64> {
-        match self {
+    fn number(&self) -> Option<u64> {
+        match *self {
             Self::At(most) => u64::try_from(most).ok(),
             Self::Unlimited => None,
         }
     }
 
-    fn of(number: Option<u64>) -> Self {
+    fn set(&mut self, number: Option<u64>) {
         let most = number.and_then(|most| usize::try_from(most).ok());
-        most.map_or(Self::Unlimited, Self::At)
+        *self = most.map_or(Self::Unlimited, Self::At);
     }
 }
 
 impl Number for bool {
-    fn to_number(self) -> Option<u64> {
-        Some(self.into())
+    fn number(&self) -> Option<u64> {
+        Some((*self).into())
     }
 
-    fn of(number: Option<u64>) -> Self {
-        number == Some(1)
+    fn set(&mut self, number: Option<u64>) {
+        *self = number == Some(1);
     }
 }
 
 impl Number for Duration {
-    fn to_number(self) -> Option<u64> {
+    fn number(&self) -> Option<u64> {
         u64::try_from(self.as_millis()).ok()
     }
 
-    fn of(number: Option<u64>) -> Self {
-        number.map_or(Self::MAX, Self::from_millis)
+    fn set(&mut self, number: Option<u64>) {
+        *self = number.map_or(Self::MAX, Self::from_millis);
     }
 }
 
 impl Number for Option<Duration> {
-    fn to_number(self) -> Option<u64> {
-        self.and_then(Duration::to_number)
+    fn number(&self) -> Option<u64> {
+        self.as_ref().and_then(Number::number)
     }
 
-    fn of(number: Option<u64>) -> Self {
-        number.map(Duration::from_millis)
+    fn set(&mut self, number: Option<u64>) {
+        *self = number.map(Duration::from_millis);
     }
 }
 
 impl Number for Overflow {
-    fn to_number(self) -> Option<u64> {
+    fn number(&self) -> Option<u64> {
         Some(match self {
             Self::Close => 0,
             Self::DropNewest => 1,
@@ -124,12 +124,12 @@ impl Number for Overflow {
         })
     }
 
-    fn of(number: Option<u64>) -> Self {
-        match number {
+    fn set(&mut self, number: Option<u64>) {
+        *self = match number {
             Some(1) => Self::DropNewest,
             Some(2) => Self::DropOldest,
             _ => Self::Close,
-        }
+        };
     }
 }
 
@@ -166,18 +166,10 @@ macro_rules! limits {
 
             const NAMES: &[&str] = &[$(stringify!($name)),+];
 
-            /// Returns the limits as numbers, in the order of their names.
+            /// Returns the limits in the order of their names.
             #[inline(never)]
-            fn numbers(&self) -> impl Iterator<Item = Option<u64>> {
-                [$(self.$name.to_number()),+].into_iter()
-            }
-
-            /// Sets a limit by its name. An unknown name is ignored.
-            fn set_number(&mut self, name: &str, number: Option<u64>) {
-                match name {
-                    $(stringify!($name) => self.$name = Number::of(number),)+
-                    _ => {}
-                }
+            fn each(&mut self) -> [&mut dyn Number; Self::NAMES.len()] {
+                [$(&mut self.$name),+]
             }
         }
 
@@ -296,10 +288,12 @@ limits! {
 impl Limits {
     /// Returns the limits that differ from these, for storage.
     pub(crate) fn to_stored(&self, hub: &Self) -> Stored {
+        let (mut own, mut hub) = (self.clone(), hub.clone());
+        let limits = own.each().into_iter().zip(hub.each());
         let mut stored = Stored::new();
-        let limits = self.numbers().zip(hub.numbers());
         for (name, (own, hub)) in Self::NAMES.iter().zip(limits) {
-            if own != hub {
+            let own = own.number();
+            if own != hub.number() {
                 stored.insert((*name).to_owned(), own.into());
             }
         }
@@ -308,10 +302,10 @@ impl Limits {
 
     /// Changes the limits that were stored. Values that no version has stored are ignored.
     pub(crate) fn apply_stored(&mut self, stored: &Stored) {
-        for (name, value) in stored {
-            match value {
-                Value::Null => self.set_number(name, None),
-                value if value.is_u64() => self.set_number(name, value.as_u64()),
+        for (name, limit) in Self::NAMES.iter().zip(self.each()) {
+            match stored.get(*name) {
+                Some(Value::Null) => limit.set(None),
+                Some(value) if value.is_u64() => limit.set(value.as_u64()),
                 _ => {}
             }
         }

@@ -32,6 +32,11 @@ struct State {
 }
 
 impl State {
+    fn first(&self) -> Option<SystemTime> {
+        let sleep = self.sleeping.first().map(|((at, _), _)| *at);
+        sleep.into_iter().chain(self.timers.first()).min()
+    }
+
     /// Returns the place of a sleep, or the place to insert it at.
     fn find(&self, key: SleepKey) -> Result<usize, usize> {
         self.sleeping.binary_search_by_key(&key, |(key, _)| *key)
@@ -40,10 +45,9 @@ impl State {
 
 impl Sleepers {
     /// Returns when the first of them ends.
+    #[inline]
     pub(crate) fn first(&self) -> Option<SystemTime> {
-        let state = self.0.get()?.lock();
-        let sleep = state.sleeping.first().map(|((at, _), _)| *at);
-        sleep.into_iter().chain(state.timers.first()).min()
+        self.0.get().and_then(|state| state.lock().first())
     }
 
     /// Ends the sleeps until this time. Returns the names of the timers that have become due.
