@@ -15,7 +15,7 @@ use worker::wasm_bindgen_futures::JsFuture;
 use crate::error::Error;
 use crate::objects::internal::Address;
 use crate::objects::ticket::{COMMAND, ascii};
-use crate::room::command::{Action, Command, Delivery, Recipients};
+use crate::room::command::{Action, Command, Delivery, Frame, Recipients, Told};
 
 /// The peers of one namespace, or of one whole object, as a Worker reaches them. Every call goes to
 /// the object, and wakes it if it sleeps.
@@ -172,7 +172,7 @@ impl Room {
     /// # Errors
     /// When the object cannot be reached.
     pub async fn close_all(&self, frame: impl Into<CloseFrame>) -> Result<(), Error> {
-        let close = Action::close(&frame.into());
+        let close = Action::Close(Frame::new(&frame.into()));
         self.ask(self.all.clone(), close, None).await
     }
 
@@ -191,7 +191,7 @@ impl Room {
     /// # Errors
     /// When the object cannot be reached.
     pub async fn close(&self, id: PeerId, frame: impl Into<CloseFrame>) -> Result<bool, Error> {
-        let close = Action::close(&frame.into());
+        let close = Action::Close(Frame::new(&frame.into()));
         self.ask(Recipients::Peer(id), close, None).await
     }
 
@@ -221,7 +221,8 @@ impl Room {
         send: Delivery,
         message: &Message,
     ) -> Result<Published, Error> {
-        let (queued, dropped) = self.ask(to, Action::Send(send), Some(message)).await?;
+        let told = self.ask(to, Action::Send(send), Some(message)).await?;
+        let Told { queued, dropped } = told;
         Ok(Published::new(queued, dropped))
     }
 
@@ -306,7 +307,7 @@ impl RoomGroup {
     /// # Errors
     /// When the object cannot be reached.
     pub async fn close_all(&self, frame: impl Into<CloseFrame>) -> Result<(), Error> {
-        let close = Action::close(&frame.into());
+        let close = Action::Close(Frame::new(&frame.into()));
         self.room.ask(self.group.clone(), close, None).await
     }
 }

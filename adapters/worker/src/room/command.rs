@@ -37,10 +37,10 @@ pub(crate) enum Recipients {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Action {
-    /// Returns how many got it and how many messages were dropped, or for one peer whether it took it.
+    /// Returns [`Told`], or for one peer whether it took the message.
     Send(Delivery),
-    /// Closes with this code and reason. Returns whether a peer existed, if the command is for one.
-    Close(u16, String),
+    /// Returns whether a peer existed, if the command is for one.
+    Close(Frame),
     /// Returns a list of [`PeerInfo`].
     Peers,
     /// Returns the number of peers, or of subscribers of a topic.
@@ -66,6 +66,21 @@ pub(crate) struct Delivery {
     pub(crate) retained: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) key: Option<String>,
+}
+
+/// A close frame.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Frame {
+    code: u16,
+    reason: String,
+}
+
+/// The result of a publication in an object.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Told {
+    pub(crate) queued: usize,
+    pub(crate) dropped: u64,
 }
 
 /// An invalid command: the object and the Worker run different versions.
@@ -106,10 +121,6 @@ impl Command {
 }
 
 impl Action {
-    pub(crate) fn close(frame: &CloseFrame) -> Self {
-        Self::Close(frame.status(), frame.reason().to_string())
-    }
-
     fn in_scope(self, scope: Scope<'_>, body: Vec<u8>) -> Result<String, CommandError> {
         match self {
             Self::Send(send) => {
@@ -123,7 +134,7 @@ impl Action {
                 let to = to.except(&send.except).options(send.options());
                 told(to.send(message(body, send.text)?)?)
             }
-            Self::Close(code, reason) => json(&scope.close_all(frame(code, reason)?)),
+            Self::Close(frame) => json(&scope.close_all(frame.decode()?)),
             Self::Peers => infos(&scope.peers()),
             Self::Count(None) => json(&scope.peer_count()),
             Self::Count(Some(topic)) => json(&scope.count(topic)),
@@ -138,7 +149,7 @@ impl Action {
                 let group = group.options(send.options());
                 told(group.send(message(body, send.text)?)?)
             }
-            Self::Close(code, reason) => json(&group.close_all(frame(code, reason)?)?),
+            Self::Close(frame) => json(&group.close_all(frame.decode()?)?),
             Self::Peers => infos(&group.peers()?),
             Self::Count(None) => json(&group.peer_count()?),
             _ => Err(CommandError::NoSuch),
@@ -152,8 +163,8 @@ impl Action {
                 let options = send.options();
                 json(&peer.is_some_and(|peer| peer.send_with(message, options).is_ok()))
             }
-            Self::Close(code, reason) => {
-                let frame = frame(code, reason)?;
+            Self::Close(frame) => {
+                let frame = frame.decode()?;
                 json(&peer.map(|peer| peer.close_frame(frame)).is_some())
             }
             _ => Err(CommandError::NoSuch),
@@ -188,10 +199,19 @@ impl Delivery {
     }
 }
 
-fn frame(code: u16, reason: String) -> Result<CloseFrame, CommandError> {
-    match code {
-        Closed::NO_STATUS => Ok(CloseFrame::without_code()),
-        code => Ok(CloseFrame::new(CloseCode::try_from(code)?, reason)),
+impl Frame {
+    pub(crate) fn new(frame: &CloseFrame) -> Self {
+        Self {
+            code: frame.status(),
+            reason: frame.reason().to_string(),
+        }
+    }
+
+    fn decode(self) -> Result<CloseFrame, CommandError> {
+        match self.code {
+            Closed::NO_STATUS => Ok(CloseFrame::without_code()),
+            code => Ok(CloseFrame::new(CloseCode::try_from(code)?, self.reason)),
+        }
     }
 }
 
@@ -200,7 +220,10 @@ fn json<T: Serialize>(value: &T) -> Result<String, CommandError> {
 }
 
 fn told(published: Published) -> Result<String, CommandError> {
-    json(&(published.queued, published.dropped))
+    json(&Told {
+        queued: published.queued,
+        dropped: published.dropped,
+    })
 }
 
 fn infos(peers: &[Peer]) -> Result<String, CommandError> {

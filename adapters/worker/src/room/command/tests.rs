@@ -72,7 +72,7 @@ fn send(topic: Option<&str>, text: bool) -> Action {
 
 fn close(code: u16, reason: &str) -> Action {
     let reason = reason.to_owned();
-    Action::Close(code, reason)
+    Action::Close(Frame { code, reason })
 }
 
 #[test]
@@ -82,14 +82,14 @@ fn a_worker_reaches_one_namespace_or_all() {
     let (_b, two) = join(&hub, 2, "/2");
     let news = send(Some("news"), true);
     let told = run(&hub, &namespace("/é"), news, "žlu".as_bytes());
-    assert_eq!(told, json!([1, 0]));
+    assert_eq!(told, json!({ "queued": 1, "dropped": 0 }));
     assert_eq!(one.lines(), ["Text(\"žlu\", 4 bytes)"]);
     assert!(two.lines().is_empty());
     let told = run(&hub, &Recipients::Everyone, send(None, false), &[0xff]);
-    assert_eq!(told[0], 2);
+    assert_eq!(told["queued"], 2);
     assert!(one.lines()[0].starts_with("Binary"));
     let none = send(Some("none"), true);
-    assert_eq!(run(&hub, &Recipients::Everyone, none, b"")[0], 0);
+    assert_eq!(run(&hub, &Recipients::Everyone, none, b"")["queued"], 0);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_worker_reaches_several_topics_without_others() {
         text: true,
         ..Delivery::default()
     });
-    assert_eq!(run(&hub, &namespace("/1"), send, b"hi")[0], 1);
+    assert_eq!(run(&hub, &namespace("/1"), send, b"hi")["queued"], 1);
     assert_eq!(one.lines(), ["Text(\"hi\", 2 bytes) at"]);
     assert!(two.lines().is_empty());
 }
@@ -192,7 +192,7 @@ fn a_worker_reaches_the_connections_of_a_route_in_one_object() {
     let (_b, two) = join(2, "/rooms/2");
     let route = Recipients::Route("/rooms/:id".to_owned());
     let told = run(&hub, &route, send(None, true), b"hi");
-    assert_eq!(told, json!([2, 0]));
+    assert_eq!(told, json!({ "queued": 2, "dropped": 0 }));
     assert_eq!(one.lines(), two.lines());
     assert_eq!(run(&hub, &route, Action::Count(None), b""), 2);
     let peers = run(&hub, &route, Action::Peers, b"");
@@ -216,9 +216,9 @@ fn a_worker_reaches_an_identity_and_a_tag_in_one_object() {
     b.peer().set_identity("bob").unwrap();
     b.peer().tag("vip").unwrap();
     let ann = Recipients::Identity("ann".to_owned());
-    assert_eq!(run(&hub, &ann, send(None, true), b"hi")[0], 1);
+    assert_eq!(run(&hub, &ann, send(None, true), b"hi")["queued"], 1);
     let vip = Recipients::Tag("vip".to_owned());
-    assert_eq!(run(&hub, &vip, send(None, true), b"ho")[0], 1);
+    assert_eq!(run(&hub, &vip, send(None, true), b"ho")["queued"], 1);
     assert_eq!(one.lines(), ["Text(\"hi\", 2 bytes)"]);
     assert_eq!(two.lines(), ["Text(\"ho\", 2 bytes)"]);
     let peers = run(&hub, &vip, Action::Peers, b"");
@@ -233,7 +233,7 @@ fn a_command_of_another_version_is_refused() {
     for command in [
         r#"{"publish":{"namespace":"/1","topic":"news","text":true}}"#,
         r#"{"to":"everyone","act":{"send":{"text":true,"topics":null,"only":["a"]}}}"#,
-        r#"{"to":"everyone","act":{"close":[1001,"",["a"]]}}"#,
+        r#"{"to":"everyone","act":{"close":{"code":1001,"reason":"","only":["a"]}}}"#,
         r#"{"to":"everyone","act":"peers","only":["a"]}"#,
     ] {
         assert!(Command::decode(command).is_err(), "{command}");
