@@ -63,8 +63,7 @@ pub struct PeerInfo {
     /// Its tags, sorted by name.
     #[serde(default)]
     pub tags: Vec<String>,
-    /// As JSON.
-    context: Option<String>,
+    context: Option<serde_json::Value>,
 }
 
 impl PeerInfo {
@@ -73,8 +72,8 @@ impl PeerInfo {
     /// # Errors
     /// [`ContextError::Missing`] if it has none, [`ContextError::Decode`] if it has another type.
     pub fn context<T: DeserializeOwned>(&self) -> Result<T, ContextError> {
-        let json = self.context.as_ref().ok_or(ContextError::Missing)?;
-        Ok(serde_json::from_slice(json.as_bytes()).map_err(DecodeError::new)?)
+        let context = self.context.as_ref().ok_or(ContextError::Missing)?;
+        Ok(T::deserialize(context).map_err(DecodeError::new)?)
     }
 
     pub(crate) fn of(peer: &Peer) -> Self {
@@ -89,7 +88,7 @@ impl PeerInfo {
                 .iter()
                 .map(|topic| (**topic).to_owned())
                 .collect(),
-            context: peer.context_json().ok(),
+            context: peer.context_as().ok(),
         }
     }
 }

@@ -316,22 +316,4 @@ impl Peer {
         let json = self.0.context.to_json()?;
         Ok(T::deserialize(json).map_err(DecodeError::new)?)
     }
-
-    /// Returns the peer's context as JSON, as a hibernating transport stores it.
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// peer.set_context(("ann".to_owned(), 7))?;
-    /// assert_eq!(peer.context_json()?, r#"["ann",7]"#);
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// [`ContextError::Missing`] if there is none, [`ContextError::Encode`] if it cannot be written as
-    /// JSON.
-    pub fn context_json(&self) -> Result<String, ContextError> {
-        let json = self.0.context.to_json()?;
-        Ok(serde_json::to_string(&json).map_err(EncodeError::new)?)
-    }
 }
