@@ -34,7 +34,7 @@ use crate::link::socket::{Socket, stored};
 use crate::link::transport::{Clock, DURABLE_CAPABILITIES, WorkerTransport};
 use crate::link::{Link, deadline, driver};
 #[cfg(feature = "sse")]
-use crate::objects::events::EVENTS;
+use crate::objects::internal::EVENTS;
 use crate::objects::internal::Mark;
 use crate::objects::ticket::{self, COMMAND, TICKET};
 use crate::options::Options;

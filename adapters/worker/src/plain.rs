@@ -14,7 +14,7 @@ use worker::wasm_bindgen_futures::future_to_promise;
 use worker::worker_sys::ext::WebSocketExt;
 use worker::{Request, Response, WebSocketPair, web_sys};
 
-use crate::background::background;
+use crate::background::{background, within};
 use crate::error::Error;
 use crate::http::{request, response};
 use crate::link::Link;
@@ -81,9 +81,9 @@ impl Plain {
         let resolver = Arc::new(resolver);
         let hub = self.options.hub(PLAIN_CAPABILITIES, None, background());
         let limit = hub.limits().upgrade_timeout;
-        let claim = deadline::within(limit, hub.claim(&resolver, asked)).await;
+        let claim = within(limit, hub.claim(&resolver, asked)).await;
         let upgraded = match claim {
-            Some(Ok(claim)) => deadline::within(claim.deadline(), claim.upgrade()).await,
+            Some(Ok(claim)) => within(claim.deadline(), claim.upgrade()).await,
             Some(Err(refused)) => Some(Err(refused)),
             None => None,
         };

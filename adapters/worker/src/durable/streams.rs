@@ -11,8 +11,7 @@ use crate::error::Error;
 use crate::http::incoming::Incoming;
 use crate::http::pump::pumped;
 use crate::http::response::{header, plain, refusal};
-use crate::objects::events::{GONE, KEPT, PATH};
-use crate::objects::internal::Mark;
+use crate::objects::internal::{GONE, KEPT, Mark, PATH};
 use crate::objects::ticket::{self, TICKET};
 use crate::options::Options;
 
