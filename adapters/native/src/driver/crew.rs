@@ -11,7 +11,6 @@ use std::task::{Context, Poll, Waker};
 use std::thread::available_parallelism;
 use std::time::Instant;
 
-use crate::driver::fan_out::Group;
 use crate::driver::stage::Stage;
 use crate::driver::timers::Timers;
 use crate::runtime::ServerRuntime;
@@ -24,17 +23,22 @@ use crossws_proto::sync::Mutex;
 ///
 /// The tasks run no application code, so that a hook that takes its time delays no other
 /// connection's messages.
-pub(crate) struct Crew {
-    shared: Arc<Shared>,
+pub(crate) struct Crew<G> {
+    shared: Arc<Shared<G>>,
     timers: Timers,
 }
 
-#[derive(Default)]
-struct Shared(Mutex<Work>);
+/// Connections that one turn of a member writes for. Dropping it wakes their own tasks.
+pub(crate) trait Group: Send + 'static {
+    /// Writes for each connection what can be written without waiting. Their own tasks write the
+    /// rest.
+    fn write(self);
+}
 
-#[derive(Default)]
-struct Work {
-    groups: VecDeque<Group>,
+struct Shared<G>(Mutex<Work<G>>);
+
+struct Work<G> {
+    groups: VecDeque<G>,
     members: usize,
     /// The members that have nothing to do.
     resting: Vec<(usize, Waker)>,
@@ -50,11 +54,16 @@ const MOST_MEMBERS: usize = 8;
 /// At most this many groups wait; the connections of any further group are woken one by one.
 const MOST_GROUPS: usize = 1024;
 
-impl Crew {
+impl<G: Group> Crew<G> {
     /// Creates a crew without members. `now` is the runtime's time.
     pub(crate) fn new(now: Instant) -> Self {
         Self {
-            shared: Arc::default(),
+            shared: Arc::new(Shared(Mutex::new(Work {
+                groups: VecDeque::new(),
+                members: 0,
+                resting: Vec::new(),
+                over: false,
+            }))),
             timers: Timers::new(now),
         }
     }
@@ -76,7 +85,7 @@ impl Crew {
         }
     }
 
-    pub(crate) fn member(&self, number: usize) -> Member {
+    pub(crate) fn member(&self, number: usize) -> Member<G> {
         self.shared.0.lock().members += 1;
         Member {
             number,
@@ -84,12 +93,10 @@ impl Crew {
             shared: Arc::clone(&self.shared),
         }
     }
-}
 
-impl Crew {
     /// Ensures that a member writes for this group soon, outside this call. Publications until then
     /// leave in the same writes.
-    pub(crate) fn add(&self, group: Group) {
+    pub(crate) fn add(&self, group: G) {
         let mut work = self.shared.0.lock();
         if work.members == 0 || work.groups.len() == MOST_GROUPS {
             drop(work);
@@ -107,7 +114,7 @@ impl Crew {
     }
 }
 
-impl Drop for Crew {
+impl<G> Drop for Crew<G> {
     fn drop(&mut self) {
         let resting = {
             let mut work = self.shared.0.lock();
@@ -121,17 +128,17 @@ impl Drop for Crew {
 }
 
 /// One task: takes a group of connections at a time, and lets other tasks run in between.
-pub(crate) struct Member {
+pub(crate) struct Member<G> {
     number: usize,
     /// Whether the member looks for work, or for whether there is work.
     awake: bool,
-    shared: Arc<Shared>,
+    shared: Arc<Shared<G>>,
 }
 
-impl Member {
+impl<G> Member<G> {
     /// Returns the next group. Without one the member rests until there is one, or until the crew
     /// ends.
-    fn next(&mut self, cx: &Context<'_>) -> Next {
+    fn next(&mut self, cx: &Context<'_>) -> Next<G> {
         let mut work = self.shared.0.lock();
         work.resting.retain(|(number, _)| *number != self.number);
         if work.groups.is_empty() {
@@ -149,8 +156,8 @@ impl Member {
     }
 }
 
-enum Next {
-    Group(Group),
+enum Next<G> {
+    Group(G),
     /// There is something to do after the tasks that are ready: they may publish to the same
     /// connections.
     Later,
@@ -158,7 +165,7 @@ enum Next {
     Over,
 }
 
-impl Future for Member {
+impl<G: Group> Future for Member<G> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -179,7 +186,7 @@ impl Future for Member {
     }
 }
 
-impl Drop for Member {
+impl<G> Drop for Member<G> {
     fn drop(&mut self) {
         let mut groups = VecDeque::new();
         let mut other = None;

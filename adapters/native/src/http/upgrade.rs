@@ -12,7 +12,7 @@ use http::{Method, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::upgrade::{Parts, Upgraded};
 
-use crate::driver::crew::Crew;
+use crate::driver::fan_out::ServerCrew;
 use crate::driver::pump::pump_with;
 use crate::driver::raw::RawStream;
 use crate::driver::stage::Stage;
@@ -350,7 +350,7 @@ fn whole(body: Full<Bytes>) -> Bytes {
 
 /// Builds the upgraded connection.
 fn connection<T: ServerRuntime, I: Io, H: Hooks + ?Sized>(
-    crew: Option<Arc<Crew>>,
+    crew: Option<Arc<ServerCrew>>,
     io: I,
     early: BytesMut,
     mut accepted: Accepted<H>,
