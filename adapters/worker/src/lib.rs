@@ -49,7 +49,6 @@ mod plain;
 mod room;
 mod serve;
 mod sleep;
-mod sync;
 mod tasks;
 
 pub use background::background;

@@ -4,11 +4,12 @@ mod client;
 mod server;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::SystemTime;
 
 use bytes::BytesMut;
+use crossws_core::adapter::sync::Mutex;
 use crossws_core::{CloseFrame, Limit, Limits, PeerId};
 use crossws_proto::deflate::Deflater;
 use crossws_proto::frame::{Decoder, Role};
@@ -17,7 +18,6 @@ use http::Response;
 
 pub(crate) use client::Nothing;
 
-use crate::sync::lock;
 use crate::time::clock::Clock;
 use crate::{ConnectError, Frame};
 
@@ -103,18 +103,14 @@ impl Link {
 
     /// Returns whether the client understands what it may have offered.
     pub(crate) fn may_compress(&self) -> bool {
-        let state = self.lock();
+        let state = self.state.lock();
         state.offer.is_some() || state.raw.is_some()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
     }
 
     /// Changes the state and wakes the server's end.
     fn tell_driver<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let (result, waker) = {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             (change(&mut state), state.driver.take())
         };
         if let Some(waker) = waker {
@@ -126,7 +122,7 @@ impl Link {
     /// Changes the state and wakes the client's end.
     fn tell_reader<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let (result, waker) = {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             (change(&mut state), state.reader.take())
         };
         if let Some(waker) = waker {

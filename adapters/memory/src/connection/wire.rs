@@ -1,16 +1,16 @@
 //! Where an outbox is emptied into: a link, with the bytes on their way into it.
 
 use std::io::IoSlice;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossws_core::Limits;
+use crossws_core::adapter::sync::{Mutex, MutexGuard};
 use crossws_proto::connection::Queue;
 use crossws_proto::frame::ServerFrame;
 use crossws_proto::outbox::{Clock, Outbox};
 
 use crate::connection::link::Link;
-use crate::sync::lock;
 use crate::time::clock;
 
 pub(crate) type Batch = crossws_proto::outbox::Batch<ServerFrame>;
@@ -61,7 +61,7 @@ impl Wire {
 
     /// Locks the bytes that are on their way.
     pub(crate) fn writing(&self) -> MutexGuard<'_, Batch> {
-        lock(&self.writing)
+        self.writing.lock()
     }
 
     /// Delivers all taken frames. Returns `false` if the client takes nothing now.
@@ -90,7 +90,7 @@ impl Wire {
     /// Writes what the client takes, in the pump's place. Returns whether anything was written.
     pub(crate) fn flush(&self) -> Option<bool> {
         // Otherwise another thread writes it.
-        let mut writing = self.writing.try_lock().ok()?;
+        let mut writing = self.writing.try_lock()?;
         let mut wrote = false;
         while !writing.is_empty()
             || (self.outbox.take_messages(&mut writing) && !writing.is_empty())

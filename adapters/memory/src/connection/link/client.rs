@@ -25,7 +25,7 @@ pub(crate) struct Seen {
 impl Link {
     pub(crate) fn poll_answer(&self, cx: &Context<'_>) -> Option<Result<Answer, ConnectError>> {
         let old = {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             match state.answer.take() {
                 Some(answer) => return Some(answer),
                 None if state.over => return Some(Err(ConnectError::dropped())),
@@ -85,22 +85,22 @@ impl Link {
     }
 
     pub(crate) fn set_auto_pong(&self, on: bool) {
-        self.lock().auto_pong = on;
+        self.state.lock().auto_pong = on;
     }
 
     pub(crate) fn set_auto_close(&self, on: bool) {
-        self.lock().auto_close = on;
+        self.state.lock().auto_close = on;
     }
 
     /// Leaves all frames to the test.
     pub(crate) fn set_raw(&self) {
-        self.lock().raw.get_or_insert_default();
+        self.state.lock().raw.get_or_insert_default();
     }
 
     /// Returns the bytes that have arrived. With a context, it is woken for the next.
     pub(crate) fn take_bytes(&self, cx: &Context<'_>) -> Result<Bytes, Nothing> {
         let old = {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             match state.raw.as_mut().map(BytesMut::split) {
                 Some(bytes) if !bytes.is_empty() => return Ok(bytes.freeze()),
                 _ if state.over || state.vanished => return Err(Nothing::Ever),
@@ -115,7 +115,7 @@ impl Link {
     /// after.
     pub(crate) fn take_frame(&self, cx: Option<&Context<'_>>) -> Result<Frame, Nothing> {
         let old = {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             match state.received.pop_front() {
                 Some(frame) => return Ok(frame),
                 None if state.over || state.vanished => return Err(Nothing::Ever),
@@ -129,7 +129,7 @@ impl Link {
     /// Returns how the connection ended, once the client can observe its end.
     pub(crate) fn seen(&self, cx: &Context<'_>) -> Option<Seen> {
         let old = {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             if state.over || state.vanished {
                 return Some(Seen {
                     received: state.close_received.clone(),

@@ -10,7 +10,7 @@ use crate::ConnectError;
 impl Link {
     /// Wakes the driver at the next change.
     pub(crate) fn watch(&self, cx: &Context<'_>) {
-        let old = self.lock().driver.replace(cx.waker().clone());
+        let old = self.state.lock().driver.replace(cx.waker().clone());
         drop(old);
     }
 
@@ -29,16 +29,16 @@ impl Link {
 
     /// Takes the bytes that have arrived.
     pub(crate) fn receive(&self) -> BytesMut {
-        self.lock().network.split()
+        self.state.lock().network.split()
     }
 
     pub(crate) fn vanished(&self) -> bool {
-        self.lock().vanished
+        self.state.lock().vanished
     }
 
     /// Returns whether the client reads, or would if there were anything.
     pub(crate) fn takes(&self) -> bool {
-        let state = self.lock();
+        let state = self.state.lock();
         state.reads && !state.over && !state.vanished
     }
 
