@@ -29,10 +29,10 @@ use pin_project_lite::pin_project;
 
 use self::alarm::Alarm;
 use self::input::Input;
-use crate::driver::fan_out::ServerCrew;
 use crate::driver::outlet::Outlet;
 use crate::driver::pace::{self, Grown};
 use crate::driver::task_handle::{ProcessClock, TaskHandle};
+use crate::driver::transport::fan_out::ServerCrew;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 

@@ -1,3 +1,4 @@
+pub(crate) mod fan_out;
 #[cfg(test)]
 pub(crate) mod joined;
 #[cfg(all(test, crossws_shuttle))]
@@ -13,10 +14,10 @@ use crossws_core::adapter::{
 };
 use crossws_core::{Capabilities, CloseFrame, ControlError, Message, SendError, SendOptions, Sent};
 
-use crate::driver::fan_out::{FEW, ServerCrew};
 use crate::driver::outlet::Flush;
 use crate::driver::pace;
 use crate::driver::task_handle::{TaskHandle, steady};
+use crate::driver::transport::fan_out::{FEW, ServerCrew};
 use crossws_proto::deflate::Deflater;
 use crossws_proto::frame::Opcode;
 use crossws_proto::handshake::Agreed;

@@ -8,11 +8,11 @@ use crossws_core::adapter::{Accepted, Claim, ClaimError, Unfinished};
 use crossws_core::{ConnectionInfo, Hooks, Hub, RejectReason, Rejection, Resolve, UpgradeRequest};
 use http::StatusCode;
 
-use crate::driver::fan_out::ServerCrew;
 use crate::driver::pump::pump_with;
 use crate::driver::raw::RawStream;
 use crate::driver::stage::Stage;
 use crate::driver::timer::within;
+use crate::driver::transport::fan_out::ServerCrew;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 use crate::server::head::{Ask, Head, HeadError, HeadLimits, read_head};

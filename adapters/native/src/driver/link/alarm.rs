@@ -2,10 +2,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::driver::fan_out::ServerCrew;
 use crate::driver::task_handle::TaskHandle;
 use crate::driver::timer::{Timer, later};
 use crate::driver::timers::Timers;
+use crate::driver::transport::fan_out::ServerCrew;
 use crate::runtime::Runtime;
 
 /// When a connection's task is woken for its deadlines. The server's timers wake it; a connection
