@@ -11,9 +11,10 @@ use http::header::{
 use http::response::Parts;
 use http::{StatusCode, Version};
 
+use super::extensions::Malformed;
+use super::extensions::answer::Offer;
 use super::lookup::{has_token, only};
 use super::{Agreed, accept};
-use crate::deflate::{Malformed, Offer};
 
 /// Why a server's response opens no WebSocket. The client must drop the connection and send nothing
 /// on it.
