@@ -1,5 +1,6 @@
 //! The opening handshake's rules (RFC 6455 section 4), on `http` types.
 
+mod answer_error;
 mod client;
 pub(crate) mod extensions;
 mod lookup;
@@ -11,7 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use crossws_core::Limits;
 use sha1_smol::Sha1;
 
-pub use self::client::{AnswerError, ClientHandshake};
+pub use self::answer_error::AnswerError;
+pub use self::client::ClientHandshake;
 use self::extensions::Agreement;
 pub use self::extensions::Malformed;
 pub use self::lookup::Lookup;

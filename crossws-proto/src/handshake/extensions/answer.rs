@@ -6,7 +6,7 @@ use crossws_core::Deflate;
 use super::terms::Terms;
 use super::{Agreement, NAME, parse};
 use crate::deflate::{Inflater, Negotiated, Outgoing, window_bits};
-use crate::handshake::client::AnswerError;
+use crate::handshake::answer_error::AnswerError;
 
 #[cfg(test)]
 mod tests;
