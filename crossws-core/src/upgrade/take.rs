@@ -5,10 +5,10 @@ use std::fmt;
 
 use crate::bounds::{BoxFuture, MaybeSend};
 use crate::error::Unsupported;
-use crate::hooks::HookResult;
+use crate::hooks::output::HookOutput;
+use crate::hooks::output::HookResult;
 use crate::hub::Hub;
 use crate::peer::life::membership::Ongoing;
-use crate::peer::tasks::HookOutput;
 use crate::sync::Mutex;
 
 /// A connection's stream for [`Upgrade::take`](crate::Upgrade::take): an adapter's `RawStream`
