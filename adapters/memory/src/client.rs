@@ -26,7 +26,7 @@ use http::Response;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 
 use crate::Frame;
-use crate::connection::link::{Link, Nothing};
+use crate::connection::socket::{Link, Nothing};
 use crate::server::World;
 use crate::time::executor::Waiter;
 

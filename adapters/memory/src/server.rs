@@ -1,5 +1,6 @@
 //! The server, as tests hold it.
 
+pub(crate) mod accept;
 mod background;
 pub(crate) mod builder;
 mod shutdown;
@@ -24,7 +25,7 @@ use http::{Method, Request, Response};
 use self::builder::TestServerBuilder;
 use self::shutdown::shut_down;
 use self::stream::pipe;
-use crate::connection::driver::App;
+use crate::server::accept::App;
 use crate::time::chance::Chance;
 use crate::time::clock::{Alarm, Clock};
 use crate::time::executor::Executor;

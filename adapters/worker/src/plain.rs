@@ -21,7 +21,7 @@ use crate::link::Link;
 use crate::link::socket::Socket;
 use crate::link::timer::Timer;
 use crate::link::transport::{Clock, PLAIN_CAPABILITIES, WorkerTransport};
-use crate::link::{deadline, driver};
+use crate::link::{deadline, pump};
 use crate::objects::Upgraded;
 use crate::options::Options;
 
@@ -140,7 +140,7 @@ fn connect<H: Hooks + ?Sized>(
 
 /// Runs the hooks, and the connection's deadlines concurrently.
 async fn serve<H: Hooks + ?Sized>(joined: OpeningPeer<H>, link: &Link, timer: &Timer) {
-    let mut hooks = pin!(driver::run(joined, link, true));
+    let mut hooks = pin!(pump::run(joined, link, true));
     let mut time = pin!(timer.keep(link));
     poll_fn(|cx| {
         // Never ready: the deadlines run for as long as the hooks do.

@@ -15,7 +15,7 @@ use http::{HeaderMap, Method, Request, Uri};
 
 use crate::client::Client;
 use crate::client::refusal::ConnectError;
-use crate::connection::link::Link;
+use crate::connection::socket::Link;
 use crate::server::{TestServer, World};
 
 /// The key of RFC 6455's own example. No code checks it, because there is no socket.

@@ -12,7 +12,7 @@ use crossws_proto::handshake::Agreed;
 use crossws_proto::outbox::{self, Encoder};
 use crossws_proto::sync::Mutex;
 
-use crate::connection::wire::Wire;
+use crate::connection::task_handle::Wire;
 
 /// The capabilities of this adapter: everything but raw HTTP and raw streams.
 pub const CAPABILITIES: Capabilities = outbox::CAPABILITIES;

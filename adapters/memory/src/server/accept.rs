@@ -20,10 +20,10 @@ use http::{Request, Response, StatusCode, Version};
 
 use crate::ConnectError;
 use crate::connection::hook;
-use crate::connection::link::{Answer, Link};
-use crate::connection::pump::Pump;
+use crate::connection::link::Pump;
+use crate::connection::socket::{Answer, Link};
+use crate::connection::task_handle::Wire;
 use crate::connection::transport::MemoryTransport;
-use crate::connection::wire::Wire;
 use crate::time::chance::Chance;
 use crate::time::clock::{Alarm, Clock};
 

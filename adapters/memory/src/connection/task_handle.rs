@@ -10,7 +10,7 @@ use crossws_proto::connection::Queue;
 use crossws_proto::frame::ServerFrame;
 use crossws_proto::outbox::{Clock, Outbox};
 
-use crate::connection::link::Link;
+use crate::connection::socket::Link;
 use crate::time::clock;
 
 pub(crate) type Batch = crossws_proto::outbox::Batch<ServerFrame>;
