@@ -15,7 +15,7 @@ use http::{HeaderMap, Method, Request, Uri};
 
 use crate::client::Client;
 use crate::client::refusal::ConnectError;
-use crate::connection::socket::Link;
+use crate::connection::socket::Socket;
 use crate::server::{TestServer, World};
 
 /// The key of RFC 6455's own example. No code checks it, because there is no socket.
@@ -213,21 +213,21 @@ impl Connect {
             attach(&mut request);
         }
         let world = self.world;
-        let link = Arc::new(Link::new(Arc::clone(&world.clock), offer));
+        let socket = Arc::new(Socket::new(Arc::clone(&world.clock), offer));
         if self.raw {
-            link.set_raw();
+            socket.set_raw();
         }
-        let serve = world.app.serve(request, Arc::clone(&link));
+        let serve = world.app.serve(request, Arc::clone(&socket));
         world.executor.spawn(serve);
         // From here on, dropping the future means that the client goes away.
         let waiter = world.executor.waiter();
-        let pending = Pending(Some((world, link)));
+        let pending = Pending(Some((world, socket)));
         let answer = poll_fn(|cx| {
-            let Some((world, link)) = &pending.0 else {
+            let Some((world, socket)) = &pending.0 else {
                 return Poll::Pending;
             };
             world.executor.drive(&waiter, cx);
-            link.poll_answer(cx).map_or(Poll::Pending, Poll::Ready)
+            socket.poll_answer(cx).map_or(Poll::Pending, Poll::Ready)
         })
         .await?;
         pending.into_client(answer.response, answer.id, waiter)
@@ -235,7 +235,7 @@ impl Connect {
 }
 
 /// A client that waits for the server's response.
-struct Pending(Option<(Arc<World>, Arc<Link>)>);
+struct Pending(Option<(Arc<World>, Arc<Socket>)>);
 
 impl Pending {
     fn into_client(
@@ -244,15 +244,15 @@ impl Pending {
         id: crossws_core::PeerId,
         waiter: crate::time::executor::Waiter,
     ) -> Result<Client, ConnectError> {
-        let (world, link) = self.0.take().ok_or_else(ConnectError::dropped)?;
-        Ok(Client::new(world, link, waiter, response, id))
+        let (world, socket) = self.0.take().ok_or_else(ConnectError::dropped)?;
+        Ok(Client::new(world, socket, waiter, response, id))
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        if let Some((_, link)) = &self.0 {
-            link.vanish();
+        if let Some((_, socket)) = &self.0 {
+            socket.vanish();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Drives a connection between a link and its hooks, in virtual time.
+//! The server's side of a socket: drives a connection concurrently with hooks, in virtual time.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use crossws_proto::handshake::Agreed;
 use crossws_proto::sync::Mutex;
 
 use crate::connection::hook;
-use crate::connection::task_handle::Wire;
+use crate::connection::task_handle::TaskHandle;
 use crate::time::chance::Chance;
 use crate::time::clock::Alarm;
 
 /// Serves one connection while its hooks run: reads, writes, heartbeats, closes.
-pub(crate) struct Pump {
-    connection: Connection<Wire>,
+pub(crate) struct Link {
+    connection: Connection<TaskHandle>,
     /// Bytes that were read and are not decoded yet.
     input: BytesMut,
     /// When the connection began.
@@ -30,20 +30,20 @@ pub(crate) struct Pump {
     chance: Chance,
 }
 
-impl Pump {
-    /// Creates the pump of an accepted upgrade, with what its handshake has agreed on, and with the
+impl Link {
+    /// Creates the link of an accepted upgrade, with what its handshake has agreed on, and with the
     /// connection's own compression context, if it may have one.
     pub(crate) fn new<H: Hooks + ?Sized>(
-        wire: Arc<Wire>,
+        handle: Arc<TaskHandle>,
         accepted: &Accepted<H>,
         agreed: Agreed,
         deflater: Option<Arc<Mutex<Deflater>>>,
         chance: Chance,
     ) -> Self {
-        let clock = wire.link().clock();
+        let clock = handle.socket().clock();
         let (start, alarm) = (clock.now(), Alarm::new(clock));
         let decoder = agreed.into_decoder(Role::Server, &accepted.settings().limits);
-        let mut connection = Connection::new(wire, accepted, decoder);
+        let mut connection = Connection::new(handle, accepted, decoder);
         connection.compress_in(deflater);
         Self {
             connection,
@@ -118,15 +118,15 @@ impl Pump {
 
     /// Does everything that can be done now, and arranges a wake-up for the rest.
     fn turn(&mut self, cx: &mut Context<'_>) {
-        self.wire().link().watch(cx);
-        self.wire().outbox().stay_awake();
+        self.handle().socket().watch(cx);
+        self.handle().outbox().stay_awake();
         let due = loop {
             let read = self.read();
             self.connection.tell();
             let wrote = self.write();
             let now = self.now();
-            let wire = Arc::clone(self.wire());
-            let deadline = self.connection.poll_timeout(now, || wire.link().wall());
+            let handle = Arc::clone(self.handle());
+            let deadline = self.connection.poll_timeout(now, || handle.socket().wall());
             let is_due = deadline.is_some_and(|deadline| deadline <= now);
             if is_due {
                 self.connection.handle_timeout(now);
@@ -136,7 +136,7 @@ impl Pump {
             if self.connection.is_over() {
                 // A stream that must be dropped at once is.
                 self.write();
-                self.wire().link().end();
+                self.handle().socket().end();
                 break None;
             }
             if !read && !wrote && !is_due {
@@ -160,11 +160,11 @@ impl Pump {
             if !self.connection.wants_read() {
                 return any;
             }
-            let vanished = self.wire().link().vanished();
+            let vanished = self.handle().socket().vanished();
             if !decoded && !vanished {
                 return any;
             }
-            let received = self.wire().link().receive();
+            let received = self.handle().socket().receive();
             if !received.is_empty() {
                 self.connection.received();
             }
@@ -189,13 +189,13 @@ impl Pump {
 
     /// Writes what the client takes. Returns whether anything was written.
     fn write(&mut self) -> bool {
-        let wire = Arc::clone(self.wire());
-        let mut writing = wire.writing();
+        let handle = Arc::clone(self.handle());
+        let mut writing = handle.writing();
         let mut any = false;
         loop {
             let now = self.now();
             match self.connection.poll_transmit(&mut writing, || now) {
-                Transmit::Write if wire.deliver(&mut writing) => {
+                Transmit::Write if handle.deliver(&mut writing) => {
                     self.connection.wrote();
                     any = true;
                 }
@@ -214,13 +214,13 @@ impl Pump {
         }
     }
 
-    fn wire(&self) -> &Arc<Wire> {
+    fn handle(&self) -> &Arc<TaskHandle> {
         self.connection.queue()
     }
 
     /// Returns the connection's time.
     fn now(&self) -> Duration {
-        let now = self.wire().link().clock().now();
+        let now = self.handle().socket().clock().now();
         now.saturating_sub(self.start)
     }
 }

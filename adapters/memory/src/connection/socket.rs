@@ -21,14 +21,14 @@ pub(crate) use client::Nothing;
 use crate::time::clock::Clock;
 use crate::{ConnectError, Frame};
 
-pub(crate) struct Link {
+pub(crate) struct Socket {
     clock: Arc<Clock>,
     state: Mutex<State>,
 }
 
 struct State {
     // ---- the server's end
-    driver: Option<Waker>,
+    pump: Option<Waker>,
     /// No byte passes any more, in either direction.
     over: bool,
 
@@ -68,12 +68,12 @@ pub(crate) struct Answer {
     pub(crate) id: PeerId,
 }
 
-impl Link {
+impl Socket {
     pub(crate) fn new(clock: Arc<Clock>, offer: Option<ClientHandshake>) -> Self {
         Self {
             clock,
             state: Mutex::new(State {
-                driver: None,
+                pump: None,
                 over: false,
                 network: BytesMut::new(),
                 offer,
@@ -108,10 +108,10 @@ impl Link {
     }
 
     /// Changes the state and wakes the server's end.
-    fn tell_driver<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    fn tell_pump<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let (result, waker) = {
             let mut state = self.state.lock();
-            (change(&mut state), state.driver.take())
+            (change(&mut state), state.pump.take())
         };
         if let Some(waker) = waker {
             waker.wake();

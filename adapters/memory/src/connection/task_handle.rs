@@ -1,4 +1,4 @@
-//! Where an outbox is emptied into: a link, with the bytes on their way into it.
+//! How the handles of a peer reach its connection's task, and where its outbox is emptied into.
 
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -10,15 +10,16 @@ use crossws_proto::connection::Queue;
 use crossws_proto::frame::ServerFrame;
 use crossws_proto::outbox::{Clock, Outbox};
 
-use crate::connection::socket::Link;
+use crate::connection::socket::Socket;
 use crate::time::clock;
 
 pub(crate) type Batch = crossws_proto::outbox::Batch<ServerFrame>;
 
-/// The outbound half of a connection, which the handles of its peer share with its pump.
-pub(crate) struct Wire {
+/// What a connection's task shares with its peer's handles: its outbox, its socket, and the bytes on
+/// their way from one to the other.
+pub(crate) struct TaskHandle {
     outbox: Outbox<ServerFrame, VirtualTime>,
-    link: Arc<Link>,
+    socket: Arc<Socket>,
     /// Taken out of the outbox, and not yet delivered.
     writing: Mutex<Batch>,
 }
@@ -32,7 +33,7 @@ impl Clock for VirtualTime {
     }
 }
 
-impl Queue for Wire {
+impl Queue for TaskHandle {
     type Framing = ServerFrame;
     type Clock = VirtualTime;
 
@@ -41,22 +42,22 @@ impl Queue for Wire {
     }
 }
 
-impl Wire {
-    pub(crate) fn new(link: &Arc<Link>, limits: &Limits) -> Arc<Self> {
+impl TaskHandle {
+    pub(crate) fn new(socket: &Arc<Socket>, limits: &Limits) -> Arc<Self> {
         Arc::new(Self {
-            outbox: Outbox::new(limits, VirtualTime(Arc::clone(link.clock()))),
-            link: Arc::clone(link),
+            outbox: Outbox::new(limits, VirtualTime(Arc::clone(socket.clock()))),
+            socket: Arc::clone(socket),
             writing: Mutex::default(),
         })
     }
 
-    pub(crate) fn link(&self) -> &Link {
-        &self.link
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.socket
     }
 
     /// Wakes the pump.
     pub(crate) fn wake(&self) {
-        self.link.wake_driver();
+        self.socket.wake_pump();
     }
 
     /// Locks the bytes that are on their way.
@@ -66,7 +67,7 @@ impl Wire {
 
     /// Delivers all taken frames. Returns `false` if the client takes nothing now.
     pub(crate) fn deliver(&self, writing: &mut Batch) -> bool {
-        if !self.link.takes() {
+        if !self.socket.takes() {
             self.outbox.must_wait();
             return false;
         }
@@ -82,7 +83,7 @@ impl Wire {
             let taken = bytes.len() - before;
             writing.advance(taken);
         }
-        self.link.deliver(bytes);
+        self.socket.deliver(bytes);
         self.outbox.written(writing);
         true
     }

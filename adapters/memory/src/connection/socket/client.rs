@@ -1,4 +1,4 @@
-//! The client's end of a link.
+//! The client's end of a socket.
 
 use std::task::{Context, Waker};
 
@@ -7,7 +7,7 @@ use crossws_core::{CloseFrame, ControlError, Message, SendError};
 use crossws_proto::deflate::Deflater;
 use crossws_proto::frame::{Event, Opcode, Role, put_masked_close, put_masked_frame};
 
-use super::{Answer, Link, State, no_limits};
+use super::{Answer, Socket, State, no_limits};
 use crate::{ConnectError, Frame};
 
 /// Why a client has no frame to take.
@@ -22,7 +22,7 @@ pub(crate) struct Seen {
     pub(crate) clean: bool,
 }
 
-impl Link {
+impl Socket {
     pub(crate) fn poll_answer(&self, cx: &Context<'_>) -> Option<Result<Answer, ConnectError>> {
         let old = {
             let mut state = self.state.lock();
@@ -37,7 +37,7 @@ impl Link {
     }
 
     pub(crate) fn client_sends(&self, message: Message) -> Result<(), SendError> {
-        self.tell_driver(|state| {
+        self.tell_pump(|state| {
             if state.client_has_ended() {
                 return Err(SendError::Closed(message));
             }
@@ -49,7 +49,7 @@ impl Link {
     }
 
     pub(crate) fn client_controls(&self, opcode: Opcode, data: &[u8]) -> Result<(), ControlError> {
-        self.tell_driver(|state| {
+        self.tell_pump(|state| {
             if !state.client_has_ended() && state.put(opcode, data) {
                 return Ok(());
             }
@@ -59,7 +59,7 @@ impl Link {
 
     /// Sends bytes as they are. Returns whether the connection is open.
     pub(crate) fn client_writes(&self, bytes: &[u8]) -> bool {
-        self.tell_driver(|state| {
+        self.tell_pump(|state| {
             let open = !state.client_has_ended();
             if open {
                 state.network.extend_from_slice(bytes);
@@ -69,11 +69,11 @@ impl Link {
     }
 
     pub(crate) fn client_closes(&self, frame: Option<CloseFrame>) {
-        self.tell_driver(|state| state.client_closes(frame));
+        self.tell_pump(|state| state.client_closes(frame));
     }
 
     pub(crate) fn vanish(&self) {
-        self.tell_driver(|state| {
+        self.tell_pump(|state| {
             state.vanished = true;
             state.received.clear();
         });
@@ -81,7 +81,7 @@ impl Link {
     }
 
     pub(crate) fn set_reads(&self, reads: bool) {
-        self.tell_driver(|state| state.reads = reads);
+        self.tell_pump(|state| state.reads = reads);
     }
 
     pub(crate) fn set_auto_pong(&self, on: bool) {
