@@ -15,8 +15,8 @@ use http::Request;
 
 use super::Http2;
 use super::exchange::exchange;
+use super::h2_io::H2Io;
 use super::streams::{Live, Streams};
-use super::transport::Transport;
 use crate::driver::stage::Stage;
 use crate::driver::timer::{Timer, later, within};
 use crate::http::site::Site;
@@ -52,7 +52,7 @@ where
         overloaded(handle.hub(), info.remote_addr);
         return;
     }
-    let io = Transport::new(unclaimed.read, unclaimed.io);
+    let io = H2Io::new(unclaimed.read, unclaimed.io);
     let shaken = settings.builder(limits.max_head).handshake(io);
     let shaken = async { shaken.await.map(Some) };
     let h2 = match within(&runtime, limits.timeout, shaken, || Ok(None)).await {
@@ -86,7 +86,7 @@ where
 }
 
 struct Serving<R, T: ServerRuntime, S> {
-    h2: Connection<Transport<Box<dyn Io>>, Bytes>,
+    h2: Connection<H2Io<Box<dyn Io>>, Bytes>,
     streams: Arc<Streams>,
     site: Site<R, T, S>,
     /// The client has been told to open no more streams.
