@@ -76,19 +76,19 @@ impl<T: DeserializeOwned> Call<T> {
 
     async fn run(self) -> Result<T, CallError> {
         let (handle, form) = (&self.handle, self.handle.form());
-        let mut place = Place {
+        let mut reply = Reply {
             id: handle.shared().calls.begin()?,
             handle: handle.clone(),
             form: None,
         };
-        let call = form.call(place.id, &self.method, self.args?);
+        let call = form.call(reply.id, &self.method, self.args?);
         handle.send(Message::from_json(&call)?)?;
-        place.form = Some(form);
+        reply.form = Some(form);
         let mut sleep = handle.platform().sleep(self.timeout);
         let mut waiting = Waiting::new(handle.platform());
         let answer = poll_fn(|cx| {
             waiting.drive(cx);
-            if let Poll::Ready(answer) = handle.shared().calls.poll(place.id, cx) {
+            if let Poll::Ready(answer) = handle.shared().calls.poll(reply.id, cx) {
                 return Poll::Ready(answer);
             }
             let late = sleep.as_mut().poll(cx);
@@ -117,14 +117,14 @@ impl<T> fmt::Debug for Call<T> {
 }
 
 /// Where the answer to one call arrives. Dropping it ends the wait.
-struct Place {
+struct Reply {
     handle: ClientHandle,
     id: u64,
     /// Set once the call was sent.
     form: Option<WireForm>,
 }
 
-impl Drop for Place {
+impl Drop for Reply {
     fn drop(&mut self) {
         let calls = &self.handle.shared().calls;
         if calls.leave(self.id, self.form.is_some())

@@ -24,7 +24,7 @@ use crossws_proto::sync::Mutex;
 /// The tasks run no application code, so that a hook that takes its time delays no other
 /// connection's messages.
 pub(crate) struct Crew<G> {
-    shared: Arc<Shared<G>>,
+    groups: Arc<Groups<G>>,
     timers: Timers,
 }
 
@@ -35,7 +35,7 @@ pub(crate) trait Group: Send + 'static {
     fn write(self);
 }
 
-struct Shared<G>(Mutex<Work<G>>);
+struct Groups<G>(Mutex<Work<G>>);
 
 struct Work<G> {
     groups: VecDeque<G>,
@@ -58,7 +58,7 @@ impl<G: Group> Crew<G> {
     /// Creates a crew without members. `now` is the runtime's time.
     pub(crate) fn new(now: Instant) -> Self {
         Self {
-            shared: Arc::new(Shared(Mutex::new(Work {
+            groups: Arc::new(Groups(Mutex::new(Work {
                 groups: VecDeque::new(),
                 members: 0,
                 resting: Vec::new(),
@@ -86,18 +86,18 @@ impl<G: Group> Crew<G> {
     }
 
     pub(crate) fn member(&self, number: usize) -> Member<G> {
-        self.shared.0.lock().members += 1;
+        self.groups.0.lock().members += 1;
         Member {
             number,
             awake: true,
-            shared: Arc::clone(&self.shared),
+            groups: Arc::clone(&self.groups),
         }
     }
 
     /// Ensures that a member writes for this group soon, outside this call. Publications until then
     /// leave in the same writes.
     pub(crate) fn add(&self, group: G) {
-        let mut work = self.shared.0.lock();
+        let mut work = self.groups.0.lock();
         if work.members == 0 || work.groups.len() == MOST_GROUPS {
             drop(work);
             // Its drop wakes them.
@@ -117,7 +117,7 @@ impl<G: Group> Crew<G> {
 impl<G> Drop for Crew<G> {
     fn drop(&mut self) {
         let resting = {
-            let mut work = self.shared.0.lock();
+            let mut work = self.groups.0.lock();
             work.over = true;
             std::mem::take(&mut work.resting)
         };
@@ -132,31 +132,31 @@ pub(crate) struct Member<G> {
     number: usize,
     /// Whether the member looks for work, or for whether there is work.
     awake: bool,
-    shared: Arc<Shared<G>>,
+    groups: Arc<Groups<G>>,
 }
 
 impl<G> Member<G> {
     /// Returns the next group. Without one the member rests until there is one, or until the crew
     /// ends.
-    fn next(&mut self, cx: &Context<'_>) -> Next<G> {
-        let mut work = self.shared.0.lock();
+    fn next(&mut self, cx: &Context<'_>) -> Found<G> {
+        let mut work = self.groups.0.lock();
         work.resting.retain(|(number, _)| *number != self.number);
         if work.groups.is_empty() {
             if work.over {
-                return Next::Over;
+                return Found::Over;
             }
             work.resting.push((self.number, cx.waker().clone()));
             self.awake = false;
-            return Next::Nothing;
+            return Found::Nothing;
         }
         match std::mem::replace(&mut self.awake, true) {
-            true => work.groups.pop_front().map_or(Next::Nothing, Next::Group),
-            false => Next::Later,
+            true => work.groups.pop_front().map_or(Found::Nothing, Found::Group),
+            false => Found::Later,
         }
     }
 }
 
-enum Next<G> {
+enum Found<G> {
     Group(G),
     /// There is something to do after the tasks that are ready: they may publish to the same
     /// connections.
@@ -170,16 +170,16 @@ impl<G: Group> Future for Member<G> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match self.next(cx) {
-            Next::Group(group) => {
+            Found::Group(group) => {
                 // The others of its group are woken, and so is the connection itself: if its stream
                 // panics again, that is its own task's end.
                 if catch_unwind(AssertUnwindSafe(|| group.write())).is_err() {
                     tracing::error!("a stream panicked while the crew wrote to it");
                 }
             }
-            Next::Later => {}
-            Next::Nothing => return Poll::Pending,
-            Next::Over => return Poll::Ready(()),
+            Found::Later => {}
+            Found::Nothing => return Poll::Pending,
+            Found::Over => return Poll::Ready(()),
         }
         cx.waker().wake_by_ref();
         Poll::Pending
@@ -191,7 +191,7 @@ impl<G> Drop for Member<G> {
         let mut groups = VecDeque::new();
         let mut other = None;
         {
-            let mut work = self.shared.0.lock();
+            let mut work = self.groups.0.lock();
             work.members -= 1;
             work.resting.retain(|(number, _)| *number != self.number);
             if work.members == 0 {
