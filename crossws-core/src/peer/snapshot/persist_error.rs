@@ -31,7 +31,7 @@ pub enum PersistError {
     Platform(String),
 }
 
-/// A part of a [`Snapshot`], as errors name it.
+/// A part of a [`Snapshot`](crate::adapter::Snapshot), as errors name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SnapshotPart {
