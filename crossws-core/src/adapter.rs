@@ -20,15 +20,16 @@ pub use crate::hub::start::Start;
 pub use crate::message::codec::excerpt;
 pub use crate::message::formats::Formats;
 pub use crate::peer::meter::{Meter, MeterCell};
-pub use crate::peer::snapshot::{RestoreError, Snapshot, SnapshotPart};
+pub use crate::peer::snapshot::persist_error::SnapshotPart;
+pub use crate::peer::snapshot::{RestoreError, Snapshot};
 pub use crate::pubsub::cursor::{Allowance, Backlog, Cursor, Left, LogSlice, QueueSize, Sequence};
 pub use crate::pubsub::publication::Publication;
+pub use crate::pubsub::publication::wire::{Encoding, Wire};
 pub use crate::pubsub::retained::{RetainedBy, RetainedMessage, RetainedStore};
-pub use crate::pubsub::wire::{Encoding, Wire};
-pub use crate::service::api::HttpService;
 pub use crate::service::background::{Background, within};
 #[cfg(feature = "http")]
-pub use crate::service::body::{HttpApp, http_service};
+pub use crate::service::http_app::{HttpApp, http_service};
+pub use crate::service::http_service::HttpService;
 #[cfg(feature = "http")]
 pub use crate::service::sockets::OriginalTarget;
 pub use crate::service::upgrade_door::UpgradeDoor;

@@ -1,17 +1,11 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use tracing::Level;
-
 use crate::bounds::BoxError;
-use crate::hub::group::labels::LabelError;
 use crate::message::Message;
 use crate::message::codec::EncodeError;
-use crate::observe::trace;
-use crate::peer::Peer;
-use crate::peer::deadlines::expiry::ExpiryError;
 use crate::peer::id::PeerId;
-use crate::peer::snapshot::PersistError;
+use crate::peer::snapshot::persist_error::PersistError;
 use crate::pubsub::pattern::InvalidPattern;
 use crate::pubsub::retained::RetainError;
 
@@ -127,25 +121,6 @@ impl Error {
 
     fn new(kind: ErrorKind, text: String, source: Option<BoxError>) -> Self {
         Self(Box::new(Inner { kind, text, source }))
-    }
-
-    /// Returns whether a hook failed only because its peer had already left.
-    pub(crate) fn is_departure(&self) -> bool {
-        matches!(self.downcast_ref(), Some(SendError::Closed(_)))
-            || matches!(self.downcast_ref(), Some(ControlError::Closed))
-            || matches!(self.downcast_ref(), Some(SubscribeError::Closed))
-            || matches!(self.downcast_ref(), Some(ExpiryError::Closed))
-            || matches!(self.downcast_ref(), Some(LabelError::Closed))
-    }
-
-    /// Logs the error, as the default `error` hook does. Errors that a client can cause at will are
-    /// logged at the debug level, all others as errors.
-    pub fn log(&self, peer: &Peer) {
-        let level = match self.0.kind {
-            ErrorKind::Protocol => Level::DEBUG,
-            _ => Level::ERROR,
-        };
-        trace::failed(level, peer, self);
     }
 
     /// Returns the kind of failure.

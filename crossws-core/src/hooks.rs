@@ -3,6 +3,7 @@ pub(crate) mod closures;
 pub(crate) mod dyn_hooks;
 pub(crate) mod handler;
 pub(crate) mod notice;
+pub(crate) mod output;
 pub(crate) mod setters;
 mod table;
 pub(crate) mod wrap;
@@ -12,9 +13,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::bounds::{BoxError, MaybeSend, MaybeSync};
+use crate::bounds::{MaybeSend, MaybeSync};
 use crate::error::Error;
 use crate::hooks::notice::{Dropped, Subscription};
+use crate::hooks::output::HookResult;
 use crate::hub::Hub;
 use crate::message::Message;
 use crate::message::close::{CloseCode, CloseFrame, Closed};
@@ -22,25 +24,6 @@ use crate::peer::Peer;
 use crate::upgrade::Upgrade;
 use crate::upgrade::rejection::Rejection;
 use crate::upgrade::request::UpgradeRequest;
-
-/// What a hook returns: nothing, or any error.
-pub type HookResult = Result<(), BoxError>;
-
-/// Returns `Ok(())` as hooks return it: the last line of a closure that uses `?` and has no other
-/// annotation of its error type.
-///
-/// ```
-/// let app = crossws_core::hooks().on_open(|peer| async move {
-///     peer.subscribe("news")?;
-///     peer.send("welcome")?;
-///     crossws_core::ok()
-/// });
-/// # let _: &dyn crossws_core::DynHooks = &app;
-/// ```
-#[allow(clippy::missing_errors_doc, clippy::unnecessary_wraps)] // there are none
-pub fn ok() -> HookResult {
-    Ok(())
-}
 
 /// What happens to a peer after its `error` hook.
 ///

@@ -29,9 +29,8 @@ use crate::peer::Peer;
 use crate::peer::extensions::Extensions;
 use crate::peer::id::PeerId;
 use crate::pubsub::registry::Registry;
-use crate::service::api::HttpService;
-use crate::service::api::{Api, ServiceRef};
 use crate::service::background::Background;
+use crate::service::http_service::{HttpService, ServiceRef};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::transport::capabilities::Capabilities;
@@ -241,10 +240,9 @@ impl Hub {
         self.0.partial
     }
 
-    /// Returns the application's own HTTP service, for hooks and tasks: see [`Api`].
-    pub fn api(&self) -> Api {
-        let service = self.0.http.lock().as_ref().and_then(ServiceRef::get);
-        Api::new(service, self.clone())
+    /// Returns the application's own HTTP service, while a server lends it.
+    pub(crate) fn http_service(&self) -> Option<Arc<dyn HttpService>> {
+        self.0.http.lock().as_ref().and_then(ServiceRef::get)
     }
 
     /// Lends a server's HTTP service to the hub, which [`api`](Self::api) calls while the server

@@ -45,9 +45,10 @@ pub use hooks::handler::{
     Cleanup, Handler, HandlerEnd, Incoming, handler, keep_open, keep_open_then,
 };
 pub use hooks::notice::{DropCause, Dropped, Subscription};
+pub use hooks::output::{HookOutput, HookResult, ok};
 pub use hooks::wrap::{Wrap, Wrapped, wrap};
 pub use hooks::yielding::yield_now;
-pub use hooks::{HookResult, Hooks, OnError, ok};
+pub use hooks::{Hooks, OnError};
 pub use hub::Hub;
 pub use hub::builder::HubBuilder;
 pub use hub::group::Group;
@@ -83,8 +84,7 @@ pub use peer::id::{InvalidPeerId, PeerId};
 pub use peer::life::PeerState;
 pub use peer::life::cancel::CancelToken;
 pub use peer::meter::{PeerStats, Traffic};
-pub use peer::snapshot::PersistError;
-pub use peer::tasks::HookOutput;
+pub use peer::snapshot::persist_error::PersistError;
 pub use peer::tasks::cleanup::OnCloseError;
 pub use peer::weak::WeakPeer;
 #[doc(hidden)]

@@ -17,10 +17,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::HeaderValue;
-
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::hooks::notice::Notice;
+use crate::hooks::output::HookOutput;
 use crate::hub::Hub;
 use crate::hub::settings::Settings;
 use crate::observe::{Watch, Watched};
@@ -31,11 +30,10 @@ use crate::peer::extensions::Extensions;
 use crate::peer::id::PeerId;
 use crate::peer::life::{Life, PeerState};
 use crate::peer::rare::RareCell;
-use crate::peer::tasks::{HookOutput, Inbox};
+use crate::peer::tasks::Inbox;
 use crate::peer::topics::subscriptions::Subscriptions;
 use crate::peer::weak::WeakPeer;
-use crate::pubsub::wire::Wire;
-use crate::service::api::Api;
+use crate::pubsub::publication::wire::Wire;
 use crate::transport::Transport;
 use crate::transport::capabilities::Capabilities;
 use crate::upgrade::request::UpgradeRequest;
@@ -259,15 +257,6 @@ impl Peer {
     /// Returns the hub of this peer.
     pub fn hub(&self) -> &Hub {
         &self.0.hub
-    }
-
-    /// Returns the application's own HTTP service, called without a network: see [`Api`]. Its
-    /// requests carry the client's address and the host of the client's request, and no other
-    /// header of it.
-    pub fn api(&self) -> Api {
-        let host = self.request().header("host").map(HeaderValue::from_str);
-        let host = host.and_then(Result::ok);
-        self.hub().api().on_behalf_of(host, self.remote_addr())
     }
 
     /// Returns the state of the connection.

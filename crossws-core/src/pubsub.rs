@@ -13,4 +13,3 @@ pub(crate) mod retained;
 pub(crate) mod to;
 pub(crate) mod topic;
 pub(crate) mod topics;
-pub(crate) mod wire;

@@ -6,5 +6,8 @@ pub(crate) mod background;
 pub(crate) mod body;
 pub(crate) mod connection_info;
 #[cfg(feature = "http")]
+pub(crate) mod http_app;
+pub(crate) mod http_service;
+#[cfg(feature = "http")]
 pub(crate) mod sockets;
 pub(crate) mod upgrade_door;

@@ -14,18 +14,20 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use crate::error::{Error, ErrorKind, HookKind};
+use crate::error::{ControlError, Error, ErrorKind, HookKind, SendError, SubscribeError};
 use crate::hooks::catch::{catch, catch_panic};
 use crate::hooks::notice::{Kind, Notice, Subscription};
 use crate::hooks::{Hooks, OnError};
+use crate::hub::group::labels::LabelError;
 use crate::message::Message;
 use crate::message::close::{CloseCode, Closed, ClosedBy};
 use crate::observe::watch::{self, Rest};
 use crate::peer::Peer;
+use crate::peer::deadlines::expiry::ExpiryError;
 use crate::peer::life::PeerState;
 use crate::peer::life::membership::Membership;
 use crate::peer::tasks::Tasks;
-use crate::pubsub::topic::TopicKind;
+use crate::pubsub::pattern::TopicKind;
 use crate::session::peer_events::PeerEvents;
 
 /// A peer whose `open` hook has not run. If it is dropped, the peer is gone and no hook runs.
@@ -303,12 +305,21 @@ impl<H: Hooks + ?Sized> Session<H> {
     /// `peer.send(..)?`, and clients leave while hooks run: that is how connections end, and no
     /// failure.
     fn is_departure(&self, error: &Error) -> bool {
-        let departed = error.is_departure() && self.peer().state() != PeerState::Open;
+        let departed = self.peer().state() != PeerState::Open && says_closed(error);
         if departed {
             tracing::debug!(peer = %self.peer(), %error, "the peer left while a hook ran");
         }
         departed
     }
+}
+
+/// Returns whether the connection being closed is all that an error says.
+fn says_closed(error: &Error) -> bool {
+    matches!(error.downcast_ref(), Some(SendError::Closed(_)))
+        || matches!(error.downcast_ref(), Some(ControlError::Closed))
+        || matches!(error.downcast_ref(), Some(SubscribeError::Closed))
+        || matches!(error.downcast_ref(), Some(ExpiryError::Closed))
+        || matches!(error.downcast_ref(), Some(LabelError::Closed))
 }
 
 impl<H: Hooks + ?Sized> fmt::Debug for Session<H> {

@@ -10,7 +10,7 @@ use shuttle::sync as imp;
 #[cfg(not(crossws_shuttle))]
 use std::sync as imp;
 
-use std::sync::TryLockError;
+use std::sync::{PoisonError, TryLockError};
 
 pub use imp::{MutexGuard, atomic};
 #[cfg(crossws_shuttle)]
@@ -66,15 +66,13 @@ pub struct Mutex<T>(imp::Mutex<T>);
 
 impl<T> Mutex<T> {
     /// Creates a mutex.
-    pub fn new(value: T) -> Self {
+    pub const fn new(value: T) -> Self {
         Self(imp::Mutex::new(value))
     }
 
     /// Waits for the lock, and holds it.
     pub fn lock(&self) -> MutexGuard<'_, T> {
-        self.0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Holds the lock. Returns `None` while another caller has it.
@@ -84,5 +82,15 @@ impl<T> Mutex<T> {
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
+    }
+
+    /// Returns the value without locking: the caller has the only reference.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the value.
+    pub fn into_inner(self) -> T {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -16,12 +16,12 @@ use http::header::{
 };
 
 use crate::bounds::{MaybeSend, MaybeSync};
+use crate::hooks::output::HookOutput;
 use crate::hub::settings::deflate::Deflate;
 use crate::peer::context::{ContextCell, PeerContext};
 use crate::peer::deadlines::expiry::Expiry;
 use crate::peer::extensions::Extensions;
 use crate::peer::id::PeerId;
-use crate::peer::tasks::HookOutput;
 use crate::upgrade::take::FromConnection;
 use crate::upgrade::take::Take;
 

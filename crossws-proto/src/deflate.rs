@@ -1,4 +1,4 @@
-//! permessage-deflate (RFC 7692): negotiation, decompression and compression.
+//! permessage-deflate (RFC 7692): decompression and compression. The handshake negotiates it.
 //!
 //! The library is `flate2` on `zlib-rs`. It is all Rust, permissively licensed, and maintained by
 //! the Rust project and by Trifecta Tech. Of flate2's backends in Rust it is the only one that
@@ -14,24 +14,14 @@
 //! | 6 | 257 bytes, 19.6 µs | 256 bytes, 21.5 µs |
 //! | inflate, at 1 | 1.2 µs | 3.4 µs |
 
-mod answer;
 mod budget;
 mod compress;
-mod extensions;
 mod inflate;
-mod offer;
-mod terms;
 
 use crossws_core::Deflate;
 
-pub(crate) use self::answer::Offer;
 pub use self::compress::{Deflater, deflate_frame};
-pub use self::extensions::Malformed;
 pub use self::inflate::Inflater;
-pub(crate) use self::offer::negotiate;
-
-/// The extension's name.
-const NAME: &str = "permessage-deflate";
 
 /// The end of a compressed message, which the sender cuts off and the receiver appends (RFC 7692
 /// section 7.2.1).
@@ -41,8 +31,8 @@ const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 /// takeover get the same bytes for the same message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Outgoing {
-    window_bits: u8,
-    level: u8,
+    pub(crate) window_bits: u8,
+    pub(crate) level: u8,
     threshold: usize,
     takeover: bool,
 }
@@ -62,20 +52,11 @@ pub struct Negotiated {
     pub outgoing: Outgoing,
     /// Whether an incoming message may refer to earlier ones.
     pub incoming_takeover: bool,
-    max_context_memory: usize,
-}
-
-/// The parameters that the two sides have agreed on, with the state that one side needs for them.
-#[derive(Debug)]
-pub(crate) struct Agreement {
-    pub(crate) negotiated: Negotiated,
-    /// The value of the response's header.
-    pub(crate) answer: String,
-    pub(crate) inflater: Inflater,
+    pub(crate) max_context_memory: usize,
 }
 
 /// Returns the number of window bits, brought into the range that zlib supports.
-fn window_bits(said: u8) -> u8 {
+pub(crate) fn window_bits(said: u8) -> u8 {
     said.clamp(9, 15)
 }
 
@@ -98,7 +79,7 @@ impl Outgoing {
 
     /// Creates the parameters for a window of `window_bits`. zlib has no window of 256 bytes (8
     /// bits). Then nothing is compressed, which the RFC permits for every message.
-    fn new(config: &Deflate, window_bits: u8, takeover: bool) -> Self {
+    pub(crate) fn new(config: &Deflate, window_bits: u8, takeover: bool) -> Self {
         Self {
             window_bits,
             level: config.level.clamp(1, 9),

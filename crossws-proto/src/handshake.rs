@@ -1,6 +1,8 @@
 //! The opening handshake's rules (RFC 6455 section 4), on `http` types.
 
+mod answer_error;
 mod client;
+pub(crate) mod extensions;
 mod lookup;
 mod server;
 mod target;
@@ -10,11 +12,14 @@ use base64::engine::general_purpose::STANDARD;
 use crossws_core::Limits;
 use sha1_smol::Sha1;
 
-pub use self::client::{AnswerError, ClientHandshake};
+pub use self::answer_error::AnswerError;
+pub use self::client::ClientHandshake;
+use self::extensions::Agreement;
+pub use self::extensions::Malformed;
 pub use self::lookup::Lookup;
 pub use self::server::{Handshake, Offers, asks, is_upgrade};
 pub use self::target::{BAD_TARGET, check_target, convert_target, is_target};
-use crate::deflate::{Agreement, Negotiated};
+use crate::deflate::Negotiated;
 use crate::frame::{Decoder, Role};
 
 /// What a handshake has agreed on for its connection, apart from the decisions of hooks.

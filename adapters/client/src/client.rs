@@ -13,15 +13,13 @@ use crossws_core::{
 use futures_core::Stream;
 use http::HeaderMap;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::ConnectError;
-use crate::calls::Call;
+use crate::error::ConnectError;
 use crate::platform::{Platform, Waiting};
 use crate::reconnect::Disconnected;
 use crate::shared::{Shared, State, Watch};
-use crate::status::{Status, Statuses};
+use crate::status::Status;
 
 /// A client: the receiving end, and a [handle](ClientHandle) whose methods it has.
 ///
@@ -186,11 +184,6 @@ impl ClientHandle {
         self.shared().lock().status
     }
 
-    /// Returns a stream of states: the present one, and each change.
-    pub fn statuses(&self) -> Statuses {
-        Statuses::new(self.shared(), self.platform())
-    }
-
     /// Waits until a connection is open. Returns `false` if the client has ended without another one.
     ///
     /// # Cancel safety
@@ -253,21 +246,6 @@ impl ClientHandle {
     /// Returns the headers of the last connection's 101. Browsers do not show them.
     pub fn response_headers(&self) -> HeaderMap {
         self.shared().lock().headers.clone()
-    }
-
-    /// Calls a method of a server with [`calls`](crossws_app::calls::calls), and waits for its answer.
-    ///
-    /// ```no_run
-    /// # async fn example(room: crossws_client::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// let sum: i64 = room.call("add", (2, 3)).await?;
-    /// # Ok(()) }
-    /// ```
-    pub fn call<T: DeserializeOwned>(
-        &self,
-        method: impl Into<String>,
-        args: impl Serialize,
-    ) -> Call<T> {
-        Call::new(self.clone(), method.into(), args)
     }
 
     /// Sends an event to a server with [`calls`](crossws_app::calls::calls).

@@ -1,6 +1,6 @@
 pub(crate) mod config;
 pub(crate) mod dial;
-mod options;
+pub(crate) mod options;
 mod places;
 mod start;
 
@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossws_app::calls::WireForm;
-use crossws_app::{Decode, Encode, JsonCodec};
 use crossws_core::adapter::is_token;
 use crossws_core::{Deflate, Limits, MaybeSend, MaybeSync};
 use http::HeaderMap;
@@ -19,13 +18,13 @@ use http::header::{HeaderName, HeaderValue, ORIGIN};
 pub use dial::split_unix_url;
 pub use options::{TokenIn, WhenClosed, WhileConnecting};
 
-use crate::ConnectError;
 use crate::client::ClientHandle;
 use crate::connect::config::Config;
+use crate::connect::dial::ConnectionSettings;
+use crate::error::ConnectError;
 use crate::platform::Platform;
 use crate::provider::IntoProvider;
 use crate::reconnect::Reconnect;
-use crate::typed::TypedConnect;
 
 /// Returns a client that will connect to this URL (`ws`, `wss`, `http`, `https`, or
 /// `ws+unix:FILE:PATH`): a string, or a function that returns it for each try, sync or async.
@@ -48,18 +47,11 @@ pub fn connect<M>(url: impl IntoProvider<M>) -> Connect {
             token: None,
             protocols: Vec::new(),
             headers: HeaderMap::new(),
-            limits: Limits::default(),
-            deflate: None,
+            connection: Arc::default(),
             reconnect: None,
             connect_timeout: Duration::from_secs(10),
             form: WireForm::default(),
             on_open: None,
-            allow: None,
-            #[cfg(all(
-                any(feature = "tokio", feature = "smol", feature = "async-std"),
-                not(target_family = "wasm")
-            ))]
-            wire: crate::wire::Options::default(),
         },
         while_connecting: WhileConnecting::default(),
         when_closed: WhenClosed::default(),
@@ -172,20 +164,20 @@ impl Connect {
     /// `max_queue_age`, `close_timeout`, `auto_pong`, `ping_interval` and `pong_timeout`. Browsers read frames and
     /// answer pings themselves, so that only the queues' limits apply there.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.config.limits = limits;
+        self.connection().limits = limits;
         self
     }
 
     /// Sends a ping this often, ± 10 %, and ends the connection with 3008 if nothing arrives within
     /// [`Limits::pong_timeout`] after it. Default 25 s. Browsers have no pings.
     pub fn heartbeat(mut self, interval: impl Into<Option<Duration>>) -> Self {
-        self.config.limits.ping_interval = interval.into();
+        self.connection().limits.ping_interval = interval.into();
         self
     }
 
     /// Offers permessage-deflate with these settings. Off by default. Browsers decide it themselves.
     pub fn deflate(mut self, deflate: Deflate) -> Self {
-        self.config.deflate = Some(deflate);
+        self.connection().deflate = Some(deflate);
         self
     }
 
@@ -207,7 +199,7 @@ impl Connect {
         mut self,
         allow: impl Fn(SocketAddr) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.config.allow = Some(Box::new(allow));
+        self.connection().allow = Some(Arc::new(allow));
         self
     }
 
@@ -239,29 +231,8 @@ impl Connect {
         self
     }
 
-    /// A client that receives `In` and sends `Out`, as JSON: the server's `Out` and `In`.
-    ///
-    /// ```
-    /// # #[derive(serde::Deserialize)] struct ToPlayer;
-    /// # #[derive(serde::Serialize)] struct FromPlayer;
-    /// use crossws_client::connect;
-    ///
-    /// let game = connect("wss://example.com/game").typed::<ToPlayer, FromPlayer>();
-    /// # let _ = game;
-    /// ```
-    pub fn typed<In: 'static, Out: 'static>(self) -> TypedConnect<In, Out>
-    where
-        JsonCodec: Decode<In> + Encode<Out>,
-    {
-        self.typed_as(JsonCodec)
-    }
-
-    /// As [`typed`](Self::typed), in another format.
-    pub fn typed_as<In: 'static, Out: 'static, C>(self, codec: C) -> TypedConnect<In, Out>
-    where
-        C: Decode<In> + Encode<Out> + Clone,
-    {
-        TypedConnect::new(self, codec)
+    fn connection(&mut self) -> &mut ConnectionSettings {
+        Arc::make_mut(&mut self.config.connection)
     }
 
     #[cfg(any(
@@ -279,8 +250,8 @@ impl Connect {
         any(feature = "tokio", feature = "smol", feature = "async-std"),
         not(target_family = "wasm")
     ))]
-    pub(crate) fn wire(&mut self) -> &mut crate::wire::Options {
-        &mut self.config.wire
+    pub(crate) fn wire(&mut self) -> &mut crate::wire::options::Options {
+        &mut self.connection().wire
     }
 }
 

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use crossws_core::{BoxFuture, CloseCode, CloseFrame, Closed, ClosedBy, HookOutput, Message};
 
-use crate::ConnectError;
 use crate::client::{ClientHandle, subscription};
 use crate::connect::config::Config;
 use crate::driver::live::Live;
+use crate::error::ConnectError;
 use crate::platform::{Opened, within};
 use crate::reconnect::Disconnected;
 use crate::status::Status;

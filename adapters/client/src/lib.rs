@@ -49,7 +49,7 @@ mod provider;
 mod reconnect;
 mod shared;
 mod status;
-mod sync;
+mod statuses;
 mod typed;
 #[cfg(all(
     any(feature = "tokio", feature = "smol", feature = "async-std"),
@@ -74,7 +74,8 @@ pub use crossws_native::{ClientTls, TlsError};
 pub use error::ConnectError;
 pub use provider::{IntoProvider, Provided, Provider};
 pub use reconnect::{Disconnected, Reconnect};
-pub use status::{Status, Statuses};
+pub use status::Status;
+pub use statuses::Statuses;
 pub use typed::{TypedClient, TypedConnect};
 #[cfg(all(
     any(feature = "tokio", feature = "smol", feature = "async-std"),

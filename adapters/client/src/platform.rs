@@ -18,8 +18,8 @@ use std::time::Duration;
 use crossws_core::{BoxFuture, Closed, MaybeSend, MaybeSync, Message};
 use http::HeaderMap;
 
-use crate::ConnectError;
 use crate::connect::dial::Dial;
+use crate::error::ConnectError;
 use crate::shared::Shared;
 
 /// A runtime, a browser, or a server for tests.

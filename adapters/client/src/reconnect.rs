@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossws_core::adapter::excerpt;
 use crossws_core::{CloseCode, CloseFrame, Closed, MaybeSend, MaybeSync};
 
-use crate::ConnectError;
+use crate::error::ConnectError;
 
 /// Why a client has no connection: the argument of [`Reconnect::when`], and the result of
 /// [`ClientHandle::closed`](crate::ClientHandle::closed).

@@ -2,19 +2,19 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
+use crossws_core::adapter::sync::{Mutex, MutexGuard};
 use crossws_core::{CloseCode, CloseFrame, Limits, Message, SendError, Sent};
 use event_listener::{Event, EventListener};
 use http::HeaderMap;
 
-use crate::calls::Pending;
+use crate::calls::pending::Pending;
+use crate::connect::options::{WhenClosed, WhileConnecting};
 use crate::reconnect::Disconnected;
 use crate::status::Status;
-use crate::sync::lock;
-use crate::{WhenClosed, WhileConnecting};
 
 pub(crate) struct Shared {
     state: Mutex<State>,
@@ -101,7 +101,7 @@ impl Shared {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+        self.state.lock()
     }
 
     /// Notifies the tasks that wait for a change.

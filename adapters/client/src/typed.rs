@@ -3,11 +3,13 @@ use std::ops::Deref;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crossws_app::{Decode, DecodeLimits, Encode};
+use crossws_app::{Decode, DecodeLimits, Encode, JsonCodec};
 use crossws_core::{BoxFuture, DecodeError, SendError, Sent};
 use futures_core::Stream;
 
-use crate::{Client, ClientHandle, Connect, ConnectError};
+use crate::client::{Client, ClientHandle};
+use crate::connect::Connect;
+use crate::error::ConnectError;
 
 /// A [`Connect`] whose client has types: see [`Connect::typed`].
 #[must_use = "nothing connects until it is awaited or started"]
@@ -22,16 +24,41 @@ struct Codec<In, Out> {
     limits: DecodeLimits,
 }
 
-impl<In: 'static, Out: 'static> TypedConnect<In, Out> {
-    pub(crate) fn new<C: Decode<In> + Encode<Out> + Clone>(connect: Connect, codec: C) -> Self {
-        let codec = Codec {
-            decode: Box::new(codec.clone()),
-            encode: Box::new(codec),
-            limits: DecodeLimits::new(),
-        };
-        Self { connect, codec }
+impl Connect {
+    /// A client that receives `In` and sends `Out`, as JSON: the server's `Out` and `In`.
+    ///
+    /// ```
+    /// # #[derive(serde::Deserialize)] struct ToPlayer;
+    /// # #[derive(serde::Serialize)] struct FromPlayer;
+    /// use crossws_client::connect;
+    ///
+    /// let game = connect("wss://example.com/game").typed::<ToPlayer, FromPlayer>();
+    /// # let _ = game;
+    /// ```
+    pub fn typed<In: 'static, Out: 'static>(self) -> TypedConnect<In, Out>
+    where
+        JsonCodec: Decode<In> + Encode<Out>,
+    {
+        self.typed_as(JsonCodec)
     }
 
+    /// As [`typed`](Self::typed), in another format.
+    pub fn typed_as<In: 'static, Out: 'static, C>(self, codec: C) -> TypedConnect<In, Out>
+    where
+        C: Decode<In> + Encode<Out> + Clone,
+    {
+        TypedConnect {
+            connect: self,
+            codec: Codec {
+                decode: Box::new(codec.clone()),
+                encode: Box::new(codec),
+                limits: DecodeLimits::new(),
+            },
+        }
+    }
+}
+
+impl<In: 'static, Out: 'static> TypedConnect<In, Out> {
     /// Changes the settings of the connection.
     pub(crate) fn map(self, change: impl FnOnce(Connect) -> Connect) -> Self {
         Self {

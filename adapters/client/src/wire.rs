@@ -2,12 +2,11 @@
 
 mod dial;
 mod head;
-mod options;
+pub(crate) mod options;
 mod proxy;
 
 pub(crate) use dial::open;
-pub use options::MAX_HEAD;
-pub(crate) use options::Options;
+pub use head::MAX_HEAD;
 pub use proxy::{HttpProxy, ProxyError};
 
 /// Returns the error for a system without a random source.

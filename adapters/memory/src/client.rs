@@ -26,7 +26,7 @@ use http::Response;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 
 use crate::Frame;
-use crate::connection::link::{Link, Nothing};
+use crate::connection::socket::{Nothing, Socket};
 use crate::server::World;
 use crate::time::executor::Waiter;
 
@@ -44,7 +44,7 @@ use crate::time::executor::Waiter;
 #[must_use = "a client that is dropped is gone"]
 pub struct Client {
     world: Arc<World>,
-    link: Arc<Link>,
+    socket: Arc<Socket>,
     waiter: Waiter,
     response: Response<()>,
     id: PeerId,
@@ -95,14 +95,14 @@ pub struct Elapsed(Duration);
 impl Client {
     pub(crate) fn new(
         world: Arc<World>,
-        link: Arc<Link>,
+        socket: Arc<Socket>,
         waiter: Waiter,
         response: Response<()>,
         id: PeerId,
     ) -> Self {
         Self {
             world,
-            link,
+            socket,
             waiter,
             response,
             id,
@@ -132,7 +132,7 @@ impl Client {
     /// Returns the message if this client has closed, if the connection is over, or if the value
     /// cannot be encoded as JSON.
     pub fn send(&mut self, message: impl IntoMessage) -> Result<(), SendError> {
-        self.link.client_sends(message.into_message()?)
+        self.socket.client_sends(message.into_message()?)
     }
 
     /// Sends a ping. The reply is a [`Frame::Pong`].
@@ -159,7 +159,7 @@ impl Client {
         if data.len() > MAX_CONTROL {
             return Err(ControlError::TooLong(data.len()));
         }
-        self.link.client_controls(opcode, &data)
+        self.socket.client_controls(opcode, &data)
     }
 
     /// Sends bytes as they are, valid frames or not. A client's frames are masked (RFC 6455 section
@@ -178,7 +178,7 @@ impl Client {
     /// # Errors
     /// When this client has closed, or the connection is over.
     pub fn send_raw(&mut self, bytes: impl AsRef<[u8]>) -> Result<(), ControlError> {
-        match self.link.client_writes(bytes.as_ref()) {
+        match self.socket.client_writes(bytes.as_ref()) {
             true => Ok(()),
             false => Err(ControlError::Closed),
         }
@@ -201,7 +201,7 @@ impl Client {
     pub async fn next_raw(&mut self) -> Option<Bytes> {
         poll_fn(|cx| {
             self.world.executor.drive(&self.waiter, cx);
-            match self.link.take_bytes(cx) {
+            match self.socket.take_bytes(cx) {
                 Ok(bytes) => Poll::Ready(Some(bytes)),
                 Err(Nothing::Ever) => Poll::Ready(None),
                 Err(Nothing::Yet) => Poll::Pending,
@@ -214,40 +214,40 @@ impl Client {
     /// server sends before its reply are still received.
     pub fn close(&mut self, code: CloseCode, reason: impl Into<Utf8Bytes>) {
         let frame = CloseFrame::new(code, reason);
-        self.link.client_closes(Some(frame));
+        self.socket.client_closes(Some(frame));
     }
 
     /// Sends a close frame without a code, the first time: the server reports 1005.
     pub fn close_without_code(&mut self) {
-        self.link.client_closes(None);
+        self.socket.client_closes(None);
     }
 
     /// Disappears without a close frame, as with a lost network or a killed process. What it has
     /// sent arrives; it receives nothing more.
     pub fn vanish(&mut self) {
-        self.link.vanish();
+        self.socket.vanish();
     }
 
     /// Stops reading: the server's messages wait in its queue, and pings get no pong. Frames that
     /// were already read can still be taken.
     pub fn pause(&mut self) {
-        self.link.set_reads(false);
+        self.socket.set_reads(false);
     }
 
     /// Resumes reading.
     pub fn resume(&mut self) {
-        self.link.set_reads(true);
+        self.socket.set_reads(true);
     }
 
     /// Sets whether pings are answered as they arrive. On by default.
     pub fn auto_pong(&mut self, on: bool) {
-        self.link.set_auto_pong(on);
+        self.socket.set_auto_pong(on);
     }
 
     /// Sets whether the server's close frame is answered as it arrives. On by default. If off, the
     /// server waits for [`close`](Self::close) until `Limits::close_timeout`.
     pub fn auto_close(&mut self, on: bool) {
-        self.link.set_auto_close(on);
+        self.socket.set_auto_close(on);
     }
 
     /// Returns the next message, or `None` when the connection has ended and all messages were
@@ -301,7 +301,7 @@ impl Client {
     pub async fn next_frame(&mut self) -> Option<Frame> {
         poll_fn(|cx| {
             self.world.executor.drive(&self.waiter, cx);
-            match self.link.take_frame(Some(cx)) {
+            match self.socket.take_frame(Some(cx)) {
                 Ok(frame) => Poll::Ready(Some(frame)),
                 Err(Nothing::Ever) => Poll::Ready(None),
                 Err(Nothing::Yet) => Poll::Pending,
@@ -317,7 +317,7 @@ impl Client {
     pub async fn closed(&mut self) -> CloseEvent {
         let seen = poll_fn(|cx| {
             self.world.executor.drive(&self.waiter, cx);
-            self.link.seen(cx).map_or(Poll::Pending, Poll::Ready)
+            self.socket.seen(cx).map_or(Poll::Pending, Poll::Ready)
         })
         .await;
         let (code, reason) = match seen.received {
@@ -352,7 +352,7 @@ impl Client {
 
     fn take_message(&self, cx: Option<&Context<'_>>) -> Result<Message, Nothing> {
         loop {
-            if let Frame::Message(message) = self.link.take_frame(cx)? {
+            if let Frame::Message(message) = self.socket.take_frame(cx)? {
                 return Ok(message);
             }
         }
@@ -369,7 +369,7 @@ impl Stream for Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.link.vanish();
+        self.socket.vanish();
     }
 }
 

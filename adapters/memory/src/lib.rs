@@ -36,7 +36,6 @@
 mod client;
 mod connection;
 mod server;
-mod sync;
 mod time;
 
 pub use client::calls::{Asked, CallClient};

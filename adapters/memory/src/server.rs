@@ -1,5 +1,6 @@
 //! The server, as tests hold it.
 
+pub(crate) mod accept;
 mod background;
 pub(crate) mod builder;
 mod shutdown;
@@ -24,8 +25,7 @@ use http::{Method, Request, Response};
 use self::builder::TestServerBuilder;
 use self::shutdown::shut_down;
 use self::stream::pipe;
-use crate::Connect;
-use crate::connection::driver::App;
+use crate::server::accept::App;
 use crate::time::chance::Chance;
 use crate::time::clock::{Alarm, Clock};
 use crate::time::executor::Executor;
@@ -45,7 +45,7 @@ use crate::time::executor::Executor;
 #[derive(Clone)]
 #[must_use = "a server does nothing until a client connects"]
 pub struct TestServer {
-    world: Arc<World>,
+    pub(crate) world: Arc<World>,
 }
 
 /// The state that a server and its clients share.
@@ -80,29 +80,6 @@ impl TestServer {
     /// Returns a builder for limits and the origin policy.
     pub fn builder<R: Resolve>(hooks: R) -> TestServerBuilder<R> {
         TestServerBuilder::new(hooks)
-    }
-
-    /// Returns a client for this target: a path such as `/rooms/1?as=ada`, or a whole URL, whose
-    /// host and scheme the request then has. Otherwise the host is `localhost`.
-    ///
-    /// ```
-    /// # use crossws_memory::TestServer;
-    /// # futures_lite::future::block_on(async {
-    /// let server = TestServer::new(crossws_core::hooks());
-    /// let client = server.connect("/rooms/1").header("x-user", "ada").await?;
-    /// assert_eq!(client.response().status(), 101);
-    /// assert_eq!(&*server.hub().namespaces()[0], "/rooms/1");
-    /// # Ok::<_, crossws_memory::ConnectError>(()) }).unwrap();
-    /// ```
-    pub fn connect(&self, target: &str) -> Connect {
-        Connect::to(Arc::clone(&self.world), target)
-    }
-
-    /// Returns a client for your own request. Missing headers of an upgrade are added; present ones
-    /// are not checked. The request's extensions reach the hooks, like those that middleware adds
-    /// in front of a router.
-    pub fn connect_with(&self, request: Request<()>) -> Connect {
-        Connect::with(Arc::clone(&self.world), request)
     }
 
     /// Creates a request to the application's [HTTP service](TestServerBuilder::http). All

@@ -1,7 +1,6 @@
 //! One connection's task: its stream, its hooks, and the tasks that write for it.
 
 pub(crate) mod crew;
-pub(crate) mod fan_out;
 pub(crate) mod link;
 pub(crate) mod outlet;
 pub(crate) mod pace;

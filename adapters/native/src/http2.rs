@@ -7,8 +7,9 @@
 pub(crate) mod body;
 pub(crate) mod connection;
 pub(crate) mod exchange;
+pub(crate) mod h2_io;
 pub(crate) mod stream;
-pub(crate) mod transport;
+pub(crate) mod streams;
 
 use std::time::Duration;
 

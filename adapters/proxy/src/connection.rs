@@ -1,13 +1,14 @@
 use std::future::{poll_fn, ready};
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use crossws_client::{
     ClientHandle, Connect, ConnectError, Disconnected, Reconnect, Status, connect,
 };
+use crossws_core::adapter::sync::Mutex;
 use crossws_core::adapter::within;
 use crossws_core::{
     BoxError, BoxFuture, Capabilities, CloseCode, Closed, Deflate, HookResult, Hooks, Hub, Limits,
@@ -61,10 +62,7 @@ struct Upstream {
 impl Upstream {
     /// Waits for the connection. Returns why there is none.
     async fn opened(&mut self) -> Result<(), Arc<Disconnected>> {
-        let running = self
-            .running
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
+        let running = self.running.get_mut();
         let Some(future) = running else {
             return Ok(());
         };
@@ -85,7 +83,7 @@ impl Upstream {
     }
 
     fn take_running(&self) -> Option<Running> {
-        let running = &mut *self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = &mut *self.running.lock();
         running.take()
     }
 
@@ -188,10 +186,7 @@ impl Connections {
         let finding = Mutex::new(Some(self.target.find(request)));
         let (hosts, link) = (Arc::clone(&self.hosts), Arc::downgrade(link));
         move || {
-            let finding = finding
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
+            let finding = finding.lock().take();
             let (hosts, link) = (Arc::clone(&hosts), link.upgrade());
             Box::pin(async move {
                 let (Some(finding), Some(link)) = (finding, link) else {
@@ -219,10 +214,7 @@ impl Connections {
 /// before `open`. The upstream is closed in order, in a task of its own.
 impl Drop for Upstream {
     fn drop(&mut self) {
-        let running = self
-            .running
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
+        let running = self.running.get_mut();
         if let Some(running) = running.take()
             && self.handle.status() == Status::Open
         {

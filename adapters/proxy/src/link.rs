@@ -1,9 +1,10 @@
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
 use crossws_client::Disconnected;
+use crossws_core::adapter::sync::Mutex;
 use crossws_core::{
     CloseCode, CloseFrame, Closed, ClosedBy, Message, Peer, Rejection, SendError, UpgradeRequest,
     WeakPeer,
@@ -120,17 +121,13 @@ impl Link {
 
     /// Notes that the target is not tried.
     pub(crate) fn refuse(&self, error: ProxyError, rejection: Option<Rejection>) {
-        let refused = &mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = &mut *self.refused.lock();
         *refused = Some((error, rejection));
     }
 
     /// Ends a client whose upstream was not connected to. Returns its refusal.
     pub(crate) fn failed(&self, end: Arc<Disconnected>) -> (Arc<ProxyError>, Rejection) {
-        let refused = self
-            .refused
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let refused = self.refused.lock().take();
         let (error, rejection) = refused.unwrap_or((ProxyError::NotConnected(end), None));
         let error = Arc::new(error);
         let by = match &*error {

@@ -1,8 +1,10 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use event_listener::{Event as Notify, EventListener};
+
+use crossws_core::adapter::sync::{Mutex, MutexGuard};
 
 /// What was pushed and not yet written, between the application and the response's body.
 pub(crate) struct Queue {
@@ -122,9 +124,7 @@ impl Queue {
     pub(crate) fn listen(&self) -> EventListener {
         self.changed.listen()
     }
-
-    // No user code runs under the lock, so that a panic cannot leave it incomplete.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }

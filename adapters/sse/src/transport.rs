@@ -3,12 +3,12 @@
 pub(crate) mod body;
 pub(crate) mod connection;
 pub(crate) mod downlink;
-pub(crate) mod driver;
 pub(crate) mod frame;
 pub(crate) mod key;
 pub(crate) mod list;
 pub(crate) mod outbound;
 pub(crate) mod place;
+pub(crate) mod pump;
 pub(crate) mod request;
 pub(crate) mod retained;
 // Where services are `Send`.

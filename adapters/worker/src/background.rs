@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crossws_core::BoxFuture;
-use crossws_core::adapter::Background;
+use crossws_core::adapter::{self, Background};
 use worker::send::SendFuture;
 use worker::wasm_bindgen_futures::spawn_local;
 
@@ -23,6 +23,11 @@ pub(crate) fn of_object(tasks: &Tasks) -> Arc<dyn Background> {
     Arc::new(Platform {
         tasks: Some(tasks.clone()),
     })
+}
+
+/// Runs a future for at most this time. Returns `None` when the time is over.
+pub(crate) async fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
+    adapter::within(&*background(), time, future).await
 }
 
 struct Platform {

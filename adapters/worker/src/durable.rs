@@ -30,9 +30,9 @@ use crate::error::{Error, report};
 use crate::http::response;
 use crate::link::socket::{Socket, stored};
 use crate::link::transport::{Clock, DURABLE_CAPABILITIES, WorkerTransport};
-use crate::link::{Link, deadline, driver};
+use crate::link::{Link, deadline, pump};
 #[cfg(feature = "sse")]
-use crate::objects::events::EVENTS;
+use crate::objects::internal::EVENTS;
 use crate::objects::internal::Mark;
 use crate::objects::ticket::{self, COMMAND, TICKET};
 use crate::options::Options;
@@ -172,7 +172,7 @@ impl<R: Resolve> Durable<R> {
             let resolver = Arc::clone(&self.resolver);
             let start = Arc::clone(&self.start);
             let alarm = Arc::clone(&self.alarm);
-            let driver = driver::drive(Rc::clone(link), seat, start, resolver, alarm, fresh);
+            let driver = pump::drive(Rc::clone(link), seat, start, resolver, alarm, fresh);
             link.begin(driver);
             let (link, links) = (Rc::clone(link), Rc::clone(&self.links));
             spawn_local(async move {

@@ -3,8 +3,8 @@
 #[cfg(feature = "sse")]
 pub(crate) mod answer;
 pub(crate) mod api;
+pub(crate) mod body;
 #[cfg(feature = "sse")]
 pub(crate) mod incoming;
-pub(crate) mod pump;
 pub(crate) mod request;
 pub(crate) mod response;

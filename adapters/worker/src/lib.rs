@@ -49,7 +49,6 @@ mod plain;
 mod room;
 mod serve;
 mod sleep;
-mod sync;
 mod tasks;
 
 pub use background::background;
@@ -59,7 +58,7 @@ pub use durable::attachment::BUDGET;
 #[cfg(feature = "sse")]
 pub use durable::streams::EVENT_CAPABILITIES;
 pub use error::Error;
-pub use http::pump::respond;
+pub use http::body::respond;
 pub use link::transport::{DURABLE_CAPABILITIES, PLAIN_CAPABILITIES};
 pub use objects::shard::{NameByNamespace, NameByRequest, Shard};
 pub use objects::{Objects, Upgraded};

@@ -1,5 +1,5 @@
 pub(crate) mod deadline;
-pub(crate) mod driver;
+pub(crate) mod pump;
 pub(crate) mod socket;
 pub(crate) mod timer;
 pub(crate) mod transport;

@@ -10,7 +10,7 @@ use http::StatusCode;
 use worker::worker_sys::ext::ResponseExt;
 use worker::{Env, ObjectNamespace, Request, Response, web_sys};
 
-use crate::background::background;
+use crate::background::{background, within};
 use crate::durable::attachment::Attachment;
 use crate::error::Error;
 use crate::http::{request, response};
@@ -89,7 +89,7 @@ impl Objects {
         // A hub for this upgrade alone: its peers live in the objects.
         let hub = self.options.hub(DURABLE_CAPABILITIES, None, background());
         let limit = hub.limits().upgrade_timeout;
-        let claim = deadline::within(limit, hub.claim(&resolver, asked)).await;
+        let claim = within(limit, hub.claim(&resolver, asked)).await;
         let answer = match claim {
             Some(Ok(claim)) => {
                 let limit = claim.deadline();
@@ -99,7 +99,7 @@ impl Objects {
                     let accepted = claim.upgrade().await?;
                     Ok(self.hand_over(&asked, &accepted).await)
                 };
-                deadline::within(limit, upgrade).await
+                within(limit, upgrade).await
             }
             Some(Err(refused)) => Some(Err(refused)),
             None => None,

@@ -14,14 +14,14 @@ use worker::wasm_bindgen_futures::future_to_promise;
 use worker::worker_sys::ext::WebSocketExt;
 use worker::{Request, Response, WebSocketPair, web_sys};
 
-use crate::background::background;
+use crate::background::{background, within};
 use crate::error::Error;
 use crate::http::{request, response};
 use crate::link::Link;
 use crate::link::socket::Socket;
 use crate::link::timer::Timer;
 use crate::link::transport::{Clock, PLAIN_CAPABILITIES, WorkerTransport};
-use crate::link::{deadline, driver};
+use crate::link::{deadline, pump};
 use crate::objects::Upgraded;
 use crate::options::Options;
 
@@ -81,9 +81,9 @@ impl Plain {
         let resolver = Arc::new(resolver);
         let hub = self.options.hub(PLAIN_CAPABILITIES, None, background());
         let limit = hub.limits().upgrade_timeout;
-        let claim = deadline::within(limit, hub.claim(&resolver, asked)).await;
+        let claim = within(limit, hub.claim(&resolver, asked)).await;
         let upgraded = match claim {
-            Some(Ok(claim)) => deadline::within(claim.deadline(), claim.upgrade()).await,
+            Some(Ok(claim)) => within(claim.deadline(), claim.upgrade()).await,
             Some(Err(refused)) => Some(Err(refused)),
             None => None,
         };
@@ -140,7 +140,7 @@ fn connect<H: Hooks + ?Sized>(
 
 /// Runs the hooks, and the connection's deadlines concurrently.
 async fn serve<H: Hooks + ?Sized>(joined: OpeningPeer<H>, link: &Link, timer: &Timer) {
-    let mut hooks = pin!(driver::run(joined, link, true));
+    let mut hooks = pin!(pump::run(joined, link, true));
     let mut time = pin!(timer.keep(link));
     poll_fn(|cx| {
         // Never ready: the deadlines run for as long as the hooks do.

@@ -1,12 +1,11 @@
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crossws_core::BoxFuture;
+use crossws_core::adapter::sync::Mutex;
 use slab::Slab;
 use worker::wasm_bindgen_futures::spawn_local;
-
-use crate::sync::lock;
 
 /// The tasks of an object. They end with it: in the memory of its instance they would outlive it, and run in
 /// the place of another object.
@@ -30,13 +29,13 @@ impl Tasks {
 
     /// Drops all tasks, and those that are spawned later.
     pub(crate) fn end(&self) {
-        let running = lock(&self.0).take();
+        let running = self.0.lock().take();
         // Without the lock: what is dropped may wake others, which find nothing to poll.
         drop(running);
     }
 
     fn add(&self, future: BoxFuture<'static, ()>) -> Option<usize> {
-        Some(lock(&self.0).as_mut()?.insert(Some(future)))
+        Some(self.0.lock().as_mut()?.insert(Some(future)))
     }
 
     fn poll(&self, number: usize, cx: &mut Context<'_>) -> Poll<()> {
@@ -47,7 +46,7 @@ impl Tasks {
         match polled {
             Poll::Pending => drop(self.replace(number, Some(future))),
             Poll::Ready(()) => {
-                let mut running = lock(&self.0);
+                let mut running = self.0.lock();
                 let place = running.as_mut().and_then(|all| all.try_remove(number));
                 drop(running);
                 drop(place);
@@ -62,7 +61,7 @@ impl Tasks {
         number: usize,
         future: Option<BoxFuture<'static, ()>>,
     ) -> Option<BoxFuture<'static, ()>> {
-        match lock(&self.0).as_mut().and_then(|all| all.get_mut(number)) {
+        match self.0.lock().as_mut().and_then(|all| all.get_mut(number)) {
             Some(place) => std::mem::replace(place, future),
             None => future,
         }

@@ -150,3 +150,16 @@ fn without_parameters(name: &str) -> String {
     }
     short + rest
 }
+
+/// Returns a name that has only letters, digits, `_` and `-` of ASCII. No object of JavaScript, in which
+/// most tools are written, can have the key `__proto__`.
+pub(super) fn ascii(name: &str) -> String {
+    if name == "__proto__" {
+        return "proto".to_owned();
+    }
+    let chars = name.chars().map(|c| match c {
+        c if c.is_ascii_alphanumeric() || c == '_' || c == '-' => c,
+        _ => '_',
+    });
+    chars.collect()
+}

@@ -1,7 +1,8 @@
 //! Several calls in one message, answered in one.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use crossws_core::adapter::sync::Mutex;
 use crossws_core::{HookResult, Peer};
 use serde_json::Value;
 
@@ -34,22 +35,15 @@ impl Answers {
             Self::Single => {
                 peer.send(message(&answer)?)?;
             }
-            Self::Batch(batch) => batch.lock().push(answer),
+            Self::Batch(batch) => batch.answers.lock().push(answer),
         }
         Ok(())
     }
 }
 
-impl Batch {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Value>> {
-        // No code under the lock can panic halfway.
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Drop for Batch {
     fn drop(&mut self) {
-        let answers = std::mem::take(&mut *self.lock());
+        let answers = std::mem::take(&mut *self.answers.lock());
         if !answers.is_empty()
             && let Ok(message) = message(&answers)
         {

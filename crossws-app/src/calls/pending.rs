@@ -1,9 +1,10 @@
 //! Calls to a client that wait for their answers.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
+use crossws_core::adapter::sync::Mutex;
 use crossws_core::{Hub, Peer};
 use serde_json::Value;
 
@@ -55,19 +56,19 @@ impl Starting {
     /// Sets the route whose hooks are started next; `None` for no route.
     pub(crate) fn set(hub: &Hub, route: Option<Arc<str>>) {
         let starting = hub.extensions().get_or_default::<Self>();
-        *starting.0.lock().unwrap_or_else(PoisonError::into_inner) = route;
+        *starting.0.lock() = route;
     }
 }
 
 /// Notes that the route whose hooks are being started has calls.
 pub(super) fn started(hub: &Hub, settings: Settings) {
-    let route = hub.extensions().get::<Starting>().and_then(|starting| {
-        let route = starting.0.lock();
-        route.unwrap_or_else(PoisonError::into_inner).clone()
-    });
+    let route = hub
+        .extensions()
+        .get::<Starting>()
+        .and_then(|starting| starting.0.lock().clone());
     if let Some(route) = route {
         let known = hub.extensions().get_or_default::<Known>();
-        known.lock().insert(route, settings);
+        known.0.lock().insert(route, settings);
     }
 }
 
@@ -78,7 +79,7 @@ impl Connection {
         let connection = kept.0.get_or_init(|| {
             if let Some(route) = peer.route() {
                 let known = peer.hub().extensions().get_or_default::<Known>();
-                known.lock().insert(route, settings);
+                known.0.lock().insert(route, settings);
             }
             Arc::new(Self {
                 settings,
@@ -96,18 +97,13 @@ impl Connection {
             return Some(Arc::clone(connection));
         }
         let (route, known) = (peer.route()?, peer.hub().extensions().get::<Known>()?);
-        let settings = known.lock().get(&route).copied()?;
+        let settings = known.0.lock().get(&route).copied()?;
         Some(Self::of(peer, settings))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // No code under the lock can panic halfway.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reserves a place for the answer to a new call.
     pub(super) fn begin(self: &Arc<Self>) -> Result<Place, CallError> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let most = self.settings.max_pending;
         if state.waiting.len() >= most {
             return Err(CallError::TooMany(most));
@@ -126,7 +122,7 @@ impl Connection {
         let Some(id) = id.as_u64() else {
             return false;
         };
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let Some(slot @ Slot::Waiting(_)) = state.waiting.get_mut(&id) else {
             return false;
         };
@@ -139,13 +135,6 @@ impl Connection {
     }
 }
 
-impl Known {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Settings>> {
-        // No code under the lock can panic halfway.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Where the answer to one call arrives. Dropping it ends the wait.
 pub(super) struct Place {
     connection: Arc<Connection>,
@@ -154,7 +143,7 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<Answer> {
-        let mut state = self.connection.lock();
+        let mut state = self.connection.state.lock();
         match state.waiting.get_mut(&self.id) {
             Some(Slot::Waiting(waker)) => {
                 let old = waker.replace(cx.waker().clone());
@@ -173,7 +162,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let slot = self.connection.lock().waiting.remove(&self.id);
+        let slot = self.connection.state.lock().waiting.remove(&self.id);
         drop(slot);
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use crossws_core::BoxFuture;
+use crossws_core::adapter::sync::Mutex;
 use serde_json::Value;
 
 /// The calls of one connection that run, by their ids.
@@ -28,11 +29,6 @@ pub(super) enum Refused {
 }
 
 impl Running {
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, State>> {
-        // No code under the lock can panic halfway.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Registers a call, if fewer than `most` run and none of them has its id. A call without an id
     /// cannot be withdrawn.
     pub(super) fn begin(self: &Arc<Self>, id: Option<&Value>, most: usize) -> Result<Run, Refused> {
@@ -42,7 +38,7 @@ impl Running {
             // This text is not JSON.
             None => format!("#{}", NAMELESS.fetch_add(1, Ordering::Relaxed)),
         };
-        let mut running = self.lock();
+        let mut running = self.0.lock();
         if running.len() >= most {
             return Err(Refused::TooMany);
         }
@@ -57,7 +53,7 @@ impl Running {
 
     /// Withdraws a call for the client.
     pub(super) fn cancel(&self, id: &Value) {
-        let mut running = self.lock();
+        let mut running = self.0.lock();
         let Some(state) = running.get_mut(&id.to_string()) else {
             return;
         };
@@ -79,7 +75,7 @@ impl Run {
     /// Runs the call's future. Returns `None` if the client withdrew it.
     pub(super) async fn until_cancelled<T>(&self, mut future: BoxFuture<'static, T>) -> Option<T> {
         poll_fn(|cx| {
-            let mut running = self.running.lock();
+            let mut running = self.running.0.lock();
             match running.get_mut(&self.id) {
                 Some(State::Running(waker)) => {
                     let old = waker.replace(cx.waker().clone());
@@ -96,7 +92,7 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        let state = self.running.lock().remove(&self.id);
+        let state = self.running.0.lock().remove(&self.id);
         drop(state);
     }
 }

@@ -1,8 +1,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use crossws_core::adapter::sync::Mutex;
 use crossws_core::http::header::RETRY_AFTER;
 use crossws_core::http::{HeaderValue, StatusCode};
 use crossws_core::{
@@ -90,7 +91,7 @@ impl PerAddress {
 
     /// Admits a connection at this time, or returns how long until the next may begin.
     fn admit(&self, ip: IpAddr, now: Option<Duration>) -> Result<Slot, Duration> {
-        let mut known = self.shared.known();
+        let mut known = self.shared.known.lock();
         if let Some(now) = now {
             known.forget_until(now);
         }
@@ -111,13 +112,6 @@ impl PerAddress {
         counts.connections += 1;
         let shared = Arc::clone(&self.shared);
         Ok(Slot { shared, ip })
-    }
-}
-
-impl Shared {
-    fn known(&self) -> MutexGuard<'_, Known> {
-        // Nothing under the lock panics halfway.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -170,7 +164,7 @@ impl Layer for PerAddress {
                     request.attach(slots.clone());
                     Arc::new(slots)
                 });
-                slots.lock().push(slot);
+                slots.0.lock().push(slot);
                 Ok(())
             }
             Err(wait) => {
@@ -212,19 +206,13 @@ struct Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.shared.known().leave(self.ip);
+        self.shared.known.lock().leave(self.ip);
     }
 }
 
 /// The slots of one connection: one for each layer of this kind around its route.
 #[derive(Debug, Clone, Default)]
 struct Slots(Arc<Mutex<Vec<Slot>>>);
-
-impl Slots {
-    fn lock(&self) -> MutexGuard<'_, Vec<Slot>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Frees the slot with the connection, also where handles of the peer live on.
 struct Counted {
@@ -246,7 +234,7 @@ impl Wrap for Counted {
 
     async fn close(&self, peer: &Peer, closed: Closed) -> HookResult {
         if let Some(slots) = peer.extensions().remove::<Slots>() {
-            let ended = std::mem::take(&mut *slots.lock());
+            let ended = std::mem::take(&mut *slots.0.lock());
             drop(ended);
         }
         self.hooks.close(peer, closed).await
@@ -294,10 +282,10 @@ mod tests {
     fn without_a_rate_an_address_is_forgotten_with_its_last_connection() {
         let limit = PerAddress::new().connections(2);
         let both = [limit.admit(ip(1), None), limit.admit(ip(1), None)];
-        assert_eq!(limit.shared.known().counts.len(), 1);
+        assert_eq!(limit.shared.known.lock().counts.len(), 1);
         drop(both);
-        assert!(limit.shared.known().counts.is_empty());
-        assert!(limit.shared.known().idle.is_empty());
+        assert!(limit.shared.known.lock().counts.is_empty());
+        assert!(limit.shared.known.lock().idle.is_empty());
     }
 
     #[test]
@@ -306,7 +294,7 @@ mod tests {
         for number in 0..1_000_u32 {
             let ip = IpAddr::from(number.to_be_bytes());
             drop(limit.admit(ip, Some(SECOND * number)));
-            assert!(limit.shared.known().counts.len() <= 2);
+            assert!(limit.shared.known.lock().counts.len() <= 2);
         }
     }
 
@@ -318,7 +306,7 @@ mod tests {
             let ip = IpAddr::from(number.to_be_bytes());
             drop(limit.admit(ip, Some(SECOND)));
         }
-        let known = limit.shared.known();
+        let known = limit.shared.known.lock();
         assert_eq!(known.idle.len(), MOST_IDLE);
         assert_eq!(known.counts.len(), MOST_IDLE + 1);
         assert_eq!(known.counts[&ip(1)].connections, 1);

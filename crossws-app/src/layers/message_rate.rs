@@ -1,6 +1,7 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use crossws_core::adapter::sync::Mutex;
 use crossws_core::{
     CloseCode, HookResult, Hooks, Hub, Message, Peer, PeerState, SharedHooks, Wrap, wrap,
 };
@@ -122,8 +123,7 @@ struct Counts(Mutex<Vec<(usize, Count)>>);
 impl Counts {
     /// Calls `work` with the count of this layer.
     fn with<T>(&self, layer: usize, work: impl FnOnce(&mut Count) -> T) -> T {
-        // Nothing under the lock panics halfway.
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.0.lock();
         let at = counts.iter().position(|(key, _)| *key == layer);
         let at = at.unwrap_or_else(|| {
             counts.push((layer, Count::default()));

@@ -1,6 +1,7 @@
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use crossws_core::adapter::sync::Mutex;
 use crossws_core::{
     BeforeUpgrade, BoxFuture, HookResult, Hooks, Hub, Params, Rejection, Route, RouteSettings,
     SharedHooks, UpgradeRequest,
@@ -69,9 +70,7 @@ impl PreparedRoute {
     }
 
     fn settings(&self, pattern: &str) -> Arc<RouteSettings> {
-        let patterns = self.0.patterns.lock();
-        // Each change of the list is one push.
-        let mut patterns = patterns.unwrap_or_else(PoisonError::into_inner);
+        let mut patterns = self.0.patterns.lock();
         let known =
             |settings: &&Arc<RouteSettings>| settings.pattern().is_some_and(|it| **it == *pattern);
         if let Some(settings) = patterns.iter().find(known) {

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use crate::error::{Error, HookKind};
-use crate::hooks::HookResult;
+use crate::hooks::output::HookResult;
 
 /// Returns a panic's message, if it has one.
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {

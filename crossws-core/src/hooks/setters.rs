@@ -1,8 +1,8 @@
 //! Closures as hooks: their setters, and what runs them.
 
 use crate::bounds::{BoxFuture, MaybeSend};
-use crate::hooks::HookResult;
-use crate::peer::tasks::HookOutput;
+use crate::hooks::output::HookOutput;
+use crate::hooks::output::HookResult;
 
 /// Boxes the future of a closure whose output is a hook's result.
 #[doc(hidden)]

@@ -2,7 +2,6 @@ use std::sync::Arc;
 
 use crate::message::Message;
 use crate::message::send::SendOptions;
-use crate::peer::Peer;
 use crate::pubsub::publication::Publication;
 
 /// A message in further formats, each for the clients of one subprotocol. A platform stores them with a
@@ -66,13 +65,13 @@ impl<'p> From<&'p Publication> for InFormats<'p> {
 }
 
 impl<'p> InFormats<'p> {
-    /// Returns what a peer reads.
+    /// Returns what a client of this subprotocol reads, which is asked for if it matters.
     #[inline]
-    pub(crate) fn of(self, peer: &Peer) -> &'p Publication {
+    pub(crate) fn of<'a>(self, protocol: impl FnOnce() -> Option<&'a str>) -> &'p Publication {
         if self.others.is_empty() {
             return self.first;
         }
-        let protocol = peer.protocol();
+        let protocol = protocol();
         let mut others = self.others.iter();
         let own = others.find(|(name, _)| protocol == Some(&**name));
         own.map_or(self.first, |(_, own)| own)

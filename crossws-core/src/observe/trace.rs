@@ -14,7 +14,7 @@ use super::observer::{Audience, Disconnected, Emitted, Rejected, Responded};
 use super::telling::Untold;
 use super::watch::Watch;
 use crate::bounds::{MaybeSend, MaybeSync};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::hooks::notice::{DropCause, Dropped};
 use crate::message::Message;
 use crate::peer::Peer;
@@ -381,13 +381,20 @@ pub(super) fn dropped(trace: Option<&Trace>, peer: &Peer, dropped: Dropped) {
     );
 }
 
-/// Logs that a hook has failed, or that a client has broken a rule.
-pub(crate) fn failed(own: Level, peer: &Peer, error: &Error) {
-    let trace = peer.watch().and_then(Watch::trace);
-    event_at!(
-        own.min(level(trace)),
-        "failed",
-        peer = display(peer),
-        error = display(error)
-    );
+impl Error {
+    /// Logs the error, as the default `error` hook does. Errors that a client can cause at will are
+    /// logged at the debug level, all others as errors.
+    pub fn log(&self, peer: &Peer) {
+        let own = match self.kind() {
+            ErrorKind::Protocol => Level::DEBUG,
+            _ => Level::ERROR,
+        };
+        let trace = peer.watch().and_then(Watch::trace);
+        event_at!(
+            own.min(level(trace)),
+            "failed",
+            peer = display(peer),
+            error = display(self)
+        );
+    }
 }

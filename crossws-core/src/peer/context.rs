@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::bounds::{AnyValue, MaybeSend, MaybeSync, share, shared};
 use crate::message::codec::{DecodeError, EncodeError};
 use crate::peer::Peer;
-use crate::peer::snapshot::PersistError;
+use crate::peer::snapshot::persist_error::PersistError;
 use crate::sync::Mutex;
 
 /// The requirements on a peer's typed context: it is serializable, so that it outlives a sleeping

@@ -129,3 +129,10 @@ impl Peer {
         self.0.expiry.get().is_past(self.0.transport.steady())
     }
 }
+
+/// Returns `now` plus a duration, or a time beyond any connection's life if the clock's range ends
+/// before that.
+pub(crate) fn after(now: SystemTime, duration: Duration) -> SystemTime {
+    const LONG: Duration = Duration::from_secs(1 << 32);
+    now.checked_add(duration).unwrap_or(now + LONG)
+}

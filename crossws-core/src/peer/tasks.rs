@@ -6,11 +6,11 @@ use std::task::{Context, Poll, Waker};
 
 use pin_project_lite::pin_project;
 
-use crate::bounds::{BoxError, BoxFuture, MaybeSend};
+use crate::bounds::BoxFuture;
 use crate::error::{Error, HookKind};
-use crate::hooks::HookResult;
 use crate::hooks::catch::{catch, contained};
 use crate::hooks::notice::{Kind, Notice};
+use crate::hooks::output::HookResult;
 use crate::observe::watch::{Rest, Run, WatchedHook};
 use crate::peer::Peer;
 use crate::sync::Mutex;
@@ -336,34 +336,5 @@ impl Drop for Tasks {
         for future in tasks.running {
             contained(|| drop(future));
         }
-    }
-}
-
-/// The output of a closure or a spawned future: nothing, or a `Result`, whose error reaches the
-/// `error` hook. If a closure ends in `Ok(())` and the type of its error is ambiguous, end it in
-/// [`ok()`](crate::ok).
-#[diagnostic::on_unimplemented(
-    message = "a hook cannot return `{Self}`",
-    label = "nothing, or a `Result`, is expected",
-    note = "the error of the `Result` must convert into `Box<dyn Error + Send + Sync>`"
-)]
-pub trait HookOutput: MaybeSend + 'static {
-    /// Converts into a hook's result.
-    fn into_hook_result(self) -> HookResult;
-}
-
-impl HookOutput for () {
-    fn into_hook_result(self) -> HookResult {
-        Ok(())
-    }
-}
-
-impl<T, E> HookOutput for Result<T, E>
-where
-    T: MaybeSend + 'static,
-    E: Into<BoxError> + MaybeSend + 'static,
-{
-    fn into_hook_result(self) -> HookResult {
-        self.map(drop).map_err(Into::into)
     }
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use crate::error::SubscribeError;
 use crate::hooks::notice::{Kind, Notice};
 use crate::peer::Peer;
-use crate::pubsub::topic::{Topic, TopicKind};
+use crate::pubsub::pattern::TopicKind;
+use crate::pubsub::topic::Topic;
 use crate::transport::capabilities::Capabilities;
 
 impl Peer {

@@ -1,3 +1,5 @@
+pub(crate) mod wire;
+
 use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
@@ -9,7 +11,7 @@ use crate::bounds::{AnyValue, MaybeSend, MaybeSync};
 use crate::message::codec::EncodeError;
 use crate::message::send::SendOptions;
 use crate::message::{IntoMessage, Message};
-use crate::pubsub::wire::Wire;
+use crate::pubsub::publication::wire::Wire;
 use crate::sync::Mutex;
 
 /// A published message on its way to many subscribers: encoded once, shared by all.

@@ -15,6 +15,7 @@
 mod hub_map;
 mod listing;
 mod namespace;
+mod patterns;
 mod retaining;
 mod subscribing;
 pub(crate) mod survey;

@@ -17,9 +17,10 @@ use crate::peer::Peer;
 use crate::pubsub::cursor::{QueueSize, Reader, Sequence};
 use crate::pubsub::log::{Log, Position, Rest};
 use crate::pubsub::members::{Key, Members};
+use crate::pubsub::pattern::TopicKind;
 use crate::pubsub::publication::Publication;
+use crate::pubsub::publication::wire::Wire;
 use crate::pubsub::published::Published;
-use crate::pubsub::wire::Wire;
 use crate::session::peer_events::PeerEvents;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -40,15 +41,6 @@ pub(crate) struct Topic {
     /// Every reader must be asked again at the next publication.
     recheck: AtomicBool,
     state: Mutex<State>,
-}
-
-/// The kinds of subscriptions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum TopicKind {
-    /// The publications to a name; or, without one, to all peers.
-    Topic,
-    /// The publications to all names that match.
-    Pattern,
 }
 
 #[derive(Default)]

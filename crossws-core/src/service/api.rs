@@ -5,64 +5,16 @@ pub(crate) mod response;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use http::Method;
 use http::header::{HOST, HeaderMap, HeaderValue};
-use http::{Method, Request, Response};
 
-use crate::bounds::{BoxFuture, MaybeSend, MaybeSync};
 use crate::hub::Hub;
+use crate::peer::Peer;
 use crate::service::api::request::ApiRequest;
-use crate::service::api::response::ApiError;
-#[cfg(feature = "http")]
-use crate::service::body::Body;
-
-/// The HTTP service of an application, as hooks call it: an adapter wraps the service that a server
-/// was given.
-pub trait HttpService: MaybeSend + MaybeSync + 'static {
-    /// Returns the response to a request, with a body of at most `max_body` bytes.
-    ///
-    /// # Errors
-    /// [`ApiError::Failed`] with the service's own error, [`ApiError::TooLarge`] for a longer body, whose
-    /// rest is not read.
-    fn call(
-        &self,
-        request: Request<Bytes>,
-        max_body: usize,
-    ) -> BoxFuture<'static, Result<Response<Bytes>, ApiError>>;
-
-    /// Returns the response when its head is there; its body arrives later, and may have no end. By
-    /// default the body is read first, up to [`ApiRequest::MAX_BODY`].
-    ///
-    /// # Errors
-    /// As [`call`](Self::call).
-    #[cfg(feature = "http")]
-    fn stream(
-        &self,
-        request: Request<Bytes>,
-    ) -> BoxFuture<'static, Result<Response<Body>, ApiError>> {
-        let whole = self.call(request, ApiRequest::MAX_BODY);
-        Box::pin(async move { Ok(whole.await?.map(Body::from)) })
-    }
-}
-
-/// The place where a hub finds the service.
-pub(crate) enum ServiceRef {
-    /// Owned by the hub.
-    Kept(Arc<dyn HttpService>),
-    /// Owned by a server, whose service may hold the hub itself.
-    Lent(Weak<dyn HttpService>),
-}
-
-impl ServiceRef {
-    pub(crate) fn get(&self) -> Option<Arc<dyn HttpService>> {
-        match self {
-            Self::Kept(service) => Some(Arc::clone(service)),
-            Self::Lent(service) => service.upgrade(),
-        }
-    }
-}
+use crate::service::http_service::HttpService;
 
 /// The application's own HTTP service, called in memory: from [`Peer::api`](crate::Peer::api) and
 /// [`Hub::api`](crate::Hub::api).
@@ -88,6 +40,24 @@ pub struct Api {
     host: Option<HeaderValue>,
     remote_addr: Option<SocketAddr>,
     hub: Hub,
+}
+
+impl Hub {
+    /// Returns the application's own HTTP service, for hooks and tasks: see [`Api`].
+    pub fn api(&self) -> Api {
+        Api::new(self.http_service(), self.clone())
+    }
+}
+
+impl Peer {
+    /// Returns the application's own HTTP service, called without a network: see [`Api`]. Its
+    /// requests carry the client's address and the host of the client's request, and no other
+    /// header of it.
+    pub fn api(&self) -> Api {
+        let host = self.request().header("host").map(HeaderValue::from_str);
+        let host = host.and_then(Result::ok);
+        self.hub().api().on_behalf_of(host, self.remote_addr())
+    }
 }
 
 impl Api {
@@ -217,8 +187,11 @@ mod tests {
     use http::StatusCode;
     use http::header::CONTENT_TYPE;
 
+    use http::{Request, Response};
+
     use super::*;
-    use crate::service::api::response::ApiResponse;
+    use crate::bounds::BoxFuture;
+    use crate::service::api::response::{ApiError, ApiResponse};
 
     /// Responds with a description of the request.
     struct Mirror;

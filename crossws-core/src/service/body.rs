@@ -1,20 +1,14 @@
-//! HTTP services of any kind, as this crate calls them.
+//! The body of a request to an HTTP service, of any kind.
 
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
-use tower_service::Service;
 
-use crate::bounds::{BoxError, BoxFuture};
-use crate::service::api::HttpService;
-use crate::service::api::response::ApiError;
+use crate::bounds::BoxError;
 
 /// The body of a request to an application's HTTP service: from a client or, whole, from
 /// [`Api`](crate::Api). The same type on every adapter, whichever server reads the request.
@@ -73,160 +67,9 @@ impl std::fmt::Debug for Body {
     }
 }
 
-/// An application's HTTP service: any tower service of requests with a [`Body`], such as an `axum::Router`.
-/// Implemented for all of them, and not by hand.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no HTTP service",
-    label = "expected a `tower` service for `http::Request<crossws::Body>`, which is `Clone`, `Send` and `Sync`",
-    note = "its error must convert into `BoxError`, and the data of its response's body must be `Bytes`"
-)]
-pub trait HttpApp:
-    Service<
-        Request<Body>,
-        Response = Response<Self::Answer>,
-        Error = Self::Failure,
-        Future: Send + 'static,
-    > + Clone
-    + Send
-    + Sync
-    + 'static
-{
-    /// The body of its responses.
-    type Answer: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
-    /// Its error.
-    type Failure: Into<BoxError>;
-}
-
-impl<S, B> HttpApp for S
-where
-    S: Service<
-            Request<Body>,
-            Response = Response<B>,
-            Error: Into<BoxError>,
-            Future: Send + 'static,
-        >,
-    S: Clone + Send + Sync + 'static,
-    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-{
-    type Answer = B;
-    type Failure = S::Error;
-}
-
-/// Wraps a tower service as an [`HttpService`]. `prepare` completes each request, as the server
-/// that reads requests from clients does.
-pub fn http_service(
-    service: impl HttpApp,
-    prepare: impl Fn(&mut http::Extensions) + Send + Sync + 'static,
-) -> Arc<dyn HttpService> {
-    Arc::new(Erased { service, prepare })
-}
-
-struct Erased<S, P> {
-    service: S,
-    prepare: P,
-}
-
-impl<S, P> HttpService for Erased<S, P>
-where
-    S: HttpApp,
-    P: Fn(&mut http::Extensions) + Send + Sync + 'static,
-{
-    fn call(
-        &self,
-        request: Request<Bytes>,
-        max_body: usize,
-    ) -> BoxFuture<'static, Result<Response<Bytes>, ApiError>> {
-        let response = self.stream(request);
-        Box::pin(async move {
-            let (parts, body) = response.await?.into_parts();
-            let body = collect(body, max_body).await?;
-            Ok(Response::from_parts(parts, body))
-        })
-    }
-
-    fn stream(
-        &self,
-        request: Request<Bytes>,
-    ) -> BoxFuture<'static, Result<Response<Body>, ApiError>> {
-        let mut service = self.service.clone();
-        let mut request = request.map(Body::from);
-        (self.prepare)(request.extensions_mut());
-        Box::pin(async move {
-            let ready = poll_fn(|cx| service.poll_ready(cx)).await;
-            ready.map_err(|error| ApiError::Failed(error.into()))?;
-            let response = service.call(request).await;
-            let response = response.map_err(|error| ApiError::Failed(error.into()))?;
-            Ok(response.map(Body::new))
-        })
-    }
-}
-
-/// Reads a body of at most this many bytes; trailers are skipped.
-async fn collect<B>(body: B, most: usize) -> Result<Bytes, ApiError>
-where
-    B: HttpBody<Data = Bytes>,
-    B::Error: Into<BoxError>,
-{
-    let mut body = pin!(body);
-    let mut whole = Vec::new();
-    let mut first = Bytes::new();
-    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
-        let frame = frame.map_err(|error| ApiError::Failed(error.into()))?;
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        if first.len() + whole.len() + data.len() > most {
-            return Err(ApiError::TooLarge { most });
-        }
-        // Nearly all bodies have one frame.
-        if first.is_empty() && whole.is_empty() {
-            first = data;
-            continue;
-        }
-        if whole.is_empty() {
-            whole.extend_from_slice(&std::mem::take(&mut first));
-        }
-        whole.extend_from_slice(&data);
-    }
-    Ok(match whole.is_empty() {
-        true => first,
-        false => whole.into(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use futures_lite::future::block_on;
-
     use super::*;
-
-    /// Consecutive frames.
-    struct Frames(Vec<&'static str>);
-
-    impl HttpBody for Frames {
-        type Data = Bytes;
-        type Error = BoxError;
-
-        fn poll_frame(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-            let next = (!self.0.is_empty()).then(|| self.0.remove(0));
-            Poll::Ready(next.map(|text| Ok(Frame::data(Bytes::from(text)))))
-        }
-    }
-
-    #[test]
-    fn a_body_is_read_to_its_bound() {
-        let read = |frames: &[&'static str], most| {
-            block_on(collect(Body::new(Frames(frames.to_vec())), most))
-        };
-        assert_eq!(read(&[], 0).unwrap(), "");
-        assert_eq!(read(&["abc"], 3).unwrap(), "abc");
-        assert_eq!(read(&["ab", "", "c", "d"], 4).unwrap(), "abcd");
-        let error = read(&["ab", "c"], 2).unwrap_err();
-        assert!(matches!(error, ApiError::TooLarge { most: 2 }), "{error}");
-    }
 
     #[test]
     fn a_whole_body_knows_its_length() {

@@ -11,8 +11,8 @@ use http::{Request, Response, StatusCode};
 use tower_service::Service;
 
 use crate::bounds::{BoxError, BoxFuture};
-use crate::hooks::HookResult;
 use crate::hooks::dyn_hooks::SharedHooks;
+use crate::hooks::output::HookResult;
 use crate::hub::Hub;
 use crate::service::body::Body;
 use crate::upgrade::rejection::Rejection;

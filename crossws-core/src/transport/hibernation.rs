@@ -1,7 +1,7 @@
 use std::time::SystemTime;
 
-use crate::peer::snapshot::PersistError;
 use crate::peer::snapshot::Snapshot;
+use crate::peer::snapshot::persist_error::PersistError;
 
 /// What a transport does for a peer whose memory may be lost while the connection stays: see
 /// [`Transport::hibernation`](crate::adapter::Transport::hibernation).

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 
 use crate::pubsub::cursor::{Allowance, Cursor};
-use crate::pubsub::wire::Wire;
+use crate::pubsub::publication::wire::Wire;
 use crate::transport::{Receipt, Settled};
 
 /// A transport that reads its topics' logs by itself: publications are encoded once, appended to a

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use crate::bounds::{BoxFuture, MaybeSend, MaybeSync};
 
+use crate::hooks::Hooks;
 use crate::hooks::dyn_hooks::SharedHooks;
-use crate::hooks::{HookResult, Hooks};
+use crate::hooks::output::HookResult;
 use crate::hub::Hub;
 use crate::upgrade::rejection::Rejection;
 use crate::upgrade::request::UpgradeRequest;

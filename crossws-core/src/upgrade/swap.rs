@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::hooks::HookResult;
+use crate::hooks::output::HookResult;
 use crate::hub::Hub;
 use crate::sync::Mutex;
 use crate::upgrade::request::UpgradeRequest;

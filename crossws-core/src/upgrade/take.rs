@@ -2,14 +2,14 @@
 
 use std::any::{Any, TypeId, type_name};
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 
 use crate::bounds::{BoxFuture, MaybeSend};
 use crate::error::Unsupported;
-use crate::hooks::HookResult;
+use crate::hooks::output::HookOutput;
+use crate::hooks::output::HookResult;
 use crate::hub::Hub;
 use crate::peer::life::membership::Ongoing;
-use crate::peer::tasks::HookOutput;
+use crate::sync::Mutex;
 
 /// A connection's stream for [`Upgrade::take`](crate::Upgrade::take): an adapter's `RawStream`
 /// implements it, together with the traits of its runtime's streams.
@@ -87,7 +87,7 @@ impl Take {
             connection,
             run,
         } = *self;
-        let run = run.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let run = run.into_inner();
         match run.downcast::<Run<C>>() {
             Ok(run) => Ok(*run),
             Err(run) => Err(Box::new(Self {

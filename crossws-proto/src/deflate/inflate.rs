@@ -175,7 +175,8 @@ fn inflate(
         None => kind.whole(rest),
         Some(mut partial) => {
             partial.push(rest, rest.len())?;
-            partial.finish(None, most)
+            // Inflated already.
+            partial.finish(|_, _| Err(corrupt()))
         }
     }
 }

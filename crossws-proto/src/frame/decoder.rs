@@ -262,7 +262,8 @@ impl Decoder {
         let Some(message) = begun.and_then(|begun| begun.message.take()) else {
             return Ok(None);
         };
-        let message = message.finish(Some(&mut self.inflater), self.max_message)?;
+        let inflate = |kind, bytes: &_| self.inflater.message(kind, bytes, self.max_message);
+        let message = message.finish(inflate)?;
         Ok(Some(Event::Message(message)))
     }
 

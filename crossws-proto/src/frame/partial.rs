@@ -4,7 +4,6 @@ use crossws_core::Message;
 use super::Violation;
 use super::buffer::append;
 use super::utf8::{Text, check};
-use crate::deflate::Inflater;
 
 /// Which kind of message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,18 +68,15 @@ impl Partial {
         }
     }
 
-    /// Returns the whole message, of at most `most` bytes. A compressed message needs an inflater.
+    /// Returns the whole message. A compressed one is inflated.
     pub(crate) fn finish(
         self,
-        inflater: Option<&mut Inflater>,
-        most: usize,
+        inflate: impl FnOnce(Kind, &[u8]) -> Result<Message, Violation>,
     ) -> Result<Message, Violation> {
-        match (self, inflater) {
-            (Self::Text(text), _) => Ok(Message::Text(text.finish()?.into())),
-            (Self::Binary(bytes), _) => Ok(Message::Binary(bytes.into())),
-            (Self::Compressed(kind, bytes), Some(inflater)) => inflater.message(kind, &bytes, most),
-            // `admit` rejects a compressed message if there is no inflater.
-            (Self::Compressed(..), None) => Err(Violation::protocol("a compressed message")),
+        match self {
+            Self::Text(text) => Ok(Message::Text(text.finish()?.into())),
+            Self::Binary(bytes) => Ok(Message::Binary(bytes.into())),
+            Self::Compressed(kind, bytes) => inflate(kind, &bytes),
         }
     }
 }

@@ -13,9 +13,9 @@ use http::header::{
 use http::request::Parts;
 use http::{Method, Response, StatusCode, Version};
 
+use super::extensions::offer::negotiate;
 use super::lookup::{has_token, only};
 use super::{ACCEPT, Agreed, Lookup, accept, check_target};
-use crate::deflate;
 
 /// Returns whether a request asks for a WebSocket, well-formed or not. Any other request belongs to
 /// the HTTP service, and so does one of HTTP/1.0, in which `Upgrade` is ignored (RFC 9110 section
@@ -59,7 +59,7 @@ impl Offers {
     pub fn agree(&self, deflate: Option<&Deflate>) -> Result<Agreed, Rejection> {
         let offers = self.0.iter().map(HeaderValue::as_bytes);
         let deflate = match deflate {
-            Some(config) => deflate::negotiate(config, offers)?,
+            Some(config) => negotiate(config, offers)?,
             None => None,
         };
         Ok(Agreed { deflate })

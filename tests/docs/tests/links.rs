@@ -231,3 +231,75 @@ fn the_architecture_names_every_folder_once() {
         assert_eq!(named, found, "{krate}");
     }
 }
+
+/// Returns the text without the section of this heading.
+fn without(text: &str, heading: &str) -> String {
+    let (before, rest) = text.split_once(&format!("\n{heading}\n")).unwrap();
+    let end = rest.find("\n#").unwrap_or(rest.len());
+    format!("{before}{}", &rest[end..])
+}
+
+/// Returns the names of code files between the backticks of a text.
+fn files(text: &str) -> Vec<&str> {
+    let names = text.split('`').skip(1).step_by(2);
+    let is_file = |name: &&str| name.ends_with(".rs") && !name.contains(char::is_whitespace);
+    names.filter(is_file).collect()
+}
+
+/// The drawn paths name the files that they go through again, and roles are not files of core.
+#[test]
+fn the_architecture_names_each_file_of_core_and_proto_once() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let mut text = without(&text, "## Three paths, function by function");
+    text = without(&text, "### Roles");
+    for krate in ["crossws-core", "crossws-proto"] {
+        let heading = format!("| to change | in `{krate}/src/` |");
+        let (before, table) = text.split_once(&heading).unwrap();
+        let (table, after) = table.split_once("\n\n").unwrap();
+        let mut named = files(table);
+        assert!(named.len() > 15, "{named:?}");
+        for name in &named {
+            let path = root().join(krate).join("src").join(name);
+            assert!(path.exists(), "{krate} has no {name}");
+        }
+        named.sort_unstable();
+        let twice: Vec<_> = named.windows(2).filter(|two| two[0] == two[1]).collect();
+        assert!(twice.is_empty(), "{krate}: {twice:?}");
+        text = format!("{before}\n{after}");
+    }
+    // What is left are files of other crates, by their whole paths.
+    for name in files(&text) {
+        let is_other = !name.starts_with("crossws-core/") && !name.starts_with("crossws-proto/");
+        assert!(is_other && root().join(name).exists(), "{name}");
+    }
+}
+
+#[test]
+fn a_role_has_the_same_file_name_in_every_adapter() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let (_, table) = text.split_once("\n| file | role | ").unwrap();
+    let (head, rows) = table.split_once(" |\n").unwrap();
+    let rows = rows.split("\n\n").next().unwrap();
+    let cells = |row: &str| {
+        row.split('|')
+            .map(|cell| cell.trim().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let mut checked = 0;
+    for (at, adapter) in head.split(" | ").enumerate() {
+        let mut found = Vec::new();
+        sources(
+            &root().join("adapters").join(adapter).join("src"),
+            &mut found,
+        );
+        for row in rows.lines().skip(1) {
+            let cells = cells(row);
+            for name in files(&cells[1]) {
+                let exists = found.iter().any(|path| path.ends_with(&format!("/{name}")));
+                assert_eq!(exists, cells[at + 3] == "yes", "{adapter}: {name}");
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 40, "{checked}");
+}

@@ -1,18 +1,16 @@
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
 use crossws_app::calls::WireForm;
 use crossws_core::adapter::is_token;
-use crossws_core::{Deflate, Limits, MaybeSend, MaybeSync};
+use crossws_core::{MaybeSend, MaybeSync};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderValue};
 
-use crate::ConnectError;
 use crate::client::ClientHandle;
-use crate::connect::TokenIn;
-use crate::connect::dial::{Dial, Target};
+use crate::connect::dial::{ConnectionSettings, Dial, Target};
+use crate::connect::options::TokenIn;
+use crate::error::ConnectError;
 use crate::provider::Provider;
 use crate::reconnect::Reconnect;
 
@@ -22,22 +20,12 @@ pub(crate) struct Config {
     pub(super) token: Option<(Box<dyn Provider>, TokenIn)>,
     pub(super) protocols: Vec<String>,
     pub(super) headers: HeaderMap,
-    pub(crate) limits: Limits,
-    pub(crate) deflate: Option<Deflate>,
+    pub(super) connection: Arc<ConnectionSettings>,
     pub(crate) reconnect: Option<Reconnect>,
     pub(crate) connect_timeout: Duration,
     pub(crate) form: WireForm,
     pub(crate) on_open: Option<Box<dyn OnOpen>>,
-    /// Decides about each address of the URL's host.
-    pub(crate) allow: Option<Box<Allow>>,
-    #[cfg(all(
-        any(feature = "tokio", feature = "smol", feature = "async-std"),
-        not(target_family = "wasm")
-    ))]
-    pub(crate) wire: crate::wire::Options,
 }
-
-pub(crate) type Allow = dyn Fn(SocketAddr) -> bool + Send + Sync;
 
 /// A function that runs when a connection opens, without its type.
 pub(crate) trait OnOpen: MaybeSend + MaybeSync {
@@ -52,7 +40,7 @@ impl<F: Fn(ClientHandle) + MaybeSend + MaybeSync> OnOpen for F {
 
 impl Config {
     /// Asks the providers for what the next try needs.
-    pub(crate) async fn dial(self: Arc<Self>) -> Result<Dial, ConnectError> {
+    pub(crate) async fn dial(&self) -> Result<Dial, ConnectError> {
         let failed = |what| move |source| ConnectError::Provider { what, source };
         let url = self.url.provide().await.map_err(failed("URL"))?;
         let url = url.ok_or(ConnectError::Url("the provider returned none"))?;
@@ -60,7 +48,7 @@ impl Config {
             target: Target::parse(&url)?,
             protocols: self.protocols.clone(),
             headers: self.headers.clone(),
-            config: Arc::clone(&self),
+            settings: Arc::clone(&self.connection),
         };
         if let Some((token, place)) = &self.token
             && let Some(token) = token.provide().await.map_err(failed("token"))?
@@ -92,13 +80,4 @@ impl TokenIn {
         }
         Ok(())
     }
-}
-
-/// Returns the value of a header for basic authentication (RFC 7617).
-pub(crate) fn basic(user: &str, password: &str) -> Option<HeaderValue> {
-    let pair = format!("{user}:{password}");
-    let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
-    let mut value = HeaderValue::try_from(format!("Basic {encoded}")).ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }

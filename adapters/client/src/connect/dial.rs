@@ -1,17 +1,39 @@
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crossws_core::{Deflate, Limits};
 use http::{HeaderMap, Uri};
 
-use crate::ConnectError;
-use crate::connect::config::Config;
+use crate::error::ConnectError;
+#[cfg(all(
+    any(feature = "tokio", feature = "smol", feature = "async-std"),
+    not(target_family = "wasm")
+))]
+use crate::wire::options::Options;
 
 /// One try: where to connect to, and what to offer.
 pub(crate) struct Dial {
     pub(crate) target: Target,
     pub(crate) protocols: Vec<String>,
     pub(crate) headers: HeaderMap,
-    pub(crate) config: Arc<Config>,
+    pub(crate) settings: Arc<ConnectionSettings>,
 }
+
+/// What a platform does with each connection that it opens.
+#[derive(Clone, Default)]
+pub(crate) struct ConnectionSettings {
+    pub(crate) limits: Limits,
+    pub(crate) deflate: Option<Deflate>,
+    /// Decides about each address of the URL's host.
+    pub(crate) allow: Option<Arc<Allow>>,
+    #[cfg(all(
+        any(feature = "tokio", feature = "smol", feature = "async-std"),
+        not(target_family = "wasm")
+    ))]
+    pub(crate) wire: Options,
+}
+
+pub(crate) type Allow = dyn Fn(SocketAddr) -> bool + Send + Sync;
 
 /// A parsed URL.
 #[derive(Debug, Clone, PartialEq, Eq)]

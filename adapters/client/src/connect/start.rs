@@ -8,9 +8,9 @@ use crossws_core::{BoxFuture, HookOutput, Message};
 
 use super::Connect;
 use super::config::Config;
-use crate::ConnectError;
 use crate::client::{Client, ClientHandle};
 use crate::driver::{Driver, Inbox, Run};
+use crate::error::ConnectError;
 use crate::platform::Waiting;
 use crate::reconnect::Disconnected;
 use crate::shared::Shared;
@@ -111,7 +111,7 @@ impl Connect {
             Some(platform) => platform,
             None => crate::default_platform()?,
         };
-        let limits = self.config.limits.clone();
+        let limits = self.config.connection.limits.clone();
         let shared = Shared::new(limits, self.while_connecting, self.when_closed);
         let form = self.config.form;
         let handle = ClientHandle::new(Arc::new(shared), platform, form);

@@ -13,8 +13,8 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
 
-use crate::ConnectError;
 use crate::connect::dial::{Dial, Place};
+use crate::error::ConnectError;
 use crate::platform::{Opened, Platform, Socket};
 use crate::shared::Shared;
 
@@ -64,7 +64,7 @@ async fn open(dial: Dial) -> Result<Opened, ConnectError> {
             "headers: put the token into the query or a subprotocol",
         ));
     }
-    if dial.config.allow.is_some() {
+    if dial.settings.allow.is_some() {
         return Err(ConnectError::Unsupported("checks of addresses"));
     }
     if matches!(dial.target.place, Place::Unix(_)) {
@@ -78,7 +78,7 @@ async fn open(dial: Dial) -> Result<Opened, ConnectError> {
     let url = dial.target.url();
     let socket = WebSocket::new_with_str_sequence(&url, &protocols)
         .map_err(|_| ConnectError::Url("the browser refuses it"))?;
-    let mut socket = BrowserSocket::new(socket, dial.config.limits.close_timeout);
+    let mut socket = BrowserSocket::new(socket, dial.settings.limits.close_timeout);
     if !std::future::poll_fn(|cx| socket.poll_open(cx)).await {
         return Err(ConnectError::Failed);
     }

@@ -8,8 +8,8 @@ use crossws_core::BoxFuture;
 use crossws_memory::{Frame, TestServer};
 use crossws_proto::frame::{Decoder, Opcode, Role, put_close, put_frame};
 
-use crate::ConnectError;
 use crate::connect::dial::Dial;
+use crate::error::ConnectError;
 use crate::framed::{Framed, Pipe};
 use crate::platform::{Opened, Platform};
 
@@ -32,9 +32,9 @@ impl Platform for TestServer {
                 headers: client.response().headers().clone(),
                 socket: Box::new(Framed::new(
                     MemoryPipe::new(client),
-                    Decoder::new(Role::Client, &dial.config.limits),
+                    Decoder::new(Role::Client, &dial.settings.limits),
                     None,
-                    &dial.config.limits,
+                    &dial.settings.limits,
                     Vec::new(),
                 )),
             })

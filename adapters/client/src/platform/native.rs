@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use crossws_core::BoxFuture;
 use crossws_native::{ConnectRuntime, Io};
 
-use crate::ConnectError;
 use crate::connect::dial::Dial;
+use crate::error::ConnectError;
 use crate::framed::Pipe;
 use crate::platform::{Opened, Platform};
 

@@ -14,8 +14,8 @@ use http::header::{HOST, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use http::response::Parts;
 use http::{Response, StatusCode};
 
-use crate::ConnectError;
 use crate::connect::dial::{Dial, Place};
+use crate::error::ConnectError;
 use crate::framed::Framed;
 use crate::platform::Opened;
 use crate::wire::{head, no_random};
@@ -38,7 +38,7 @@ pub(crate) async fn open<R: ConnectRuntime>(
         let Place::Host { host, .. } = &dial.target.place else {
             return Err(ConnectError::Unsupported("TLS on Unix-domain sockets"));
         };
-        let tls = match &dial.config.wire.tls {
+        let tls = match &dial.settings.wire.tls {
             Some(tls) => tls.clone(),
             None => ClientTls::system()?,
         };
@@ -53,7 +53,7 @@ pub(crate) async fn open<R: ConnectRuntime>(
 
 /// Connects to the target, or to the proxy and through it.
 async fn stream<R: ConnectRuntime>(runtime: &R, dial: &Dial) -> Result<Box<dyn Io>, ConnectError> {
-    let options = &dial.config.wire;
+    let options = &dial.settings.wire;
     match (&dial.target.place, &options.proxy) {
         (Place::Unix(path), _) => runtime
             .connect_unix(Path::new(path))
@@ -61,7 +61,7 @@ async fn stream<R: ConnectRuntime>(runtime: &R, dial: &Dial) -> Result<Box<dyn I
             .map_err(ConnectError::Connect),
         (Place::Host { host, port }, None) => {
             let addrs = resolve(runtime, host, *port).await?;
-            let allowed = match &dial.config.allow {
+            let allowed = match &dial.settings.allow {
                 // The addresses that are checked are those that are connected to: the name is not
                 // resolved again.
                 Some(allow) => addrs.into_iter().filter(|addr| allow(*addr)).collect(),
@@ -73,7 +73,7 @@ async fn stream<R: ConnectRuntime>(runtime: &R, dial: &Dial) -> Result<Box<dyn I
             connect(runtime, allowed).await
         }
         // The proxy would resolve the name, and connect to what no code here has checked.
-        (Place::Host { .. }, Some(_)) if dial.config.allow.is_some() => Err(
+        (Place::Host { .. }, Some(_)) if dial.settings.allow.is_some() => Err(
             ConnectError::Unsupported("checks of addresses through an HTTP proxy"),
         ),
         (Place::Host { host, port }, Some(proxy)) => {
@@ -164,8 +164,8 @@ async fn connect<R: ConnectRuntime>(
 
 /// Makes a WebSocket of a stream.
 async fn handshake<I: Io>(mut io: I, dial: Dial) -> Result<Opened, ConnectError> {
-    let config = &dial.config;
-    let handshake = ClientHandshake::new(config.deflate.as_ref())
+    let settings = &dial.settings;
+    let handshake = ClientHandshake::new(settings.deflate.as_ref())
         .map_err(|error| ConnectError::Io(no_random(error)))?
         .with_protocols(&dial.protocols);
     let mut headers = dial.headers;
@@ -184,8 +184,8 @@ async fn handshake<I: Io>(mut io: I, dial: Dial) -> Result<Opened, ConnectError>
     let agreed = handshake.check(&parts)?;
     let protocol = protocol(&parts)?;
     let deflater = agreed.deflate().map(Deflater::new);
-    let decoder = agreed.into_decoder(Role::Client, &config.limits);
-    let socket = Framed::new(io, decoder, deflater, &config.limits, early);
+    let decoder = agreed.into_decoder(Role::Client, &settings.limits);
+    let socket = Framed::new(io, decoder, deflater, &settings.limits, early);
     Ok(Opened {
         socket: Box::new(socket),
         protocol,

@@ -6,8 +6,10 @@ use crossws_native::Io;
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
 
-use crate::ConnectError;
-use crate::wire::MAX_HEAD;
+use crate::error::ConnectError;
+
+/// The longest head of a response, in bytes.
+pub const MAX_HEAD: usize = 16 << 10;
 
 /// The most headers of a response.
 const MAX_HEADERS: usize = 100;

@@ -1,10 +1,7 @@
-use crate::wire::HttpProxy;
-
-/// The longest head of a response, in bytes.
-pub const MAX_HEAD: usize = 16 << 10;
+use crate::wire::proxy::HttpProxy;
 
 /// Settings of connections over sockets.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Options {
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<crossws_native::ClientTls>,

@@ -1,12 +1,11 @@
 use std::fmt;
 
+use base64::Engine as _;
+use crossws_native::Io;
 use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION};
 use http::{HeaderMap, Uri};
 
-use crossws_native::Io;
-
-use crate::ConnectError;
-use crate::connect::config::basic;
+use crate::error::ConnectError;
 use crate::wire::head;
 
 /// An HTTP proxy that connections go through, by `CONNECT` (RFC 9110 section 9.3.6). The proxy resolves
@@ -123,6 +122,15 @@ impl fmt::Debug for HttpProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HttpProxy({}:{})", self.host, self.port)
     }
+}
+
+/// Returns the value of a header for basic authentication (RFC 7617).
+fn basic(user: &str, password: &str) -> Option<HeaderValue> {
+    let pair = format!("{user}:{password}");
+    let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
+    let mut value = HeaderValue::try_from(format!("Basic {encoded}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 #[cfg(test)]

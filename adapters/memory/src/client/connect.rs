@@ -13,9 +13,10 @@ use http::header::{
 use http::uri::{Parts, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Uri};
 
-use crate::connection::link::Link;
-use crate::server::World;
-use crate::{Client, ConnectError};
+use crate::client::Client;
+use crate::client::refusal::ConnectError;
+use crate::connection::socket::Socket;
+use crate::server::{TestServer, World};
 
 /// The key of RFC 6455's own example. No code checks it, because there is no socket.
 const SAMPLE_KEY: HeaderValue = HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ==");
@@ -43,28 +44,44 @@ pub struct Connect {
 /// Attaches a value to a request.
 type Attach = Box<dyn FnOnce(&mut UpgradeRequest) + Send>;
 
-impl Connect {
-    pub(crate) fn to(world: Arc<World>, target: &str) -> Self {
-        Self::new(world, Request::get(target).body(()))
+impl TestServer {
+    /// Returns a client for this target: a path such as `/rooms/1?as=ada`, or a whole URL, whose
+    /// host and scheme the request then has. Otherwise the host is `localhost`.
+    ///
+    /// ```
+    /// # use crossws_memory::TestServer;
+    /// # futures_lite::future::block_on(async {
+    /// let server = TestServer::new(crossws_core::hooks());
+    /// let client = server.connect("/rooms/1").header("x-user", "ada").await?;
+    /// assert_eq!(client.response().status(), 101);
+    /// assert_eq!(&*server.hub().namespaces()[0], "/rooms/1");
+    /// # Ok::<_, crossws_memory::ConnectError>(()) }).unwrap();
+    /// ```
+    pub fn connect(&self, target: &str) -> Connect {
+        self.connect_to(Request::get(target).body(()))
     }
 
-    pub(crate) fn with(world: Arc<World>, request: Request<()>) -> Self {
-        Self::new(world, Ok(request))
+    /// Returns a client for your own request. Missing headers of an upgrade are added; present ones
+    /// are not checked. The request's extensions reach the hooks, like those that middleware adds
+    /// in front of a router.
+    pub fn connect_with(&self, request: Request<()>) -> Connect {
+        self.connect_to(Ok(request))
     }
 
-    fn new(world: Arc<World>, request: Result<Request<()>, http::Error>) -> Self {
-        let remote_addr = world.next_addr();
-        Self {
-            world,
+    fn connect_to(&self, request: Result<Request<()>, http::Error>) -> Connect {
+        Connect {
+            world: Arc::clone(&self.world),
             request,
-            remote_addr,
+            remote_addr: self.world.next_addr(),
             secure: false,
             attach: Vec::new(),
             deflate: None,
             raw: false,
         }
     }
+}
 
+impl Connect {
     /// Adds a header. Several with one name are all sent.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         if let Ok(request) = &mut self.request {
@@ -196,21 +213,21 @@ impl Connect {
             attach(&mut request);
         }
         let world = self.world;
-        let link = Arc::new(Link::new(Arc::clone(&world.clock), offer));
+        let socket = Arc::new(Socket::new(Arc::clone(&world.clock), offer));
         if self.raw {
-            link.set_raw();
+            socket.set_raw();
         }
-        let serve = world.app.serve(request, Arc::clone(&link));
+        let serve = world.app.serve(request, Arc::clone(&socket));
         world.executor.spawn(serve);
         // From here on, dropping the future means that the client goes away.
         let waiter = world.executor.waiter();
-        let pending = Pending(Some((world, link)));
+        let pending = Pending(Some((world, socket)));
         let answer = poll_fn(|cx| {
-            let Some((world, link)) = &pending.0 else {
+            let Some((world, socket)) = &pending.0 else {
                 return Poll::Pending;
             };
             world.executor.drive(&waiter, cx);
-            link.poll_answer(cx).map_or(Poll::Pending, Poll::Ready)
+            socket.poll_answer(cx).map_or(Poll::Pending, Poll::Ready)
         })
         .await?;
         pending.into_client(answer.response, answer.id, waiter)
@@ -218,7 +235,7 @@ impl Connect {
 }
 
 /// A client that waits for the server's response.
-struct Pending(Option<(Arc<World>, Arc<Link>)>);
+struct Pending(Option<(Arc<World>, Arc<Socket>)>);
 
 impl Pending {
     fn into_client(
@@ -227,15 +244,15 @@ impl Pending {
         id: crossws_core::PeerId,
         waiter: crate::time::executor::Waiter,
     ) -> Result<Client, ConnectError> {
-        let (world, link) = self.0.take().ok_or_else(ConnectError::dropped)?;
-        Ok(Client::new(world, link, waiter, response, id))
+        let (world, socket) = self.0.take().ok_or_else(ConnectError::dropped)?;
+        Ok(Client::new(world, socket, waiter, response, id))
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        if let Some((_, link)) = &self.0 {
-            link.vanish();
+        if let Some((_, socket)) = &self.0 {
+            socket.vanish();
         }
     }
 }

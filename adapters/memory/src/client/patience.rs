@@ -1,8 +1,8 @@
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-use crate::sync::lock;
+use crossws_core::adapter::sync::Mutex;
 
 /// How long a client waits for what does not come, in real time: for hooks that wait for another
 /// thread, or for a runtime's timer. A thread watches the clock, from the moment on at which nothing
@@ -34,7 +34,7 @@ impl Patience {
     /// Returns whether the time is up; wakes the caller when it is.
     pub(crate) fn is_over(&mut self, waker: &Waker) -> bool {
         let watch = self.watch.get_or_insert_with(|| begin(self.limit));
-        let mut state = lock(&watch.state);
+        let mut state = watch.state.lock();
         state.waker = Some(waker.clone());
         state.over
     }
@@ -43,7 +43,7 @@ impl Patience {
 impl Drop for Patience {
     fn drop(&mut self) {
         if let Some(watch) = &self.watch {
-            lock(&watch.state).left = true;
+            watch.state.lock().left = true;
             watch.changed.notify_all();
         }
     }
@@ -61,7 +61,7 @@ fn begin(limit: Duration) -> Arc<Watch> {
 
 impl Watch {
     fn run(&self, limit: Duration) {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         let waited = self
             .changed
             .wait_timeout_while(state, limit, |state| !state.left);

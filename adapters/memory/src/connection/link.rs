@@ -1,137 +1,226 @@
-//! One connection, seen from both ends: the counterpart of a socket and its buffers.
+//! The server's side of a socket: drives a connection concurrently with hooks, in virtual time.
 
-mod client;
-mod server;
-
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::Waker;
-use std::time::SystemTime;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::BytesMut;
-use crossws_core::{CloseFrame, Limit, Limits, PeerId};
+use crossws_core::adapter::{Accepted, PeerEvents};
+use crossws_core::{CloseFrame, Closed, Hooks, Hub};
+use crossws_proto::connection::{Connection, Queue, Step, Transmit};
 use crossws_proto::deflate::Deflater;
-use crossws_proto::frame::{Decoder, Role};
-use crossws_proto::handshake::ClientHandshake;
-use http::Response;
+use crossws_proto::frame::Role;
+use crossws_proto::handshake::Agreed;
+use crossws_proto::sync::Mutex;
 
-pub(crate) use client::Nothing;
+use crate::connection::hook;
+use crate::connection::task_handle::TaskHandle;
+use crate::time::chance::Chance;
+use crate::time::clock::Alarm;
 
-use crate::sync::lock;
-use crate::time::clock::Clock;
-use crate::{ConnectError, Frame};
-
+/// Serves one connection while its hooks run: reads, writes, heartbeats, closes.
 pub(crate) struct Link {
-    clock: Arc<Clock>,
-    state: Mutex<State>,
-}
-
-struct State {
-    // ---- the server's end
-    driver: Option<Waker>,
-    /// No byte passes any more, in either direction.
-    over: bool,
-
-    // ---- on its way to the server, and not yet read by it
-    network: BytesMut,
-
-    // ---- the client's end
-    /// What the client has offered, until the answer.
-    offer: Option<ClientHandshake>,
-    answer: Option<Result<Answer, ConnectError>>,
-    decoder: Decoder,
-    /// Compresses what the client sends, if that was agreed on.
-    deflater: Option<Deflater>,
-    /// The bytes that have arrived, if the test decodes them itself.
-    raw: Option<BytesMut>,
-    received: VecDeque<Frame>,
-    reads: bool,
-    auto_pong: bool,
-    auto_close: bool,
-    close_sent: bool,
-    close_received: Option<Option<CloseFrame>>,
-    vanished: bool,
-    reader: Option<Waker>,
-}
-
-/// Returns a client's limits: it takes what the server sends.
-fn no_limits() -> Limits {
-    Limits::default()
-        .max_message_size(Limit::Unlimited)
-        .max_frame_size(Limit::Unlimited)
-        .max_fragments(Limit::Unlimited)
-}
-
-/// The 101, and the client's identity from then on.
-pub(crate) struct Answer {
-    pub(crate) response: Response<()>,
-    pub(crate) id: PeerId,
+    connection: Connection<TaskHandle>,
+    /// Bytes that were read and are not decoded yet.
+    input: BytesMut,
+    /// When the connection began.
+    start: Duration,
+    alarm: Alarm,
+    chance: Chance,
 }
 
 impl Link {
-    pub(crate) fn new(clock: Arc<Clock>, offer: Option<ClientHandshake>) -> Self {
+    /// Creates the link of an accepted upgrade, with what its handshake has agreed on, and with the
+    /// connection's own compression context, if it may have one.
+    pub(crate) fn new<H: Hooks + ?Sized>(
+        handle: Arc<TaskHandle>,
+        accepted: &Accepted<H>,
+        agreed: Agreed,
+        deflater: Option<Arc<Mutex<Deflater>>>,
+        chance: Chance,
+    ) -> Self {
+        let clock = handle.socket().clock();
+        let (start, alarm) = (clock.now(), Alarm::new(clock));
+        let decoder = agreed.into_decoder(Role::Server, &accepted.settings().limits);
+        let mut connection = Connection::new(handle, accepted, decoder);
+        connection.compress_in(deflater);
         Self {
-            clock,
-            state: Mutex::new(State {
-                driver: None,
-                over: false,
-                network: BytesMut::new(),
-                offer,
-                answer: None,
-                decoder: Decoder::new(Role::Client, &no_limits()),
-                deflater: None,
-                raw: None,
-                received: VecDeque::new(),
-                reads: true,
-                auto_pong: true,
-                auto_close: true,
-                close_sent: false,
-                close_received: None,
-                vanished: false,
-                reader: None,
-            }),
+            connection,
+            input: BytesMut::new(),
+            start,
+            alarm,
+            chance,
         }
     }
 
-    pub(crate) fn clock(&self) -> &Arc<Clock> {
-        &self.clock
+    pub(crate) fn attach(&mut self, events: PeerEvents) {
+        self.connection.attach(events);
     }
 
-    pub(crate) fn wall(&self) -> SystemTime {
-        self.clock.wall()
+    /// Closes a connection that has no peer.
+    pub(crate) fn refuse(&mut self, frame: CloseFrame) {
+        self.connection.refuse(frame, self.now());
     }
 
-    /// Returns whether the client understands what it may have offered.
-    pub(crate) fn may_compress(&self) -> bool {
-        let state = self.lock();
-        state.offer.is_some() || state.raw.is_some()
+    pub(crate) fn hub(&self) -> Hub {
+        self.connection.hub().clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+    pub(crate) fn closed(&self) -> Closed {
+        self.connection.closed()
     }
 
-    /// Changes the state and wakes the server's end.
-    fn tell_driver<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let (result, waker) = {
-            let mut state = self.lock();
-            (change(&mut state), state.driver.take())
+    /// Runs a hook to its end, and the connection concurrently.
+    pub(crate) async fn alongside<F: Future>(&mut self, hook: F) -> F::Output {
+        let mut hook = pin!(hook);
+        let mut pauses = self.chance.pauses();
+        let hub = self.hub();
+        std::future::poll_fn(|cx| {
+            self.turn(cx);
+            if let Some(left) = pauses.checked_sub(1) {
+                pauses = left;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            // A message of the hook wakes this again, so that it is written while the hook waits.
+            hook::polled(&hub, || hook.as_mut().poll(cx))
+        })
+        .await
+    }
+
+    /// Returns the next step for the hooks. While the client does not read its replies, its messages
+    /// wait.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        self.turn(cx);
+        let now = self.now();
+        let mut rest = &mut self.input[..];
+        let step = self.connection.next(&mut rest, || now);
+        let left = rest.len();
+        self.keep(left);
+        match step {
+            Some(step) => Poll::Ready(step),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Waits until the client has taken the last frame, or the time for it is over.
+    pub(crate) async fn finish(&mut self) {
+        std::future::poll_fn(|cx| {
+            self.turn(cx);
+            match self.connection.is_over() {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
+    }
+
+    /// Does everything that can be done now, and arranges a wake-up for the rest.
+    fn turn(&mut self, cx: &mut Context<'_>) {
+        self.handle().socket().watch(cx);
+        self.handle().outbox().stay_awake();
+        let due = loop {
+            let read = self.read();
+            self.connection.tell();
+            let wrote = self.write();
+            let now = self.now();
+            let handle = Arc::clone(self.handle());
+            let deadline = self.connection.poll_timeout(now, || handle.socket().wall());
+            let is_due = deadline.is_some_and(|deadline| deadline <= now);
+            if is_due {
+                self.connection.handle_timeout(now);
+            }
+            self.connection.end_transmit();
+            self.connection.end_turn();
+            if self.connection.is_over() {
+                // A stream that must be dropped at once is.
+                self.write();
+                self.handle().socket().end();
+                break None;
+            }
+            if !read && !wrote && !is_due {
+                break deadline;
+            }
         };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        result
+        let due = due.map(|due| self.start.saturating_add(due));
+        self.alarm.set(due, cx.waker());
     }
 
-    /// Changes the state and wakes the client's end.
-    fn tell_reader<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let (result, waker) = {
-            let mut state = self.lock();
-            (change(&mut state), state.reader.take())
-        };
-        if let Some(waker) = waker {
-            waker.wake();
+    /// Decodes what arrived, until enough messages wait for the next hooks. Returns whether there was
+    /// anything.
+    fn read(&mut self) -> bool {
+        let mut any = false;
+        loop {
+            let now = self.now();
+            let mut rest = &mut self.input[..];
+            let decoded = self.connection.read_ahead(&mut rest, || now);
+            let left = rest.len();
+            self.keep(left);
+            if !self.connection.wants_read() {
+                return any;
+            }
+            let vanished = self.handle().socket().vanished();
+            if !decoded && !vanished {
+                return any;
+            }
+            let received = self.handle().socket().receive();
+            if !received.is_empty() {
+                self.connection.received();
+            }
+            self.input.unsplit(received);
+            if vanished && (!decoded || self.input.is_empty()) {
+                // Nothing can be written any more. What it sent still reaches hooks.
+                self.connection.ended();
+                return any;
+            }
+            if self.input.is_empty() {
+                return any;
+            }
+            any = true;
         }
-        result
+    }
+
+    /// Keeps the last bytes of the input.
+    fn keep(&mut self, left: usize) {
+        let decoded = self.input.len() - left;
+        let _ = self.input.split_to(decoded);
+    }
+
+    /// Writes what the client takes. Returns whether anything was written.
+    fn write(&mut self) -> bool {
+        let handle = Arc::clone(self.handle());
+        let mut writing = handle.writing();
+        let mut any = false;
+        loop {
+            let now = self.now();
+            match self.connection.poll_transmit(&mut writing, || now) {
+                Transmit::Write if handle.deliver(&mut writing) => {
+                    self.connection.wrote();
+                    any = true;
+                }
+                Transmit::Write => {
+                    self.connection.ping_taken(now);
+                    self.connection.write_waits(now);
+                    return any;
+                }
+                Transmit::Shutdown => {
+                    // The client has everything.
+                    self.connection.lost();
+                    return true;
+                }
+                Transmit::Flush | Transmit::Abort | Transmit::Nothing => return any,
+            }
+        }
+    }
+
+    fn handle(&self) -> &Arc<TaskHandle> {
+        self.connection.queue()
+    }
+
+    /// Returns the connection's time.
+    fn now(&self) -> Duration {
+        let now = self.handle().socket().clock().now();
+        now.saturating_sub(self.start)
     }
 }

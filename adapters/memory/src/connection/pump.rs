@@ -1,226 +1,58 @@
-//! Drives a connection between a link and its hooks, in virtual time.
+//! Runs the hooks of a connection, one at a time.
 
-use std::pin::pin;
-use std::sync::Arc;
+use std::future::poll_fn;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use bytes::BytesMut;
-use crossws_core::adapter::{Accepted, PeerEvents};
-use crossws_core::{CloseFrame, Closed, Hooks, Hub};
-use crossws_proto::connection::{Connection, Queue, Step, Transmit};
-use crossws_proto::deflate::Deflater;
-use crossws_proto::frame::Role;
-use crossws_proto::handshake::Agreed;
-use crossws_proto::sync::Mutex;
+use crossws_core::Hooks;
+use crossws_core::adapter::{Notice, OpeningPeer, Session};
+use crossws_proto::connection::Step;
 
 use crate::connection::hook;
-use crate::connection::wire::Wire;
-use crate::time::chance::Chance;
-use crate::time::clock::Alarm;
+use crate::connection::link::Link;
 
-/// Serves one connection while its hooks run: reads, writes, heartbeats, closes.
-pub(crate) struct Pump {
-    connection: Connection<Wire>,
-    /// Bytes that were read and are not decoded yet.
-    input: BytesMut,
-    /// When the connection began.
-    start: Duration,
-    alarm: Alarm,
-    chance: Chance,
+/// Runs the hooks of a connection to its end.
+pub(crate) async fn run<H: Hooks + ?Sized>(mut link: Link, joined: OpeningPeer<H>) {
+    link.attach(joined.lifeline());
+    let mut session = link.alongside(joined.open()).await;
+    loop {
+        let next = poll_fn(|cx| next(&mut link, &mut session, cx)).await;
+        match next {
+            Next::Step(Step::Closed) => break,
+            Next::Step(step) => tell(&mut link, &mut session, step).await,
+            Next::Notice(notice) => link.alongside(session.notice(notice)).await,
+        }
+    }
+    let closed = link.closed();
+    link.alongside(session.close(closed)).await;
+    link.finish().await;
 }
 
-impl Pump {
-    /// Creates the pump of an accepted upgrade, with what its handshake has agreed on, and with the
-    /// connection's own compression context, if it may have one.
-    pub(crate) fn new<H: Hooks + ?Sized>(
-        wire: Arc<Wire>,
-        accepted: &Accepted<H>,
-        agreed: Agreed,
-        deflater: Option<Arc<Mutex<Deflater>>>,
-        chance: Chance,
-    ) -> Self {
-        let clock = wire.link().clock();
-        let (start, alarm) = (clock.now(), Alarm::new(clock));
-        let decoder = agreed.into_decoder(Role::Server, &accepted.settings().limits);
-        let mut connection = Connection::new(wire, accepted, decoder);
-        connection.compress_in(deflater);
-        Self {
-            connection,
-            input: BytesMut::new(),
-            start,
-            alarm,
-            chance,
-        }
-    }
+enum Next {
+    Step(Step),
+    Notice(Notice),
+}
 
-    pub(crate) fn attach(&mut self, events: PeerEvents) {
-        self.connection.attach(events);
+/// Returns what happens next while no hook runs.
+fn next<H: Hooks + ?Sized>(
+    link: &mut Link,
+    session: &mut Session<H>,
+    cx: &mut Context<'_>,
+) -> Poll<Next> {
+    if let Poll::Ready(step) = link.poll_next(cx) {
+        return Poll::Ready(Next::Step(step));
     }
+    // A message of the peer's own futures wakes this again.
+    let hub = link.hub();
+    hook::polled(&hub, || session.poll_notice(cx)).map(Next::Notice)
+}
 
-    /// Closes a connection that has no peer.
-    pub(crate) fn refuse(&mut self, frame: CloseFrame) {
-        self.connection.refuse(frame, self.now());
-    }
-
-    pub(crate) fn hub(&self) -> Hub {
-        self.connection.hub().clone()
-    }
-
-    pub(crate) fn closed(&self) -> Closed {
-        self.connection.closed()
-    }
-
-    /// Runs a hook to its end, and the connection concurrently.
-    pub(crate) async fn alongside<F: Future>(&mut self, hook: F) -> F::Output {
-        let mut hook = pin!(hook);
-        let mut pauses = self.chance.pauses();
-        let hub = self.hub();
-        std::future::poll_fn(|cx| {
-            self.turn(cx);
-            if let Some(left) = pauses.checked_sub(1) {
-                pauses = left;
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            // A message of the hook wakes this again, so that it is written while the hook waits.
-            hook::polled(&hub, || hook.as_mut().poll(cx))
-        })
-        .await
-    }
-
-    /// Returns the next step for the hooks. While the client does not read its replies, its messages
-    /// wait.
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
-        self.turn(cx);
-        let now = self.now();
-        let mut rest = &mut self.input[..];
-        let step = self.connection.next(&mut rest, || now);
-        let left = rest.len();
-        self.keep(left);
-        match step {
-            Some(step) => Poll::Ready(step),
-            None => Poll::Pending,
-        }
-    }
-
-    /// Waits until the client has taken the last frame, or the time for it is over.
-    pub(crate) async fn finish(&mut self) {
-        std::future::poll_fn(|cx| {
-            self.turn(cx);
-            match self.connection.is_over() {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
-            }
-        })
-        .await;
-    }
-
-    /// Does everything that can be done now, and arranges a wake-up for the rest.
-    fn turn(&mut self, cx: &mut Context<'_>) {
-        self.wire().link().watch(cx);
-        self.wire().outbox().stay_awake();
-        let due = loop {
-            let read = self.read();
-            self.connection.tell();
-            let wrote = self.write();
-            let now = self.now();
-            let wire = Arc::clone(self.wire());
-            let deadline = self.connection.poll_timeout(now, || wire.link().wall());
-            let is_due = deadline.is_some_and(|deadline| deadline <= now);
-            if is_due {
-                self.connection.handle_timeout(now);
-            }
-            self.connection.end_transmit();
-            self.connection.end_turn();
-            if self.connection.is_over() {
-                // A stream that must be dropped at once is.
-                self.write();
-                self.wire().link().end();
-                break None;
-            }
-            if !read && !wrote && !is_due {
-                break deadline;
-            }
-        };
-        let due = due.map(|due| self.start.saturating_add(due));
-        self.alarm.set(due, cx.waker());
-    }
-
-    /// Decodes what arrived, until enough messages wait for the next hooks. Returns whether there was
-    /// anything.
-    fn read(&mut self) -> bool {
-        let mut any = false;
-        loop {
-            let now = self.now();
-            let mut rest = &mut self.input[..];
-            let decoded = self.connection.read_ahead(&mut rest, || now);
-            let left = rest.len();
-            self.keep(left);
-            if !self.connection.wants_read() {
-                return any;
-            }
-            let vanished = self.wire().link().vanished();
-            if !decoded && !vanished {
-                return any;
-            }
-            let received = self.wire().link().receive();
-            if !received.is_empty() {
-                self.connection.received();
-            }
-            self.input.unsplit(received);
-            if vanished && (!decoded || self.input.is_empty()) {
-                // Nothing can be written any more. What it sent still reaches hooks.
-                self.connection.ended();
-                return any;
-            }
-            if self.input.is_empty() {
-                return any;
-            }
-            any = true;
-        }
-    }
-
-    /// Keeps the last bytes of the input.
-    fn keep(&mut self, left: usize) {
-        let decoded = self.input.len() - left;
-        let _ = self.input.split_to(decoded);
-    }
-
-    /// Writes what the client takes. Returns whether anything was written.
-    fn write(&mut self) -> bool {
-        let wire = Arc::clone(self.wire());
-        let mut writing = wire.writing();
-        let mut any = false;
-        loop {
-            let now = self.now();
-            match self.connection.poll_transmit(&mut writing, || now) {
-                Transmit::Write if wire.deliver(&mut writing) => {
-                    self.connection.wrote();
-                    any = true;
-                }
-                Transmit::Write => {
-                    self.connection.ping_taken(now);
-                    self.connection.write_waits(now);
-                    return any;
-                }
-                Transmit::Shutdown => {
-                    // The client has everything.
-                    self.connection.lost();
-                    return true;
-                }
-                Transmit::Flush | Transmit::Abort | Transmit::Nothing => return any,
-            }
-        }
-    }
-
-    fn wire(&self) -> &Arc<Wire> {
-        self.connection.queue()
-    }
-
-    /// Returns the connection's time.
-    fn now(&self) -> Duration {
-        let now = self.wire().link().clock().now();
-        now.saturating_sub(self.start)
+async fn tell<H: Hooks + ?Sized>(link: &mut Link, session: &mut Session<H>, step: Step) {
+    match step {
+        Step::Message(message) => link.alongside(session.message(message)).await,
+        Step::Ping(data) => link.alongside(session.ping(data)).await,
+        Step::Pong(data) => link.alongside(session.pong(data)).await,
+        Step::Drain => link.alongside(session.drain()).await,
+        Step::Failed(error) => link.alongside(session.error(error)).await,
+        Step::Closed => {}
     }
 }

@@ -12,25 +12,25 @@ use crossws_proto::handshake::Agreed;
 use crossws_proto::outbox::{self, Encoder};
 use crossws_proto::sync::Mutex;
 
-use crate::connection::wire::Wire;
+use crate::connection::task_handle::TaskHandle;
 
 /// The capabilities of this adapter: everything but raw HTTP and raw streams.
 pub const CAPABILITIES: Capabilities = outbox::CAPABILITIES;
 
 /// One connection's outbound half.
 pub(crate) struct MemoryTransport {
-    wire: Arc<Wire>,
+    handle: Arc<TaskHandle>,
     encoder: Encoder,
     /// The negotiated extensions, as in the response's header.
     extensions: Box<str>,
 }
 
 impl MemoryTransport {
-    pub(crate) fn new(wire: Arc<Wire>, agreed: &Agreed) -> Self {
+    pub(crate) fn new(handle: Arc<TaskHandle>, agreed: &Agreed) -> Self {
         Self {
-            encoder: Encoder::new(agreed, wire.outbox()),
+            encoder: Encoder::new(agreed, handle.outbox()),
             extensions: agreed.extensions().into(),
-            wire,
+            handle,
         }
     }
 
@@ -40,8 +40,8 @@ impl MemoryTransport {
     }
 
     fn control(&self, opcode: Opcode, data: Bytes) -> Result<(), ControlError> {
-        self.wire.outbox().control(opcode, data)?;
-        self.wire.wake();
+        self.handle.outbox().control(opcode, data)?;
+        self.handle.wake();
         Ok(())
     }
 }
@@ -56,10 +56,10 @@ impl Transport for MemoryTransport {
     }
 
     fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
-        let outbox = self.wire.outbox();
+        let outbox = self.handle.outbox();
         let receipt = self.encoder.send(outbox, &message, options);
         if receipt.wake {
-            self.wire.wake();
+            self.handle.wake();
         }
         let settled = match receipt.settle {
             true => self.settle(),
@@ -75,13 +75,13 @@ impl Transport for MemoryTransport {
     }
 
     fn publish(&self, publication: &Publication) -> Receipt {
-        self.encoder.publish(self.wire.outbox(), publication)
+        self.encoder.publish(self.handle.outbox(), publication)
     }
 
     fn settle(&self) -> Settled {
-        let mut settled = self.wire.outbox().settle(|_| self.wire.flush());
+        let mut settled = self.handle.outbox().settle(|_| self.handle.flush());
         if settled.wrote || settled.closed {
-            self.wire.wake();
+            self.handle.wake();
         }
         // Time stands still: no publisher waits for a client.
         settled.behind = false;
@@ -89,20 +89,20 @@ impl Transport for MemoryTransport {
     }
 
     fn wake(&self) {
-        self.wire.wake();
+        self.handle.wake();
     }
 
     fn now(&self) -> SystemTime {
-        self.wire.link().wall()
+        self.handle.socket().wall()
     }
 
     fn close(&self, frame: CloseFrame) {
-        self.wire.outbox().close_with(Some(frame));
+        self.handle.outbox().close_with(Some(frame));
     }
 
     fn terminate(&self) {
-        self.wire.outbox().terminate();
-        self.wire.wake();
+        self.handle.outbox().terminate();
+        self.handle.wake();
     }
 
     fn ping(&self, data: Bytes) -> Result<(), ControlError> {
@@ -114,10 +114,10 @@ impl Transport for MemoryTransport {
     }
 
     fn queue(&self) -> Option<&dyn OutboundQueue> {
-        Some(self.wire.outbox())
+        Some(self.handle.outbox())
     }
 
     fn meter(&self) -> Option<&MeterCell> {
-        Some(self.wire.outbox().meter())
+        Some(self.handle.outbox().meter())
     }
 }

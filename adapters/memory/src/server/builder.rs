@@ -8,7 +8,7 @@ use crossws_core::{Hub, Resolve, Sockets, Through, hub_setters};
 
 use super::background::Virtual;
 use super::{TestServer, World};
-use crate::connection::driver::{self, App, Resolved};
+use crate::server::accept::{self, App, Resolved};
 use crate::time::chance::Chance;
 use crate::time::clock::Clock;
 use crate::time::executor::Executor;
@@ -101,7 +101,7 @@ impl<R: Resolve> TestServerBuilder<R> {
             hub: self.hub,
             http: None,
             bind: Some(Box::new(move |hub: &Hub| {
-                driver::bind(&sockets, hub, resolver)
+                accept::bind(&sockets, hub, resolver)
             })),
             chance: self.chance,
             patience: self.patience,

@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
+use crossws_core::adapter::sync::Mutex;
 use crossws_core::{Body, BoxError, Bytes};
 use http_body::{Body as HttpBody, Frame};
 
 use crate::server::World;
-use crate::sync::lock;
 use crate::time::executor::Waiter;
 
 /// The service is asked for no more of the body while this much waits for the test, as a socket's
@@ -40,7 +40,7 @@ pub(crate) fn pipe(world: Arc<World>, body: Body) -> Body {
             let ended = ready!(poll_source(&mut source, &to, cx));
             // Without the lock: the body is the application's.
             source = None;
-            let mut pipe = lock(&to);
+            let mut pipe = to.lock();
             pipe.end = Some(ended);
             let reader = pipe.reader.take();
             drop(pipe);
@@ -64,7 +64,7 @@ fn poll_source(
     };
     loop {
         {
-            let mut pipe = lock(pipe);
+            let mut pipe = pipe.lock();
             if pipe.gone {
                 return Poll::Ready(Ok(()));
             }
@@ -80,7 +80,7 @@ fn poll_source(
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        let mut pipe = lock(pipe);
+        let mut pipe = pipe.lock();
         pipe.waiting += data.len();
         pipe.frames.push_back(data);
         let reader = pipe.reader.take();
@@ -103,9 +103,9 @@ impl HttpBody for TestsEnd {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        lock(&self.pipe).reader = Some(cx.waker().clone());
+        self.pipe.lock().reader = Some(cx.waker().clone());
         self.world.executor.drive(&self.waiter, cx);
-        let mut pipe = lock(&self.pipe);
+        let mut pipe = self.pipe.lock();
         if let Some(data) = pipe.frames.pop_front() {
             pipe.waiting -= data.len();
             let writer = pipe.writer.take();
@@ -129,7 +129,7 @@ impl HttpBody for TestsEnd {
 
 impl Drop for TestsEnd {
     fn drop(&mut self) {
-        let mut pipe = lock(&self.pipe);
+        let mut pipe = self.pipe.lock();
         pipe.gone = true;
         let writer = pipe.writer.take();
         drop(pipe);

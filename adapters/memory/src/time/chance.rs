@@ -1,8 +1,7 @@
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crossws_core::PeerId;
-
-use crate::sync::lock;
+use crossws_core::adapter::sync::Mutex;
 
 /// What is left to chance, decided by a seed: the same seed decides the same. Without one everything
 /// runs in the order in which it became ready.
@@ -45,7 +44,7 @@ impl Chance {
 
     /// SplitMix64.
     fn draw(&self) -> Option<u64> {
-        let mut state = lock(self.0.as_ref()?);
+        let mut state = self.0.as_ref()?.lock();
         *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut drawn = *state;
         drawn = (drawn ^ (drawn >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::sync::lock;
+use crossws_core::adapter::sync::Mutex;
 
 /// Virtual time. It stands still until the test moves it.
 pub(crate) struct Clock {
@@ -42,7 +42,7 @@ struct Set {
 impl Clock {
     /// Returns the time since the server was created.
     pub(crate) fn now(&self) -> Duration {
-        lock(&self.state).now
+        self.state.lock().now
     }
 
     /// Returns the wall clock, which moves with virtual time.
@@ -65,7 +65,7 @@ impl Clock {
     fn go(&self, until: Duration, all_the_way: bool) -> bool {
         let mut due = Vec::new();
         {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             let next = state
                 .alarms
                 .iter()
@@ -99,7 +99,7 @@ pub(crate) struct Alarm {
 
 impl Alarm {
     pub(crate) fn new(clock: &Arc<Clock>) -> Self {
-        let mut state = lock(&clock.state);
+        let mut state = clock.state.lock();
         state.last_id += 1;
         Self {
             clock: Arc::clone(clock),
@@ -118,7 +118,7 @@ impl Alarm {
 
     /// Sets the alarm to a time, or clears it. An alarm in the past goes off at the next step.
     pub(crate) fn set(&mut self, at: Option<Duration>, waker: &Waker) {
-        let mut state = lock(&self.clock.state);
+        let mut state = self.clock.state.lock();
         let old = self
             .set_to
             .and_then(|at| state.alarms.remove(&(at, self.id)));
@@ -138,7 +138,7 @@ impl Alarm {
 impl Drop for Alarm {
     fn drop(&mut self) {
         if let Some(at) = self.set_to {
-            let set = lock(&self.clock.state).alarms.remove(&(at, self.id));
+            let set = self.clock.state.lock().alarms.remove(&(at, self.id));
             drop(set);
         }
     }

@@ -6,14 +6,14 @@
 //! while a future runs.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
 
 use crossws_core::BoxFuture;
+use crossws_core::adapter::sync::Mutex;
 
-use crate::sync::lock;
 use crate::time::chance::Chance;
 
 /// After this many polls the caller's own task gets a turn, because a hook that only yields must
@@ -56,13 +56,13 @@ impl Executor {
             future: Some(future),
             waker: Arc::clone(&waker),
         };
-        lock(&self.tasks).insert(waker.id, task);
+        self.tasks.lock().insert(waker.id, task);
         waker.wake();
     }
 
     /// Drops every future. A future that is being polled is dropped after its poll.
     pub(crate) fn cancel_all(&self) {
-        let tasks = std::mem::take(&mut *lock(&self.tasks));
+        let tasks = std::mem::take(&mut *self.tasks.lock());
         drop(tasks);
     }
 
@@ -86,7 +86,7 @@ impl Executor {
             Drove::UntilQuiet => Poll::Ready(()),
             Drove::OutOfBudget => Poll::Pending,
             Drove::InsideAlready | Drove::ElsewhereAlready => {
-                let mut queue = lock(&self.queue.state);
+                let mut queue = self.queue.state.lock();
                 if queue.driving == Some(thread::current().id()) && queue.ready.is_empty() {
                     return Poll::Ready(());
                 }
@@ -104,7 +104,7 @@ impl Executor {
     fn try_drive(&self, waiter: &Waiter, cx: &mut Context<'_>) -> Drove {
         let me = thread::current().id();
         let (old, elsewhere) = {
-            let mut queue = lock(&self.queue.state);
+            let mut queue = self.queue.state.lock();
             if queue.driving == Some(me) {
                 return Drove::InsideAlready;
             }
@@ -134,7 +134,7 @@ impl Executor {
     }
 
     fn poll(&self, id: TaskId) {
-        let taken = lock(&self.tasks).get_mut(&id).and_then(|task| {
+        let taken = self.tasks.lock().get_mut(&id).and_then(|task| {
             let future = task.future.take()?;
             Some((future, Arc::clone(&task.waker)))
         });
@@ -150,7 +150,7 @@ impl Executor {
             .poll(&mut Context::from_waker(&waker))
             .is_pending()
         {
-            let mut tasks = lock(&self.tasks);
+            let mut tasks = self.tasks.lock();
             if let Some(task) = tasks.get_mut(&id) {
                 task.future = Some(future);
                 std::mem::forget(place);
@@ -178,7 +178,7 @@ struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let task = lock(&self.executor.tasks).remove(&self.id);
+        let task = self.executor.tasks.lock().remove(&self.id);
         drop(task);
     }
 }
@@ -189,7 +189,7 @@ struct Driving<'a>(&'a Queue);
 impl Drop for Driving<'_> {
     fn drop(&mut self) {
         let wakers = {
-            let mut state = lock(&self.0.state);
+            let mut state = self.0.state.lock();
             state.driving = None;
             let mut wakers = std::mem::take(&mut state.wait_for_quiet);
             if !state.ready.is_empty() {
@@ -230,13 +230,13 @@ enum Next {
 
 impl Queue {
     fn next_id(&self) -> u64 {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.last_id += 1;
         state.last_id
     }
 
     fn next_ready(&self) -> Next {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let next = self.chance.pick(state.ready.len());
         match state.ready.remove(next) {
             Some(id) => Next::Task(id),
@@ -249,7 +249,7 @@ impl Queue {
 
     fn push(&self, id: TaskId) {
         let wakers = {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             state.ready.push_back(id);
             if state.driving.is_some() {
                 // The driving caller checks the queue again before it stops.
@@ -287,7 +287,7 @@ pub(crate) struct Waiter {
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        let waker = lock(&self.queue.state).waiting.remove(&self.id);
+        let waker = self.queue.state.lock().waiting.remove(&self.id);
         drop(waker);
     }
 }

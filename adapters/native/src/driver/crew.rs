@@ -11,7 +11,6 @@ use std::task::{Context, Poll, Waker};
 use std::thread::available_parallelism;
 use std::time::Instant;
 
-use crate::driver::fan_out::Group;
 use crate::driver::stage::Stage;
 use crate::driver::timers::Timers;
 use crate::runtime::ServerRuntime;
@@ -24,17 +23,22 @@ use crossws_proto::sync::Mutex;
 ///
 /// The tasks run no application code, so that a hook that takes its time delays no other
 /// connection's messages.
-pub(crate) struct Crew {
-    shared: Arc<Shared>,
+pub(crate) struct Crew<G> {
+    groups: Arc<Groups<G>>,
     timers: Timers,
 }
 
-#[derive(Default)]
-struct Shared(Mutex<Work>);
+/// Connections that one turn of a member writes for. Dropping it wakes their own tasks.
+pub(crate) trait Group: Send + 'static {
+    /// Writes for each connection what can be written without waiting. Their own tasks write the
+    /// rest.
+    fn write(self);
+}
 
-#[derive(Default)]
-struct Work {
-    groups: VecDeque<Group>,
+struct Groups<G>(Mutex<Work<G>>);
+
+struct Work<G> {
+    groups: VecDeque<G>,
     members: usize,
     /// The members that have nothing to do.
     resting: Vec<(usize, Waker)>,
@@ -50,11 +54,16 @@ const MOST_MEMBERS: usize = 8;
 /// At most this many groups wait; the connections of any further group are woken one by one.
 const MOST_GROUPS: usize = 1024;
 
-impl Crew {
+impl<G: Group> Crew<G> {
     /// Creates a crew without members. `now` is the runtime's time.
     pub(crate) fn new(now: Instant) -> Self {
         Self {
-            shared: Arc::default(),
+            groups: Arc::new(Groups(Mutex::new(Work {
+                groups: VecDeque::new(),
+                members: 0,
+                resting: Vec::new(),
+                over: false,
+            }))),
             timers: Timers::new(now),
         }
     }
@@ -76,21 +85,19 @@ impl Crew {
         }
     }
 
-    pub(crate) fn member(&self, number: usize) -> Member {
-        self.shared.0.lock().members += 1;
+    pub(crate) fn member(&self, number: usize) -> Member<G> {
+        self.groups.0.lock().members += 1;
         Member {
             number,
             awake: true,
-            shared: Arc::clone(&self.shared),
+            groups: Arc::clone(&self.groups),
         }
     }
-}
 
-impl Crew {
     /// Ensures that a member writes for this group soon, outside this call. Publications until then
     /// leave in the same writes.
-    pub(crate) fn add(&self, group: Group) {
-        let mut work = self.shared.0.lock();
+    pub(crate) fn add(&self, group: G) {
+        let mut work = self.groups.0.lock();
         if work.members == 0 || work.groups.len() == MOST_GROUPS {
             drop(work);
             // Its drop wakes them.
@@ -107,10 +114,10 @@ impl Crew {
     }
 }
 
-impl Drop for Crew {
+impl<G> Drop for Crew<G> {
     fn drop(&mut self) {
         let resting = {
-            let mut work = self.shared.0.lock();
+            let mut work = self.groups.0.lock();
             work.over = true;
             std::mem::take(&mut work.resting)
         };
@@ -121,36 +128,36 @@ impl Drop for Crew {
 }
 
 /// One task: takes a group of connections at a time, and lets other tasks run in between.
-pub(crate) struct Member {
+pub(crate) struct Member<G> {
     number: usize,
     /// Whether the member looks for work, or for whether there is work.
     awake: bool,
-    shared: Arc<Shared>,
+    groups: Arc<Groups<G>>,
 }
 
-impl Member {
+impl<G> Member<G> {
     /// Returns the next group. Without one the member rests until there is one, or until the crew
     /// ends.
-    fn next(&mut self, cx: &Context<'_>) -> Next {
-        let mut work = self.shared.0.lock();
+    fn next(&mut self, cx: &Context<'_>) -> Found<G> {
+        let mut work = self.groups.0.lock();
         work.resting.retain(|(number, _)| *number != self.number);
         if work.groups.is_empty() {
             if work.over {
-                return Next::Over;
+                return Found::Over;
             }
             work.resting.push((self.number, cx.waker().clone()));
             self.awake = false;
-            return Next::Nothing;
+            return Found::Nothing;
         }
         match std::mem::replace(&mut self.awake, true) {
-            true => work.groups.pop_front().map_or(Next::Nothing, Next::Group),
-            false => Next::Later,
+            true => work.groups.pop_front().map_or(Found::Nothing, Found::Group),
+            false => Found::Later,
         }
     }
 }
 
-enum Next {
-    Group(Group),
+enum Found<G> {
+    Group(G),
     /// There is something to do after the tasks that are ready: they may publish to the same
     /// connections.
     Later,
@@ -158,33 +165,33 @@ enum Next {
     Over,
 }
 
-impl Future for Member {
+impl<G: Group> Future for Member<G> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match self.next(cx) {
-            Next::Group(group) => {
+            Found::Group(group) => {
                 // The others of its group are woken, and so is the connection itself: if its stream
                 // panics again, that is its own task's end.
                 if catch_unwind(AssertUnwindSafe(|| group.write())).is_err() {
                     tracing::error!("a stream panicked while the crew wrote to it");
                 }
             }
-            Next::Later => {}
-            Next::Nothing => return Poll::Pending,
-            Next::Over => return Poll::Ready(()),
+            Found::Later => {}
+            Found::Nothing => return Poll::Pending,
+            Found::Over => return Poll::Ready(()),
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 }
 
-impl Drop for Member {
+impl<G> Drop for Member<G> {
     fn drop(&mut self) {
         let mut groups = VecDeque::new();
         let mut other = None;
         {
-            let mut work = self.shared.0.lock();
+            let mut work = self.groups.0.lock();
             work.members -= 1;
             work.resting.retain(|(number, _)| *number != self.number);
             if work.members == 0 {

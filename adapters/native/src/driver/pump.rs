@@ -9,11 +9,11 @@ use bytes::BytesMut;
 use crossws_core::Hooks;
 use crossws_core::adapter::{Accepted, Notice, Session};
 
-use crate::driver::crew::Crew;
 use crate::driver::link::Link;
 use crate::driver::outlet::Outlet;
 use crate::driver::task_handle::TaskHandle;
 use crate::driver::transport::NativeTransport;
+use crate::driver::transport::fan_out::ServerCrew;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 use crossws_proto::connection::Step;
@@ -47,7 +47,7 @@ where
 /// As [`pump`], for a connection of a server that has a crew, and for a stream whose behaviour on a
 /// drop is known: see [`Listen::ends_on_drop`](crate::Listen::ends_on_drop).
 pub(crate) fn pump_with<I, R, H>(
-    crew: Option<Arc<Crew>>,
+    crew: Option<Arc<ServerCrew>>,
     ends_on_drop: bool,
     io: I,
     early: BytesMut,
@@ -63,12 +63,14 @@ where
     // Prepared before the future, which then owns the link and not its ingredients too. The part
     // that runs hooks is boxed by itself, so that a waiting connection owns no room for it.
     let limits = &accepted.settings().limits;
-    let outbox = TaskHandle::with_crew(limits, crew);
+    let outbox = TaskHandle::new(limits);
     let outlet = Arc::new(Mutex::new(Outlet::new(io)));
     let flush = Arc::downgrade(&outlet);
-    let transport = NativeTransport::new(outbox.clone(), &agreed).with_outlet(flush);
+    let transport = NativeTransport::new(outbox.clone(), &agreed)
+        .with_outlet(flush)
+        .with_crew(crew.clone());
     let decoder = agreed.into_decoder(Role::Server, limits);
-    let mut link = Link::new(outlet, early, outbox, runtime, &accepted, decoder);
+    let mut link = Link::new(outlet, early, outbox, crew, runtime, &accepted, decoder);
     link.compress_in(transport.deflater());
     link.ends_on_drop(ends_on_drop);
     let opening = match accepted.join(transport) {

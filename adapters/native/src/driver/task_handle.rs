@@ -11,15 +11,10 @@ use crossws_proto::frame::ServerFrame;
 use crossws_proto::outbox::{Clock, Outbox};
 use futures_task::ArcWake;
 
-use crate::driver::crew::Crew;
-use crate::driver::timers::Timers;
-
 /// What a connection's task shares with a peer's handles: its outbox, and how the task is woken.
 pub(crate) struct TaskHandle {
     outbox: Outbox<ServerFrame, ProcessClock>,
     task: AtomicWaker,
-    /// The crew of the server, if the connection has one.
-    crew: Option<Arc<Crew>>,
 }
 
 /// Frames that were taken out of a server's outbox.
@@ -52,27 +47,11 @@ pub(crate) fn steady() -> SystemTime {
 }
 
 impl TaskHandle {
-    #[cfg(test)]
     pub(crate) fn new(limits: &Limits) -> Arc<Self> {
-        Self::with_crew(limits, None)
-    }
-
-    pub(crate) fn with_crew(limits: &Limits, crew: Option<Arc<Crew>>) -> Arc<Self> {
         Arc::new(Self {
             outbox: Outbox::new(limits, ProcessClock),
             task: AtomicWaker::new(),
-            crew,
         })
-    }
-
-    /// Returns the crew that writes in the task's place.
-    pub(crate) fn crew(&self) -> Option<&Crew> {
-        self.crew.as_deref()
-    }
-
-    /// Returns the timers that wake the task at its deadlines.
-    pub(crate) fn timers(&self) -> Option<&Timers> {
-        self.crew().map(Crew::timers)
     }
 
     /// Notes that the task is being polled: it will look at everything by itself.

@@ -29,9 +29,9 @@ use crossws_proto::sync::atomic::{AtomicBool, Ordering as Memory};
 ///
 /// A timer of tokio's for each connection is simpler and takes 160 bytes of the heap: 10,000 idle
 /// connections then took 2.32 KiB each instead of 2.09, with the same program.
-pub(crate) struct Timers(Arc<Shared>);
+pub(crate) struct Timers(Arc<Deadlines>);
 
-struct Shared {
+struct Deadlines {
     /// The time of the first tick.
     start: Instant,
     /// Whether there is a task.
@@ -41,7 +41,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    alarms: BTreeSet<Alarm>,
+    entries: BTreeSet<Entry>,
     /// The tick until which the task sleeps; 0 while the task is awake, which looks at the list
     /// before it sleeps.
     until: u64,
@@ -52,7 +52,7 @@ struct State {
 }
 
 /// Ordered by time. Alarms of the same time have any fixed order.
-struct Alarm {
+struct Entry {
     /// The time in ticks.
     at: u64,
     outbox: Arc<TaskHandle>,
@@ -70,7 +70,7 @@ const TURN: usize = 64;
 impl Timers {
     /// Creates timers without a task. Ticks begin at `now`.
     pub(crate) fn new(now: Instant) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(Deadlines {
             start: now,
             driven: AtomicBool::new(false),
             state: Mutex::default(),
@@ -117,24 +117,24 @@ impl Timers {
     /// Wakes the task of this outbox at a time, instead of at `old`. Returns `false`, and keeps
     /// nothing, where there is no task to wake it.
     pub(crate) fn set(&self, outbox: &Arc<TaskHandle>, old: Option<Instant>, at: Instant) -> bool {
-        let mut alarm = Alarm {
+        let mut entry = Entry {
             at: old.map_or(0, |old| self.0.tick(old)),
             outbox: Arc::clone(outbox),
         };
         let mut state = self.0.state.lock();
-        state.alarms.remove(&alarm);
+        state.entries.remove(&entry);
         // Under the lock under which the driver ends.
         if !self.is_driven() {
             return false;
         }
-        alarm.at = self.0.tick(at);
+        entry.at = self.0.tick(at);
         let mut tasks = [None, None];
-        if alarm.at < state.until {
+        if entry.at < state.until {
             state.until = 0;
             // In this order.
             tasks = [state.task.take(), state.followers.pop()];
         }
-        state.alarms.insert(alarm);
+        state.entries.insert(entry);
         drop(state);
         wake(tasks);
         true
@@ -142,11 +142,11 @@ impl Timers {
 
     /// Removes the wake-up at `old`.
     pub(crate) fn cancel(&self, outbox: &Arc<TaskHandle>, old: Instant) {
-        let alarm = Alarm {
+        let entry = Entry {
             at: self.0.tick(old),
             outbox: Arc::clone(outbox),
         };
-        self.0.state.lock().alarms.remove(&alarm);
+        self.0.state.lock().entries.remove(&entry);
     }
 }
 
@@ -168,7 +168,7 @@ fn wake(tasks: impl IntoIterator<Item = Option<Waker>>) {
     }
 }
 
-impl Shared {
+impl Deadlines {
     /// Returns the first tick that is not before a time.
     fn tick(&self, at: Instant) -> u64 {
         self.nanos(at).saturating_add(TICK - 1) >> TICK_BITS
@@ -180,15 +180,15 @@ impl Shared {
         u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Takes the due alarms, at most one turn's worth. Returns them with the next time.
+    /// Takes the due entries, at most one turn's worth. Returns them with the next time.
     fn due(&self, now: Instant, task: &Waker) -> Due {
         let now = self.nanos(now) >> TICK_BITS;
         let mut woken = Vec::new();
         let mut state = self.state.lock();
         let next = loop {
-            match state.alarms.first() {
-                Some(alarm) if alarm.at > now || woken.len() == TURN => break Some(alarm.at),
-                Some(_) => woken.extend(state.alarms.pop_first()),
+            match state.entries.first() {
+                Some(entry) if entry.at > now || woken.len() == TURN => break Some(entry.at),
+                Some(_) => woken.extend(state.entries.pop_first()),
                 None => break None,
             }
         };
@@ -214,13 +214,13 @@ impl Shared {
 }
 
 enum Due {
-    /// The due alarms; and until when to sleep, if no other is due now.
-    Woken(Vec<Alarm>, Option<Option<Instant>>),
+    /// The due entries; and until when to sleep, if no other is due now.
+    Woken(Vec<Entry>, Option<Option<Instant>>),
     Over,
 }
 
 /// The driver's hold on the timers, until it ends or is dropped.
-struct Driver(Arc<Shared>);
+struct Driver(Arc<Deadlines>);
 
 impl Driver {
     /// Wakes the due connections, and arranges the driver's own wake-up for the next.
@@ -236,8 +236,8 @@ impl Driver {
                 Due::Woken(woken, next) => (woken, next),
                 Due::Over => return Poll::Ready(()),
             };
-            for alarm in woken {
-                alarm.outbox.wake();
+            for entry in woken {
+                entry.outbox.wake();
             }
             let Some(next) = next else {
                 cx.waker().wake_by_ref();
@@ -256,40 +256,40 @@ impl Drop for Driver {
         reason = "an outbox's place is its address, which does not change"
     )]
     fn drop(&mut self) {
-        let alarms = {
+        let entries = {
             let mut state = self.0.state.lock();
             self.0.driven.store(false, Memory::Release);
-            std::mem::take(&mut state.alarms)
+            std::mem::take(&mut state.entries)
         };
         // The connections keep their time themselves.
-        for alarm in alarms {
-            alarm.outbox.wake();
+        for entry in entries {
+            entry.outbox.wake();
         }
     }
 }
 
-impl Alarm {
+impl Entry {
     fn key(&self) -> (u64, *const TaskHandle) {
         (self.at, Arc::as_ptr(&self.outbox))
     }
 }
 
-impl Ord for Alarm {
+impl Ord for Entry {
     fn cmp(&self, other: &Self) -> Ordering {
         self.key().cmp(&other.key())
     }
 }
 
-impl PartialOrd for Alarm {
+impl PartialOrd for Entry {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Alarm {
+impl PartialEq for Entry {
     fn eq(&self, other: &Self) -> bool {
         self.key() == other.key()
     }
 }
 
-impl Eq for Alarm {}
+impl Eq for Entry {}

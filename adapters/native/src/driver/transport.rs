@@ -1,3 +1,4 @@
+pub(crate) mod fan_out;
 #[cfg(test)]
 pub(crate) mod joined;
 #[cfg(all(test, crossws_shuttle))]
@@ -13,11 +14,10 @@ use crossws_core::adapter::{
 };
 use crossws_core::{Capabilities, CloseFrame, ControlError, Message, SendError, SendOptions, Sent};
 
-use crate::driver::crew::Crew;
-use crate::driver::fan_out;
 use crate::driver::outlet::Flush;
 use crate::driver::pace;
 use crate::driver::task_handle::{TaskHandle, steady};
+use crate::driver::transport::fan_out::{FEW, ServerCrew};
 use crossws_proto::deflate::Deflater;
 use crossws_proto::frame::Opcode;
 use crossws_proto::handshake::Agreed;
@@ -34,6 +34,8 @@ pub(crate) struct NativeTransport {
     outbox: Arc<TaskHandle>,
     /// The connection's own task keeps it: a peer's handle keeps no stream open.
     outlet: Option<Weak<dyn Flush>>,
+    /// Writes in the task's place. A connection of a foreign server has none.
+    crew: Option<Arc<ServerCrew>>,
     /// Boxed, because most connections do not compress.
     compression: Option<Box<Compression>>,
 }
@@ -83,7 +85,7 @@ impl Transport for NativeTransport {
 
     fn wake_with(&self, peer: &PeerEvents, others: &mut Vec<PeerEvents>) {
         match self.crew() {
-            Some(crew) if others.len() >= fan_out::FEW => crew.write_for(peer, others),
+            Some(crew) if others.len() >= FEW => crew.write_for(peer, others),
             _ => self.wake(),
         }
     }
@@ -172,6 +174,7 @@ impl NativeTransport {
         Self {
             outbox,
             outlet: None,
+            crew: None,
             compression,
         }
     }
@@ -183,8 +186,14 @@ impl NativeTransport {
     }
 
     /// Returns the crew that writes in the connection's place, if it has one.
-    pub(crate) fn crew(&self) -> Option<&Crew> {
-        self.outbox.crew()
+    pub(crate) fn crew(&self) -> Option<&ServerCrew> {
+        self.crew.as_deref()
+    }
+
+    /// Lets a crew write in the connection's place.
+    pub(crate) fn with_crew(mut self, crew: Option<Arc<ServerCrew>>) -> Self {
+        self.crew = crew;
+        self
     }
 
     /// Writes what can be written without waiting, in the caller's task, so that the connection's

@@ -2,13 +2,14 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Sleep, Timer, Write};
 use hyper::upgrade::Upgraded;
+
+use crossws_proto::sync::Mutex;
 
 use crate::http::keep_alive::Activity;
 use crate::runtime::Runtime;
@@ -154,7 +155,7 @@ impl<S: Future<Output = ()>> Future for HyperSleep<S> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let sleep = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let sleep = self.0.get_mut();
         sleep.as_mut().poll(cx)
     }
 }

@@ -12,10 +12,10 @@ use http::{Method, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::upgrade::{Parts, Upgraded};
 
-use crate::driver::crew::Crew;
 use crate::driver::pump::pump_with;
 use crate::driver::raw::RawStream;
 use crate::driver::stage::Stage;
+use crate::driver::transport::fan_out::ServerCrew;
 use crate::http::hyper_io::{HyperIo, UpgradedIo};
 use crate::http::layer::WebSocketLayer;
 use crate::http::way::Way;
@@ -344,7 +344,7 @@ fn whole(body: Full<Bytes>) -> Bytes {
 
 /// Builds the upgraded connection.
 fn connection<T: ServerRuntime, I: Io, H: Hooks + ?Sized>(
-    crew: Option<Arc<Crew>>,
+    crew: Option<Arc<ServerCrew>>,
     io: I,
     early: BytesMut,
     mut accepted: Accepted<H>,

@@ -2,11 +2,10 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use atomic_waker::AtomicWaker;
 use bytes::Bytes;
 use crossws_core::Resolve;
 use crossws_core::adapter::{HttpApp, Unfinished};
@@ -14,9 +13,10 @@ use h2::server::{Connection, SendResponse};
 use h2::{Reason, RecvStream};
 use http::Request;
 
+use super::Http2;
 use super::exchange::exchange;
-use super::transport::Transport;
-use super::{Http2, MOST_CANCELLED};
+use super::h2_io::H2Io;
+use super::streams::{Live, Streams};
 use crate::driver::stage::Stage;
 use crate::driver::timer::{Timer, later, within};
 use crate::http::site::Site;
@@ -52,7 +52,7 @@ where
         overloaded(handle.hub(), info.remote_addr);
         return;
     }
-    let io = Transport::new(unclaimed.read, unclaimed.io);
+    let io = H2Io::new(unclaimed.read, unclaimed.io);
     let shaken = settings.builder(limits.max_head).handshake(io);
     let shaken = async { shaken.await.map(Some) };
     let h2 = match within(&runtime, limits.timeout, shaken, || Ok(None)).await {
@@ -86,7 +86,7 @@ where
 }
 
 struct Serving<R, T: ServerRuntime, S> {
-    h2: Connection<Transport<Box<dyn Io>>, Bytes>,
+    h2: Connection<H2Io<Box<dyn Io>>, Bytes>,
     streams: Arc<Streams>,
     site: Site<R, T, S>,
     /// The client has been told to open no more streams.
@@ -181,69 +181,5 @@ where
             }
         };
         self.timer.poll(&self.runtime, now, deadline, cx)
-    }
-}
-
-/// The streams of a connection, counted.
-#[derive(Debug, Default)]
-pub(super) struct Streams {
-    live: AtomicUsize,
-    sockets: AtomicUsize,
-    answered: AtomicUsize,
-    cancelled: AtomicUsize,
-    task: AtomicWaker,
-}
-
-impl Streams {
-    fn is_abused(&self) -> bool {
-        let answered = self.answered.load(Ordering::Relaxed);
-        let cancelled = self.cancelled.load(Ordering::Relaxed);
-        cancelled > answered.saturating_add(MOST_CANCELLED)
-    }
-}
-
-/// A stream, until the application is done with it.
-#[derive(Debug)]
-pub(super) struct Live {
-    streams: Arc<Streams>,
-    is_socket: bool,
-}
-
-impl Live {
-    fn new(streams: &Arc<Streams>) -> Self {
-        streams.live.fetch_add(1, Ordering::Relaxed);
-        Self {
-            streams: Arc::clone(streams),
-            is_socket: false,
-        }
-    }
-
-    /// Counts a request that the server has responded to.
-    pub(super) fn answered(&self) {
-        self.streams.answered.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Counts a request that the client has cancelled.
-    pub(super) fn cancelled(&self) {
-        self.streams.cancelled.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Counts the stream as a WebSocket from now on.
-    pub(super) fn into_socket(mut self) -> Self {
-        self.is_socket = true;
-        self.streams.sockets.fetch_add(1, Ordering::Relaxed);
-        self.streams.task.wake();
-        self
-    }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        if self.is_socket {
-            self.streams.sockets.fetch_sub(1, Ordering::Relaxed);
-        }
-        // The last one begins the time for which the connection may be idle.
-        self.streams.live.fetch_sub(1, Ordering::Release);
-        self.streams.task.wake();
     }
 }

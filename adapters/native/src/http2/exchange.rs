@@ -22,8 +22,8 @@ use http_body_util::Full;
 
 use super::SEND_BUFFER;
 use super::body::Received;
-use super::connection::Live;
 use super::stream::StreamIo;
+use super::streams::Live;
 use crate::driver::stage::Stage;
 use crate::http::site::Site;
 use crate::http::way::StreamDoor;

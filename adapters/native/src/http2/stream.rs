@@ -5,7 +5,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use h2::{Reason, RecvStream, SendStream};
 
 use super::SEND_BUFFER;
-use super::connection::Live;
+use super::streams::Live;
 use crate::runtime::io::Io;
 
 /// One stream of an HTTP/2 connection as the pump uses it. The client's window for the stream is

@@ -8,11 +8,11 @@ use crossws_core::adapter::{Accepted, Claim, ClaimError, Unfinished};
 use crossws_core::{ConnectionInfo, Hooks, Hub, RejectReason, Rejection, Resolve, UpgradeRequest};
 use http::StatusCode;
 
-use crate::driver::crew::Crew;
 use crate::driver::pump::pump_with;
 use crate::driver::raw::RawStream;
 use crate::driver::stage::Stage;
 use crate::driver::timer::within;
+use crate::driver::transport::fan_out::ServerCrew;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 use crate::server::head::{Ask, Head, HeadError, HeadLimits, read_head};
@@ -90,7 +90,7 @@ where
 /// Reads the head, runs the upgrade and sends the response. Returns the connection, or `None` if
 /// the response has ended the stream.
 pub(crate) async fn shake_hands<I, R, S>(
-    crew: Option<Arc<Crew>>,
+    crew: Option<Arc<ServerCrew>>,
     mut io: I,
     info: StreamInfo,
     resolver: &Arc<S>,
@@ -136,7 +136,7 @@ where
 /// Runs the steps after the head. In a box of its own: a client may take long for the head, and the
 /// connection does not own this memory meanwhile.
 async fn answer<I, R, S>(
-    crew: Option<Arc<Crew>>,
+    crew: Option<Arc<ServerCrew>>,
     mut io: I,
     info: StreamInfo,
     head: Head,

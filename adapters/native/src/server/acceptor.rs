@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossws_core::adapter::{HubChoice, Start};
 use crossws_core::{Error, Hub, Report, Resolve, SharedResolver, Shutdown, hub_setters};
 
-use crate::driver::crew::Crew;
+use crate::driver::transport::fan_out::ServerCrew;
 use crate::runtime::ServerRuntime;
 use crate::runtime::io::Io;
 use crate::server::accept::{NotHandled, not_found, serve_stream};
@@ -31,7 +31,7 @@ pub struct Acceptor<R, T> {
     tasks: Tasks,
     /// The crew of the server that this is a part of. In a foreign server, connections may run on
     /// several runtimes, and none may write for another.
-    crew: Option<Arc<Crew>>,
+    crew: Option<Arc<ServerCrew>>,
     head: HeadLimits,
     runtime: PhantomData<fn() -> T>,
 }
@@ -176,7 +176,7 @@ impl<R, T> Acceptor<R, T> {
         resolver: Arc<R>,
         hub: Hub,
         tasks: Tasks,
-        crew: Option<Arc<Crew>>,
+        crew: Option<Arc<ServerCrew>>,
     ) -> Self {
         Self {
             resolver,
@@ -194,7 +194,7 @@ impl<R, T> Acceptor<R, T> {
     }
 
     #[cfg(feature = "http")]
-    pub(crate) fn crew(&self) -> Option<Arc<Crew>> {
+    pub(crate) fn crew(&self) -> Option<Arc<ServerCrew>> {
         self.crew.clone()
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crossws_core::adapter::{HttpService, HubChoice};
 use crossws_core::{Resolve, hub_setters};
 
-use crate::driver::crew::Crew;
+use crate::driver::transport::fan_out::ServerCrew;
 #[cfg(feature = "http2")]
 use crate::http2::Http2;
 use crate::runtime::ServerRuntime;
@@ -121,7 +121,7 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
             #[cfg(feature = "http2")]
             http2: self.http2,
             tasks: Tasks::default(),
-            crew: Arc::new(Crew::new(runtime.now())),
+            crew: Arc::new(ServerCrew::new(runtime.now())),
             stop: Stop::default(),
             runtime,
         }));

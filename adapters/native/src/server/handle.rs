@@ -4,7 +4,7 @@ use std::sync::Arc;
 use crossws_core::adapter::HttpService;
 use crossws_core::{Hub, Report, Shutdown};
 
-use crate::driver::crew::Crew;
+use crate::driver::transport::fan_out::ServerCrew;
 #[cfg(feature = "http2")]
 use crate::http2::Http2;
 use crate::runtime::ServerRuntime;
@@ -25,7 +25,7 @@ pub(super) struct Shared<T> {
     #[cfg(feature = "http2")]
     pub(super) http2: Option<Http2>,
     pub(super) tasks: Tasks,
-    pub(super) crew: Arc<Crew>,
+    pub(super) crew: Arc<ServerCrew>,
     pub(super) stop: Stop,
     pub(super) runtime: T,
 }
@@ -63,7 +63,7 @@ impl<T> ServerHandle<T> {
         &self.0.tasks
     }
 
-    pub(crate) fn crew(&self) -> &Arc<Crew> {
+    pub(crate) fn crew(&self) -> &Arc<ServerCrew> {
         &self.0.crew
     }
 

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use event_listener::{Event, EventListener};
+
+use crossws_proto::sync::Mutex;
 
 /// Watches for SIGINT and SIGTERM: Ctrl-C in a terminal, and what systemd, Docker and Kubernetes
 /// send. The returned future resolves at the first of them.
@@ -26,7 +28,7 @@ use event_listener::{Event, EventListener};
 /// signals: on Windows, `crossws-tokio` has its own function of this name.
 pub fn stop_signal() -> io::Result<StopSignal> {
     static WATCHED: Mutex<Option<Arc<Stopping>>> = Mutex::new(None);
-    let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut watched = WATCHED.lock();
     let stopping = match &*watched {
         Some(stopping) => Arc::clone(stopping),
         None => Arc::clone(watched.insert(watch()?)),

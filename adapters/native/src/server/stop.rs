@@ -5,10 +5,10 @@ use event_listener::Event;
 
 /// The server's stop flag, and the count of watches that the shutdown waits for.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Stop(Arc<Shared>);
+pub(crate) struct Stop(Arc<Flag>);
 
 #[derive(Debug, Default)]
-struct Shared {
+struct Flag {
     stopping: AtomicBool,
     watches: AtomicUsize,
     changed: Event,
@@ -33,7 +33,7 @@ impl Stop {
     }
 }
 
-impl Shared {
+impl Flag {
     async fn until(&self, holds: impl Fn(&Self) -> bool) {
         while !holds(self) {
             let changed = self.changed.listen();
@@ -48,7 +48,7 @@ impl Shared {
 
 /// Held by every task that must end before the server has stopped.
 #[derive(Debug)]
-pub(crate) struct Watch(Arc<Shared>);
+pub(crate) struct Watch(Arc<Flag>);
 
 impl Watch {
     /// Resolves when the server stops.

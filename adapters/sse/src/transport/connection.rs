@@ -2,12 +2,13 @@ mod post;
 mod writing;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use crossws_core::adapter::sync::{Mutex, MutexGuard};
 use crossws_core::adapter::{Background, PeerEvents};
 use crossws_core::{CloseFrame, Closed, ClosedBy, Message, Settings};
 use crossws_proto::frame::Violation;
@@ -366,10 +367,8 @@ impl Connection {
     pub(crate) fn tell(&self, events: PeerEvents) {
         self.lock().events = Some(events);
     }
-
-    // No user code runs under the lock, so that a panic cannot leave it incomplete.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

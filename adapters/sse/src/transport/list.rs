@@ -1,6 +1,7 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use crossws_core::adapter::sync::{Mutex, MutexGuard};
 use crossws_core::{Capabilities, Hub};
 
 use crate::transport::connection::Connection;
@@ -69,7 +70,7 @@ impl List {
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock()
     }
 }
 

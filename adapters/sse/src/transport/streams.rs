@@ -21,11 +21,11 @@ use crate::stream::{event_response, start};
 use crate::transport::body::SocketBody;
 use crate::transport::connection::Connection;
 use crate::transport::downlink::Downlink;
-use crate::transport::driver;
 use crate::transport::frame::EventFrame;
 use crate::transport::list::{AFTER_PLACE, List};
 use crate::transport::outbound::EventTransport;
 use crate::transport::place::Place;
+use crate::transport::pump;
 use crate::transport::request::{empty, rejected};
 use crate::transport::settings::StreamSettings;
 use crate::transport::uplink;
@@ -169,7 +169,7 @@ impl Streams {
         let (grace, lent) = (self.settings.grace, Arc::clone(&background));
         background.spawn(Box::pin(async move {
             let listed = listed;
-            driver::run(joined, Arc::clone(&listed.connection), lent, grace).await;
+            pump::run(joined, Arc::clone(&listed.connection), lent, grace).await;
         }));
         event_response(SocketBody::from(downlink))
     }

@@ -1,6 +1,6 @@
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Poll, Waker, ready};
 use std::time::Duration;
 
@@ -10,10 +10,11 @@ use worker::wasm_bindgen::JsValue;
 use worker::wasm_bindgen_futures::{JsFuture, spawn_local};
 use worker::worker_sys::DurableObjectStorage;
 
+use crossws_core::adapter::sync::Mutex;
+
 use crate::error::report;
 use crate::link::deadline;
 use crate::sleep::Sleep;
-use crate::sync::lock;
 
 /// The object's one alarm. It wakes a sleeping object, whereas a timer would keep it awake.
 pub(crate) struct Alarm {
@@ -38,13 +39,13 @@ impl Alarm {
 
     /// Ensures that the alarm comes at this time or before.
     pub(crate) fn by(self: &Arc<Self>, at: u64) {
-        let mut set = lock(&self.set);
+        let mut set = self.set.lock();
         if set.is_some_and(|set| set <= at) {
             return;
         }
         *set = Some(at);
         drop(set);
-        let waiting = lock(&self.changed).take();
+        let waiting = self.changed.lock().take();
         waiting.into_iter().for_each(Waker::wake);
         let Some(storage) = &self.storage else {
             return;
@@ -69,9 +70,9 @@ impl Alarm {
     pub(crate) async fn due(&self) {
         let mut sleep: Option<(u64, Sleep)> = None;
         poll_fn(|cx| {
-            *lock(&self.changed) = Some(cx.waker().clone());
+            *self.changed.lock() = Some(cx.waker().clone());
             loop {
-                let set = *lock(&self.set);
+                let set = *self.set.lock();
                 let Some(at) = set else {
                     return Poll::Pending;
                 };
@@ -93,7 +94,7 @@ impl Alarm {
     /// It was not set: the next event may try again.
     fn failed(&self, at: u64, error: JsValue) {
         report("the alarm was not set", worker::Error::from(error));
-        let mut set = lock(&self.set);
+        let mut set = self.set.lock();
         if *set == Some(at) {
             *set = None;
         }
@@ -102,11 +103,11 @@ impl Alarm {
     /// Returns whether it should have come: the platform may be late, and another event may come
     /// first.
     pub(crate) fn is_due(&self, now: u64) -> bool {
-        lock(&self.set).is_some_and(|at| at <= now)
+        self.set.lock().is_some_and(|at| at <= now)
     }
 
     /// Records that it has come.
     pub(crate) fn rang(&self) {
-        *lock(&self.set) = None;
+        *self.set.lock() = None;
     }
 }

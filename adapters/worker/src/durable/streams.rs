@@ -8,11 +8,10 @@ use worker::send::SendFuture;
 
 use crate::durable::Durable;
 use crate::error::Error;
+use crate::http::body::pumped;
 use crate::http::incoming::Incoming;
-use crate::http::pump::pumped;
 use crate::http::response::{header, plain, refusal};
-use crate::objects::events::{GONE, KEPT, PATH};
-use crate::objects::internal::Mark;
+use crate::objects::internal::{GONE, KEPT, Mark, PATH};
 use crate::objects::ticket::{self, TICKET};
 use crate::options::Options;
 

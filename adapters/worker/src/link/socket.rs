@@ -1,7 +1,7 @@
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crossws_core::adapter::sync::Mutex;
 use crossws_core::adapter::{Publication, Snapshot};
 use crossws_core::{CloseFrame, Closed, ClosedBy, Message, PersistError};
 use worker::js_sys::{ArrayBuffer, JsString, Uint8Array};
@@ -12,7 +12,6 @@ use worker::worker_sys::ext::WebSocketExt;
 use crate::durable::attachment::{Attachment, Closing};
 use crate::error::report;
 use crate::link::watch::millis;
-use crate::sync::lock;
 
 /// One connection's JavaScript socket, shared by its transport and its driver.
 pub(crate) struct Socket {
@@ -99,7 +98,7 @@ impl Socket {
 
     /// Sends what has waited.
     pub(crate) fn accepted(&self) {
-        let waiting = lock(&self.waiting).take();
+        let waiting = self.waiting.lock().take();
         for message in waiting.into_iter().flatten() {
             // Fails if the client has gone: the platform tells of that, too.
             let _ = self.send(&message);
@@ -123,7 +122,7 @@ impl Socket {
 
     /// Sends a value that is created once for all subscribers.
     pub(crate) fn publish(&self, publication: &Publication) -> Result<(), JsValue> {
-        if let Some(waiting) = &mut *lock(&self.waiting) {
+        if let Some(waiting) = &mut *self.waiting.lock() {
             waiting.push(publication.message().clone());
             return Ok(());
         }
@@ -138,7 +137,7 @@ impl Socket {
 
     /// Closes with this frame. After `until`, a reply is too late.
     pub(crate) fn close(&self, frame: CloseFrame, by: ClosedBy, until: Option<u64>) {
-        *lock(&self.closing) = Some((frame.clone(), by, until));
+        *self.closing.lock() = Some((frame.clone(), by, until));
         if let Some(until) = until {
             let amended = self.amend(|attachment| {
                 let by_time = by == ClosedBy::Timeout;
@@ -157,7 +156,7 @@ impl Socket {
 
     /// Records that a deadline has closed the connection, and not the application.
     pub(crate) fn closed_by_time(&self) {
-        if let Some((_, by, _)) = &mut *lock(&self.closing) {
+        if let Some((_, by, _)) = &mut *self.closing.lock() {
             *by = ClosedBy::Timeout;
         }
         let amended = self.amend(|attachment| {
@@ -172,7 +171,8 @@ impl Socket {
 
     /// Returns until when the client may reply to our close.
     pub(crate) fn closing_until(&self) -> Option<u64> {
-        lock(&self.closing)
+        self.closing
+            .lock()
             .as_ref()
             .and_then(|(_, _, until)| *until)
     }
@@ -194,7 +194,7 @@ impl Socket {
 
     /// Returns when the client last sent anything, as far as that is stored.
     pub(crate) fn last_heard(&self) -> Option<u64> {
-        *lock(&self.heard)
+        *self.heard.lock()
     }
 
     /// Drops the connection as far as the platform allows.
@@ -214,7 +214,7 @@ impl Socket {
 
     /// Returns how the connection ended, from the platform's report.
     pub(crate) fn closed(&self, code: u16, reason: String, clean: bool) -> Closed {
-        if let Some((frame, by, _)) = &*lock(&self.closing) {
+        if let Some((frame, by, _)) = &*self.closing.lock() {
             return Closed::by_us(frame, *by, clean);
         }
         if code == Closed::ABNORMAL {
@@ -229,12 +229,12 @@ impl Socket {
 
     /// Returns when the client last sent a message, as far as that is stored.
     pub(crate) fn last_spoke(&self) -> Option<u64> {
-        *lock(&self.spoke)
+        *self.spoke.lock()
     }
 
     /// Stores that the client sent a message.
     pub(crate) fn spoke(&self, now: u64) {
-        *lock(&self.spoke) = Some(now);
+        *self.spoke.lock() = Some(now);
         if let Err(error) = self.amend(|attachment| attachment.spoke = Some(now)) {
             report("a peer's last message was not stored", error);
         }
@@ -242,7 +242,7 @@ impl Socket {
 
     /// Stores that the client sent something.
     pub(crate) fn heard(&self, now: u64) {
-        *lock(&self.heard) = Some(now);
+        *self.heard.lock() = Some(now);
         if let Err(error) = self.amend(|attachment| attachment.heard = Some(now)) {
             report("a peer's last sign of life was not stored", error);
         }
@@ -250,8 +250,8 @@ impl Socket {
 
     pub(crate) fn persist(&self, snapshot: Snapshot) -> Result<(), PersistError> {
         let mut attachment = Attachment::new(snapshot, self.began);
-        attachment.heard = *lock(&self.heard);
-        attachment.spoke = *lock(&self.spoke);
+        attachment.heard = *self.heard.lock();
+        attachment.spoke = *self.spoke.lock();
         self.store(&attachment)
     }
 

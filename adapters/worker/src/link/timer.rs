@@ -1,12 +1,13 @@
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use crossws_core::adapter::sync::Mutex;
+
 use crate::link::{Link, deadline};
 use crate::sleep::Sleep;
-use crate::sync::lock;
 
 /// Runs the deadlines of a connection in a plain Worker, which stays awake with the connection and
 /// has no alarm.
@@ -20,7 +21,7 @@ impl Timer {
 
     /// Wakes the timer, because a deadline has become earlier.
     pub(crate) fn wake(&self) {
-        let waker = lock(&self.0).take();
+        let waker = self.0.lock().take();
         waker.into_iter().for_each(Waker::wake);
     }
 
@@ -36,7 +37,7 @@ impl Timer {
         sleep: &mut Option<(u64, Sleep)>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        *lock(&self.0) = Some(cx.waker().clone());
+        *self.0.lock() = Some(cx.waker().clone());
         loop {
             let now = deadline::now();
             if let Some(closed) = link.keep_time(now) {

@@ -11,27 +11,14 @@ use worker::send::SendFuture;
 use worker::wasm_bindgen::JsValue;
 use worker::{Request, web_sys};
 
-use crate::background::background;
+use crate::background::{background, within};
 use crate::durable::streams::EVENT_CAPABILITIES;
 use crate::error::{Error, report};
 use crate::http::answer::{Answer, from_platform, to_platform};
 use crate::http::request;
 use crate::http::response::text;
-use crate::link::deadline;
-use crate::objects::internal::Address;
+use crate::objects::internal::{Address, EVENTS, GONE, KEPT, PATH};
 use crate::objects::{Objects, Upgraded};
-
-/// The header of an internal request about an event stream: what it asks for.
-pub(crate) const EVENTS: &str = "crossws-events";
-
-/// The header of an internal request that carries the path of the client's.
-pub(crate) const PATH: &str = "crossws-path";
-
-/// The headers of a client that its object reads.
-pub(crate) const KEPT: [&str; 3] = ["authorization", "content-type", "last-event-id"];
-
-/// The status by which an object says that it has no connection to take up.
-pub(crate) const GONE: StatusCode = StatusCode::GONE;
 
 /// The longest time that an object may take. It responds to a post within 10 s.
 const LONGEST: Duration = Duration::from_secs(15);
@@ -86,7 +73,7 @@ impl Objectwards<'_> {
         };
         // One that died of a panic never responds.
         let limit = accepted.settings().limits.upgrade_timeout;
-        let Some(answer) = deadline::within(limit, asked).await else {
+        let Some(answer) = within(limit, asked).await else {
             return refused(accepted.hub().upgrade_timed_out());
         };
         match answer {
@@ -117,7 +104,7 @@ impl Objectwards<'_> {
         let method = if body.is_some() { "POST" } else { "GET" };
         let asked = object.fetch(method, &headers, body.as_ref());
         // One that died of a panic never responds.
-        let answer = deadline::within(LONGEST, asked).await;
+        let answer = within(LONGEST, asked).await;
         Some(answer.unwrap_or_else(|| {
             Err(worker::Error::from("an object did not respond in time").into())
         }))

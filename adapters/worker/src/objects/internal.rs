@@ -24,6 +24,22 @@ const MARK: &str = "crossws";
 /// Every request needs a URL, and only the object gets this one.
 const URL: &str = "http://crossws.internal/";
 
+/// The header of an internal request about an event stream: what it asks for.
+#[cfg(feature = "sse")]
+pub(crate) const EVENTS: &str = "crossws-events";
+
+/// The header of an internal request that carries the path of the client's.
+#[cfg(feature = "sse")]
+pub(crate) const PATH: &str = "crossws-path";
+
+/// The headers of a client that its object reads.
+#[cfg(feature = "sse")]
+pub(crate) const KEPT: [&str; 3] = ["authorization", "content-type", "last-event-id"];
+
+/// The status by which an object says that it has no connection to take up.
+#[cfg(feature = "sse")]
+pub(crate) const GONE: http::StatusCode = http::StatusCode::GONE;
+
 /// An object, as the Worker reaches it.
 pub(crate) struct Address {
     object: Fetcher,

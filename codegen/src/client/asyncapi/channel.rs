@@ -9,7 +9,7 @@ use crossws_app::description::{
 use serde_json::{Map, Value, json};
 
 use super::schema::Schemas;
-use crate::client::names::{self, unique};
+use crate::client::names::{self, ascii, unique};
 use crate::client::text::url;
 
 /// The parts of a document.
@@ -322,19 +322,6 @@ fn address(route: &RouteDescription) -> (String, Map<String, Value>) {
         address.push('/');
     }
     (address, parameters)
-}
-
-/// Returns a name that has only letters, digits, `_` and `-` of ASCII. No object of JavaScript, in which
-/// most tools are written, can have the key `__proto__`.
-pub(super) fn ascii(name: &str) -> String {
-    if name == "__proto__" {
-        return "proto".to_owned();
-    }
-    let chars = name.chars().map(|c| match c {
-        c if c.is_ascii_alphanumeric() || c == '_' || c == '-' => c,
-        _ => '_',
-    });
-    chars.collect()
 }
 
 fn lower(name: &str) -> String {

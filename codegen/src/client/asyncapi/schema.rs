@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crossws_app::description::Description;
 use serde_json::{Map, Value, json};
 
-use super::channel::ascii;
-use crate::client::names::unique;
+use crate::client::names::{ascii, unique};
 
 /// The names of an app's schemas in a document.
 pub(super) struct Schemas<'d> {

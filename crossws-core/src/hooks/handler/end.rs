@@ -1,12 +1,12 @@
 use std::fmt;
 
 use crate::bounds::{BoxFuture, MaybeSend};
-use crate::hooks::HookResult;
 use crate::hooks::handler::incoming::Over;
+use crate::hooks::output::HookOutput;
+use crate::hooks::output::HookResult;
 use crate::hooks::setters::boxed;
 use crate::message::close::{CloseCode, CloseFrame, Closed};
 use crate::peer::Peer;
-use crate::peer::tasks::HookOutput;
 
 /// What happens to a connection whose loop has returned: the return value of a
 /// [`handler`](crate::handler)'s function. `()`, a [`CloseCode`] and a [`CloseFrame`] convert into

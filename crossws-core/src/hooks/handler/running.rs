@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use crate::bounds::{BoxError, Callback, MaybeSend, MaybeSync};
 use crate::error::Unsupported;
-use crate::hooks::HookResult;
 use crate::hooks::handler::end::HandlerEnd;
 use crate::hooks::handler::incoming::{Channel, Incoming, Over};
+use crate::hooks::output::HookResult;
 use crate::hub::Hub;
 use crate::message::close::Closed;
 use crate::peer::Peer;

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use crate::hub::group::roster::Roster;
 use crate::hub::settings::limits::Limits;
 use crate::peer::Peer;
-use crate::peer::snapshot::PersistError;
+use crate::peer::snapshot::persist_error::PersistError;
 use crate::pubsub::members::Key;
 use crate::sync::{Mutex, MutexGuard};
 

@@ -1,7 +1,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::message::close::{CloseCode, CloseFrame};
-use crate::peer::snapshot::PersistError;
+use crate::peer::snapshot::persist_error::PersistError;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::transport::Transport;
 

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use futures_core::Stream;
 
 use crate::peer::Peer;
+use crate::peer::deadlines::after;
 use crate::peer::deadlines::sleep::Sleep;
 use crate::peer::life::PeerState;
 
@@ -95,13 +96,6 @@ impl Interval {
         let by = self.period.saturating_mul(missed.saturating_add(1));
         self.next = after(self.next, by);
     }
-}
-
-/// Returns `now` plus a duration, or a time beyond any connection's life if the clock's range ends
-/// before that.
-pub(crate) fn after(now: SystemTime, duration: Duration) -> SystemTime {
-    const LONG: Duration = Duration::from_secs(1 << 32);
-    now.checked_add(duration).unwrap_or(now + LONG)
 }
 
 impl Stream for Interval {

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use once_cell::race::OnceBox;
 
 use crate::peer::Peer;
-use crate::peer::deadlines::interval::after;
+use crate::peer::deadlines::after;
 use crate::peer::deadlines::timers::Timers;
 use crate::peer::life::PeerState;
 use crate::sync::Mutex;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::peer::Peer;
-use crate::peer::deadlines::interval::after;
+use crate::peer::deadlines::after;
 use crate::peer::life::PeerState;
-use crate::peer::snapshot::PersistError;
+use crate::peer::snapshot::persist_error::PersistError;
 use crate::sort::sort_by;
 use crate::transport::capabilities::Capabilities;
 

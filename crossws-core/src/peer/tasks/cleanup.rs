@@ -1,8 +1,8 @@
 //! Work that a connection's hooks and tasks leave for its end.
 
 use crate::bounds::MaybeSend;
+use crate::hooks::output::HookOutput;
 use crate::peer::Peer;
-use crate::peer::tasks::HookOutput;
 use crate::transport::capabilities::Capabilities;
 
 /// Why work was not accepted for a connection's end.

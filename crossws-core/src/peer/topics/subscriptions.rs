@@ -9,7 +9,8 @@ use crate::error::SubscribeError;
 use crate::hub::group::route_members::RouteMembers;
 use crate::hub::settings::limits::Limits;
 use crate::pubsub::members::Key;
-use crate::pubsub::topic::{Several, Topic, TopicKind};
+use crate::pubsub::pattern::TopicKind;
+use crate::pubsub::topic::{Several, Topic};
 use crate::sync::{Mutex, MutexGuard};
 
 /// A peer's topics, and its key in each. The last in the order of locks: see `registry.rs`.

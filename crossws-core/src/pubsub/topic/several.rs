@@ -10,7 +10,7 @@ use crate::peer::Peer;
 use crate::peer::topics::subscriptions::Known;
 use crate::pubsub::filter::Filter;
 use crate::pubsub::publication::Publication;
-use crate::pubsub::wire::Wire;
+use crate::pubsub::publication::wire::Wire;
 use crate::sort::sort_by;
 use crate::sync::MutexGuard;
 
@@ -57,7 +57,13 @@ impl<'a, 'f> Audience<'a, 'f> {
         let states = self.lock(publication);
         let places = self.places(&states);
         let is_left_out = |peer: &Peer| self.leaves_out(peer, except);
-        hand_on(&places, 0, is_left_out, |peer| publication.of(peer), told);
+        hand_on(
+            &places,
+            0,
+            is_left_out,
+            |peer| publication.of(|| peer.protocol()),
+            told,
+        );
     }
 
     pub(super) fn places<'s>(
@@ -107,7 +113,7 @@ impl State {
             return Some((all.first, wire));
         }
         self.members.iter().find_map(|(peer, _)| {
-            let (publication, wire) = (all.of(peer), peer.wire()?);
+            let (publication, wire) = (all.of(|| peer.protocol()), peer.wire()?);
             let wants = wire.takes_long(publication) && publication.known(wire).is_none();
             wants.then_some((publication, wire))
         })

@@ -14,10 +14,10 @@ use serde::Serialize;
 use crate::bounds::BoxFuture;
 use crate::hub::Hub;
 use crate::message::codec::EncodeError;
-use crate::service::api::HttpService;
 use crate::service::api::response::{ApiError, ApiResponse};
 #[cfg(feature = "http")]
 use crate::service::body::Body;
+use crate::service::http_service::{self, HttpService};
 
 /// A request to the application's own HTTP service: await it.
 ///
@@ -41,7 +41,7 @@ pub struct ApiRequest {
 
 impl ApiRequest {
     /// The most bytes of a response's body, unless [`max_body`](Self::max_body) says otherwise: 1 MiB.
-    pub const MAX_BODY: usize = 1 << 20;
+    pub const MAX_BODY: usize = http_service::MAX_BODY;
 
     /// Adds a pair to the query, percent-encoded.
     ///

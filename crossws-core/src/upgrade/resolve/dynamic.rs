@@ -2,8 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::bounds::{BoxFuture, MaybeSend, MaybeSync};
-use crate::hooks::HookResult;
 use crate::hooks::dyn_hooks::{DynHooks, SharedHooks};
+use crate::hooks::output::HookResult;
 use crate::hub::Hub;
 use crate::upgrade::request::UpgradeRequest;
 use crate::upgrade::resolve::{Resolution, Resolve};

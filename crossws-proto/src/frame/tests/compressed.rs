@@ -6,8 +6,9 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 
 use super::stream::{Random, pieces};
 use super::*;
-use crate::deflate::{Deflater, Inflater, Negotiated, deflate_frame, negotiate};
+use crate::deflate::{Deflater, Inflater, Negotiated, deflate_frame};
 use crate::frame::Opcode;
+use crate::handshake::extensions::offer::negotiate;
 
 /// More than all contexts of the tests use.
 const ENOUGH: usize = 1 << 30;

@@ -16,6 +16,7 @@ use crate::driver::outlet::Outlet;
 use crate::driver::task_handle::Batch;
 use crate::driver::task_handle::TaskHandle;
 use crate::driver::transport::NativeTransport;
+use crate::driver::transport::fan_out::{ServerCrew, Sleepers};
 use crate::driver::transport::joined::join_with;
 use crate::runtime::io::Io;
 use crossws_proto::handshake::Agreed;
@@ -74,8 +75,8 @@ struct Subscriber {
 }
 
 impl Subscriber {
-    fn join(hub: &Hub, crew: &Arc<Crew>) -> Self {
-        let outbox = TaskHandle::with_crew(hub.limits(), Some(Arc::clone(crew)));
+    fn join(hub: &Hub, crew: &Arc<ServerCrew>) -> Self {
+        let outbox = TaskHandle::new(hub.limits());
         let written = Arc::new(AtomicUsize::new(0));
         let outlet = Arc::new(Mutex::new(Outlet::new(Paper {
             written: Arc::clone(&written),
@@ -84,7 +85,12 @@ impl Subscriber {
         })));
         let transport = NativeTransport::new(Arc::clone(&outbox), &Agreed::default());
         let flush = Arc::downgrade(&outlet);
-        let joined = join_with(hub, transport.with_outlet(flush));
+        let joined = join_with(
+            hub,
+            transport
+                .with_outlet(flush)
+                .with_crew(Some(Arc::clone(crew))),
+        );
         joined.peer().subscribe("news").unwrap();
         let woken = Arc::new(Woken::default());
         outbox.attend(&Waker::from(Arc::clone(&woken)));
@@ -106,15 +112,15 @@ impl Subscriber {
 }
 
 /// Returns a crew of this many members, and a room of five.
-fn room(members: usize) -> (Arc<Crew>, Vec<Member>, Hub, Vec<Subscriber>) {
-    let crew = Arc::new(Crew::new(Instant::now()));
+fn room(members: usize) -> (Arc<ServerCrew>, Vec<Member<Sleepers>>, Hub, Vec<Subscriber>) {
+    let crew = Arc::new(ServerCrew::new(Instant::now()));
     let members = (0..members).map(|number| crew.member(number)).collect();
     let hub = Hub::default();
     let room = (0..5).map(|_| Subscriber::join(&hub, &crew)).collect();
     (crew, members, hub, room)
 }
 
-fn poll(member: &mut Member) -> (Poll<()>, bool) {
+fn poll(member: &mut Member<Sleepers>) -> (Poll<()>, bool) {
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(Arc::clone(&woken));
     let polled = pin!(member).poll(&mut Context::from_waker(&waker));
@@ -213,7 +219,7 @@ fn a_peers_handle_keeps_no_stream() {
 #[test]
 fn each_crew_writes_for_its_own() {
     let (_crew, mut members, hub, ours) = room(1);
-    let other = Arc::new(Crew::new(Instant::now()));
+    let other = Arc::new(ServerCrew::new(Instant::now()));
     let mut idle = other.member(0);
     let theirs: Vec<_> = (0..5).map(|_| Subscriber::join(&hub, &other)).collect();
     hub.in_namespace("/").publish("news", "one").unwrap();

@@ -12,8 +12,8 @@ use shuttle::sync::{Condvar, Mutex as Lock};
 use shuttle::thread;
 
 use super::*;
-use crate::driver::crew::Crew;
 use crate::driver::transport::NativeTransport;
+use crate::driver::transport::fan_out::ServerCrew;
 use crate::driver::transport::joined::join_with;
 use crossws_proto::frame::frame_len;
 use crossws_proto::handshake::Agreed;
@@ -197,17 +197,18 @@ fn a_room_that_other_tasks_write_for_misses_no_message() {
     shuttle::check_random(
         || {
             let hub = Hub::default();
-            let crew = Arc::new(Crew::new(Instant::now()));
+            let crew = Arc::new(ServerCrew::new(Instant::now()));
             let member = crew.member(0);
             let writing = thread::spawn(move || block_on(member));
             let members: Vec<_> = (0..4)
                 .map(|_| {
-                    let outbox = TaskHandle::with_crew(hub.limits(), Some(Arc::clone(&crew)));
+                    let outbox = TaskHandle::new(hub.limits());
                     let (paper, seen) = Paper::new();
                     let outlet = Arc::new(Mutex::new(Outlet::new(paper)));
                     let flush = Arc::downgrade(&outlet);
-                    let transport =
-                        NativeTransport::new(outbox.clone(), &Agreed::default()).with_outlet(flush);
+                    let transport = NativeTransport::new(outbox.clone(), &Agreed::default())
+                        .with_outlet(flush)
+                        .with_crew(Some(Arc::clone(&crew)));
                     let joined = join_with(&hub, transport);
                     joined.peer().subscribe("a").unwrap();
                     let pumping = thread::spawn(move || pump(outlet, outbox));

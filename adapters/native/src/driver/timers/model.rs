@@ -88,7 +88,7 @@ fn every_connection_is_woken_at_its_time() {
             for connection in waiting {
                 connection.join().unwrap();
             }
-            assert!(timers.0.state.lock().alarms.is_empty());
+            assert!(timers.0.state.lock().entries.is_empty());
             // The task ends with the last connection that could set a time.
             drop(timers);
             driving.join().unwrap();

@@ -187,7 +187,7 @@ proptest! {
                 }
             }
             let waiting = times.iter().flatten().count();
-            prop_assert_eq!(timers.0.state.lock().alarms.len(), waiting);
+            prop_assert_eq!(timers.0.state.lock().entries.len(), waiting);
         }
     }
 }

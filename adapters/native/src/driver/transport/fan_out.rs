@@ -4,7 +4,7 @@ use std::ptr;
 
 use crossws_core::adapter::{PeerEvents, Transport};
 
-use crate::driver::crew::Crew;
+use crate::driver::crew::{Crew, Group};
 use crate::driver::transport::NativeTransport;
 
 /// Up to this many are woken one by one: above it a task is woken for the group.
@@ -15,7 +15,10 @@ pub(crate) const FEW: usize = 3;
 /// times in one turn.
 const MANY: usize = 32;
 
-impl Crew {
+/// The crew of a server.
+pub(crate) type ServerCrew = Crew<Sleepers>;
+
+impl ServerCrew {
     /// Writes for a connection and the crew's others, which it takes out of the list: waking a
     /// thousand tasks costs more than the writing. A last few are woken.
     pub(crate) fn write_for(&self, peer: &PeerEvents, others: &mut Vec<PeerEvents>) {
@@ -23,9 +26,9 @@ impl Crew {
         ours.push(peer.clone());
         while ours.len() > FEW {
             let rest = ours.len().saturating_sub(MANY);
-            self.add(Group(ours.split_off(rest)));
+            self.add(Sleepers(ours.split_off(rest)));
         }
-        drop(Group(ours));
+        drop(Sleepers(ours));
     }
 
     fn take_own(&self, peers: &mut Vec<PeerEvents>) -> Vec<PeerEvents> {
@@ -41,13 +44,11 @@ impl Crew {
     }
 }
 
-/// Connections with queued messages whose tasks sleep. Dropping it wakes them.
-pub(crate) struct Group(Vec<PeerEvents>);
+/// Connections with queued messages whose tasks sleep.
+pub(crate) struct Sleepers(Vec<PeerEvents>);
 
-impl Group {
-    /// Writes for each connection what can be written without waiting. Their own tasks write the
-    /// rest.
-    pub(crate) fn write(mut self) {
+impl Group for Sleepers {
+    fn write(mut self) {
         // One by one: if a stream panics, the drop wakes the other connections.
         while let Some(peer) = self.0.pop() {
             if transport(&peer).is_some_and(NativeTransport::flush) {
@@ -57,7 +58,7 @@ impl Group {
     }
 }
 
-impl Drop for Group {
+impl Drop for Sleepers {
     fn drop(&mut self) {
         for transport in self.0.iter().filter_map(transport) {
             transport.wake();

@@ -3,10 +3,10 @@
 
 use crossws_core::Deflate;
 
-use super::extensions::parse;
 use super::terms::Terms;
-use super::{Agreement, Inflater, NAME, Negotiated, Outgoing, window_bits};
-use crate::handshake::AnswerError;
+use super::{Agreement, NAME, parse};
+use crate::deflate::{Inflater, Negotiated, Outgoing, window_bits};
+use crate::handshake::answer_error::AnswerError;
 
 #[cfg(test)]
 mod tests;

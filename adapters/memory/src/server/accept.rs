@@ -2,28 +2,26 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use crossws_core::adapter::{
-    Accepted, ClaimError, HttpService, Notice, OpeningPeer, OriginalTarget, Session, Start,
-    UpgradeDoor,
+    Accepted, ClaimError, HttpService, OriginalTarget, Start, UpgradeDoor,
 };
 use crossws_core::{
     ApiRequest, BoxFuture, Bytes, ConnectionInfo, Hooks, Hub, MaybeSend, MaybeSync, Rejection,
     Resolve, Sockets, UpgradeRequest,
 };
-use crossws_proto::connection::Step;
 use crossws_proto::handshake::Offers;
 use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_EXTENSIONS, UPGRADE};
 use http::{Request, Response, StatusCode, Version};
 
 use crate::ConnectError;
-use crate::connection::hook;
-use crate::connection::link::{Answer, Link};
-use crate::connection::pump::Pump;
+use crate::connection::link::Link;
+use crate::connection::pump;
+use crate::connection::socket::{Answer, Socket};
+use crate::connection::task_handle::TaskHandle;
 use crate::connection::transport::MemoryTransport;
-use crate::connection::wire::Wire;
 use crate::time::chance::Chance;
 use crate::time::clock::{Alarm, Clock};
 
@@ -33,7 +31,7 @@ pub(crate) trait App: MaybeSend + MaybeSync {
     fn start(&self) -> BoxFuture<'static, ()>;
 
     /// Runs one connection's whole life.
-    fn serve(&self, request: UpgradeRequest, link: Arc<Link>) -> BoxFuture<'static, ()>;
+    fn serve(&self, request: UpgradeRequest, socket: Arc<Socket>) -> BoxFuture<'static, ()>;
 
     /// Whether a connection that has no session is being told so.
     fn is_parting(&self) -> bool;
@@ -60,9 +58,9 @@ impl<R: Resolve> App for Resolved<R> {
         })
     }
 
-    fn serve(&self, request: UpgradeRequest, link: Arc<Link>) -> BoxFuture<'static, ()> {
-        let driver = Driver {
-            link: Cable(link),
+    fn serve(&self, request: UpgradeRequest, socket: Arc<Socket>) -> BoxFuture<'static, ()> {
+        let arrival = Arrival {
+            socket: Cable(socket),
             clock: Arc::clone(&self.clock),
             http: self.http.clone(),
             chance: self.chance.clone(),
@@ -71,7 +69,7 @@ impl<R: Resolve> App for Resolved<R> {
         let hub = self.hub.clone();
         let resolver = Arc::clone(&self.resolver);
         let start = Arc::clone(&self.start);
-        Box::pin(async move { driver.serve(start, hub, resolver, request).await })
+        Box::pin(async move { arrival.serve(start, hub, resolver, request).await })
     }
 
     fn is_parting(&self) -> bool {
@@ -79,8 +77,8 @@ impl<R: Resolve> App for Resolved<R> {
     }
 }
 
-/// The server's end of a link. Dropping it drops the connection, whatever happened.
-struct Cable(Arc<Link>);
+/// The server's end of a socket. Dropping it drops the connection, whatever happened.
+struct Cable(Arc<Socket>);
 
 impl Drop for Cable {
     fn drop(&mut self) {
@@ -104,15 +102,15 @@ impl Drop for Parting<'_> {
     }
 }
 
-struct Driver {
-    link: Cable,
+struct Arrival {
+    socket: Cable,
     clock: Arc<Clock>,
     http: Option<Arc<dyn HttpService>>,
     chance: Chance,
     partings: Arc<AtomicUsize>,
 }
 
-impl Driver {
+impl Arrival {
     async fn serve<R: Resolve>(
         self,
         start: Arc<Start>,
@@ -121,7 +119,7 @@ impl Driver {
         request: UpgradeRequest,
     ) {
         // Offers in a request of the test's own are for hooks to read.
-        let offers = match self.link.0.may_compress() {
+        let offers = match self.socket.0.may_compress() {
             true => Offers::of(request.headers()),
             false => Ok(Offers::default()),
         };
@@ -137,7 +135,7 @@ impl Driver {
         let claim = match self.in_time(&hub, claim, limit).await {
             Some(Ok(Ok(claim))) => claim,
             Some(Ok(Err(refused))) => return self.refused(&hub, refused, offers).await,
-            Some(Err(refusal)) => return self.link.0.answer(Err(refusal)),
+            Some(Err(refusal)) => return self.socket.0.answer(Err(refusal)),
             None => return,
         };
         let claim = match self.chance.peer_id() {
@@ -149,7 +147,7 @@ impl Driver {
         let accepted = match self.in_time(&hub, upgrade, limit).await {
             Some(Ok(Ok(accepted))) => accepted,
             Some(Ok(Err(refused))) => return self.refused(&hub, refused, offers).await,
-            Some(Err(refusal)) => return self.link.0.answer(Err(refusal)),
+            Some(Err(refusal)) => return self.socket.0.answer(Err(refusal)),
             None => return,
         };
         let response = switching_protocols(&accepted);
@@ -157,14 +155,14 @@ impl Driver {
     }
 
     fn reject(&self, rejection: Rejection) {
-        self.link.0.answer(Err(ConnectError::rejected(rejection)));
+        self.socket.0.answer(Err(ConnectError::rejected(rejection)));
     }
 
     /// Passes a request that no hooks claim to the HTTP service, which may upgrade it itself.
     async fn refused(self, hub: &Hub, refused: ClaimError, offers: Offers) {
         let (mut request, http) = match (refused, &self.http) {
             (ClaimError::NotHandled(request), Some(http)) => (request, Arc::clone(http)),
-            (refused, _) => return self.link.0.answer(Err(refusal(refused))),
+            (refused, _) => return self.socket.0.answer(Err(refusal(refused))),
         };
         let info = ConnectionInfo::new(request.remote_addr()).with_secure(request.is_secure());
         let door = UpgradeDoor::new();
@@ -195,7 +193,7 @@ impl Driver {
                 }
                 _ => self.reject(Rejection::from(response)),
             },
-            Some(Err(refusal)) => self.link.0.answer(Err(refusal)),
+            Some(Err(refusal)) => self.socket.0.answer(Err(refusal)),
             None => {}
         }
     }
@@ -217,22 +215,22 @@ impl Driver {
             let headers = response.headers_mut();
             headers.insert(SEC_WEBSOCKET_EXTENSIONS, value);
         }
-        let wire = Wire::new(&self.link.0, &accepted.settings().limits);
-        let transport = MemoryTransport::new(Arc::clone(&wire), &agreed);
+        let handle = TaskHandle::new(&self.socket.0, &accepted.settings().limits);
+        let transport = MemoryTransport::new(Arc::clone(&handle), &agreed);
         let (deflater, chance) = (transport.deflater(), self.chance.clone());
-        let mut pump = Pump::new(wire, &accepted, agreed, deflater, chance);
+        let mut link = Link::new(handle, &accepted, agreed, deflater, chance);
         let answer = Answer {
             response,
             id: accepted.id(),
         };
         let joined = accepted.join(transport);
-        self.link.0.answer(Ok(answer));
+        self.socket.0.answer(Ok(answer));
         match joined {
-            Ok(joined) => run(pump, joined).await,
+            Ok(joined) => pump::run(link, joined).await,
             Err(frame) => {
                 let _parting = Parting::begin(&self.partings);
-                pump.refuse(frame);
-                pump.finish().await;
+                link.refuse(frame);
+                link.finish().await;
             }
         }
     }
@@ -248,8 +246,8 @@ impl Driver {
         let mut alarm = Alarm::new(&self.clock);
         let mut upgrade = pin!(upgrade);
         poll_fn(|cx| {
-            self.link.0.watch(cx);
-            if self.link.0.vanished() {
+            self.socket.0.watch(cx);
+            if self.socket.0.vanished() {
                 return Poll::Ready(None);
             }
             if let Poll::Ready(result) = upgrade.as_mut().poll(cx) {
@@ -264,23 +262,6 @@ impl Driver {
         })
         .await
     }
-}
-
-/// Runs the hooks of a connection to its end.
-async fn run<H: Hooks + ?Sized>(mut pump: Pump, joined: OpeningPeer<H>) {
-    pump.attach(joined.lifeline());
-    let mut session = pump.alongside(joined.open()).await;
-    loop {
-        let next = poll_fn(|cx| next(&mut pump, &mut session, cx)).await;
-        match next {
-            Next::Step(Step::Closed) => break,
-            Next::Step(step) => tell(&mut pump, &mut session, step).await,
-            Next::Notice(notice) => pump.alongside(session.notice(notice)).await,
-        }
-    }
-    let closed = pump.closed();
-    pump.alongside(session.close(closed)).await;
-    pump.finish().await;
 }
 
 /// Makes upgrades that come through the HTTP service end in these hooks.
@@ -317,36 +298,6 @@ pub(crate) fn bind<R: Resolve>(sockets: &Sockets, hub: &Hub, resolver: Arc<R>) {
             }
         }
     });
-}
-
-enum Next {
-    Step(Step),
-    Notice(Notice),
-}
-
-/// Returns what happens next while no hook runs.
-fn next<H: Hooks + ?Sized>(
-    pump: &mut Pump,
-    session: &mut Session<H>,
-    cx: &mut Context<'_>,
-) -> Poll<Next> {
-    if let Poll::Ready(step) = pump.poll_next(cx) {
-        return Poll::Ready(Next::Step(step));
-    }
-    // A message of the peer's own futures wakes this again.
-    let hub = pump.hub();
-    hook::polled(&hub, || session.poll_notice(cx)).map(Next::Notice)
-}
-
-async fn tell<H: Hooks + ?Sized>(pump: &mut Pump, session: &mut Session<H>, step: Step) {
-    match step {
-        Step::Message(message) => pump.alongside(session.message(message)).await,
-        Step::Ping(data) => pump.alongside(session.ping(data)).await,
-        Step::Pong(data) => pump.alongside(session.pong(data)).await,
-        Step::Drain => pump.alongside(session.drain()).await,
-        Step::Failed(error) => pump.alongside(session.error(error)).await,
-        Step::Closed => {}
-    }
 }
 
 fn switching_protocols<H: Hooks + ?Sized>(accepted: &Accepted<H>) -> Response<()> {

@@ -15,20 +15,20 @@ const TURN: u32 = 64;
 
 /// A stream with tokio's traits, which need no runtime. Bytes that were already read from it come
 /// first.
-pub(super) struct Transport<I> {
+pub(super) struct H2Io<I> {
     front: Bytes,
     io: I,
     reads: u32,
 }
 
-impl<I> Transport<I> {
+impl<I> H2Io<I> {
     pub(super) fn new(front: Bytes, io: I) -> Self {
         let reads = 0;
         Self { front, io, reads }
     }
 }
 
-impl<I: Io> AsyncRead for Transport<I> {
+impl<I: Io> AsyncRead for H2Io<I> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -61,7 +61,7 @@ impl<I: Io> AsyncRead for Transport<I> {
     }
 }
 
-impl<I: Io> AsyncWrite for Transport<I> {
+impl<I: Io> AsyncWrite for H2Io<I> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

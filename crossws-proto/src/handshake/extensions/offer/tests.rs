@@ -169,7 +169,7 @@ const TABLE: &[(&str, [&str; 4])] = &[
 ];
 
 /// Expands the abbreviations of a table of cases. The client's side uses it too.
-pub(in crate::deflate) fn expand(short: &str) -> String {
+pub(crate) fn expand(short: &str) -> String {
     short
         .replace("pmd", "permessage-deflate")
         .replace("snct", "server_no_context_takeover")

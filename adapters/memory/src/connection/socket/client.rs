@@ -1,4 +1,4 @@
-//! The client's end of a link.
+//! The client's end of a socket.
 
 use std::task::{Context, Waker};
 
@@ -7,7 +7,7 @@ use crossws_core::{CloseFrame, ControlError, Message, SendError};
 use crossws_proto::deflate::Deflater;
 use crossws_proto::frame::{Event, Opcode, Role, put_masked_close, put_masked_frame};
 
-use super::{Answer, Link, State, no_limits};
+use super::{Answer, Socket, State, no_limits};
 use crate::{ConnectError, Frame};
 
 /// Why a client has no frame to take.
@@ -22,10 +22,10 @@ pub(crate) struct Seen {
     pub(crate) clean: bool,
 }
 
-impl Link {
+impl Socket {
     pub(crate) fn poll_answer(&self, cx: &Context<'_>) -> Option<Result<Answer, ConnectError>> {
         let old = {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             match state.answer.take() {
                 Some(answer) => return Some(answer),
                 None if state.over => return Some(Err(ConnectError::dropped())),
@@ -37,7 +37,7 @@ impl Link {
     }
 
     pub(crate) fn client_sends(&self, message: Message) -> Result<(), SendError> {
-        self.tell_driver(|state| {
+        self.tell_pump(|state| {
             if state.client_has_ended() {
                 return Err(SendError::Closed(message));
             }
@@ -49,7 +49,7 @@ impl Link {
     }
 
     pub(crate) fn client_controls(&self, opcode: Opcode, data: &[u8]) -> Result<(), ControlError> {
-        self.tell_driver(|state| {
+        self.tell_pump(|state| {
             if !state.client_has_ended() && state.put(opcode, data) {
                 return Ok(());
             }
@@ -59,7 +59,7 @@ impl Link {
 
     /// Sends bytes as they are. Returns whether the connection is open.
     pub(crate) fn client_writes(&self, bytes: &[u8]) -> bool {
-        self.tell_driver(|state| {
+        self.tell_pump(|state| {
             let open = !state.client_has_ended();
             if open {
                 state.network.extend_from_slice(bytes);
@@ -69,11 +69,11 @@ impl Link {
     }
 
     pub(crate) fn client_closes(&self, frame: Option<CloseFrame>) {
-        self.tell_driver(|state| state.client_closes(frame));
+        self.tell_pump(|state| state.client_closes(frame));
     }
 
     pub(crate) fn vanish(&self) {
-        self.tell_driver(|state| {
+        self.tell_pump(|state| {
             state.vanished = true;
             state.received.clear();
         });
@@ -81,26 +81,26 @@ impl Link {
     }
 
     pub(crate) fn set_reads(&self, reads: bool) {
-        self.tell_driver(|state| state.reads = reads);
+        self.tell_pump(|state| state.reads = reads);
     }
 
     pub(crate) fn set_auto_pong(&self, on: bool) {
-        self.lock().auto_pong = on;
+        self.state.lock().auto_pong = on;
     }
 
     pub(crate) fn set_auto_close(&self, on: bool) {
-        self.lock().auto_close = on;
+        self.state.lock().auto_close = on;
     }
 
     /// Leaves all frames to the test.
     pub(crate) fn set_raw(&self) {
-        self.lock().raw.get_or_insert_default();
+        self.state.lock().raw.get_or_insert_default();
     }
 
     /// Returns the bytes that have arrived. With a context, it is woken for the next.
     pub(crate) fn take_bytes(&self, cx: &Context<'_>) -> Result<Bytes, Nothing> {
         let old = {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             match state.raw.as_mut().map(BytesMut::split) {
                 Some(bytes) if !bytes.is_empty() => return Ok(bytes.freeze()),
                 _ if state.over || state.vanished => return Err(Nothing::Ever),
@@ -115,7 +115,7 @@ impl Link {
     /// after.
     pub(crate) fn take_frame(&self, cx: Option<&Context<'_>>) -> Result<Frame, Nothing> {
         let old = {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             match state.received.pop_front() {
                 Some(frame) => return Ok(frame),
                 None if state.over || state.vanished => return Err(Nothing::Ever),
@@ -129,7 +129,7 @@ impl Link {
     /// Returns how the connection ended, once the client can observe its end.
     pub(crate) fn seen(&self, cx: &Context<'_>) -> Option<Seen> {
         let old = {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             if state.over || state.vanished {
                 return Some(Seen {
                     received: state.close_received.clone(),

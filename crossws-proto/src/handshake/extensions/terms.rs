@@ -2,8 +2,7 @@
 
 use std::mem;
 
-use super::NAME;
-use super::extensions::Extension;
+use super::{Extension, NAME};
 
 /// The parameters of permessage-deflate: first those of an offer, then those of the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,6 +1,25 @@
-//! The header `Sec-WebSocket-Extensions` (RFC 6455 section 9.1).
+//! The header `Sec-WebSocket-Extensions` (RFC 6455 section 9.1), and the negotiation of
+//! permessage-deflate in it.
+
+pub(super) mod answer;
+pub(crate) mod offer;
+mod terms;
 
 use std::borrow::Cow;
+
+use crate::deflate::{Inflater, Negotiated};
+
+/// The extension's name.
+const NAME: &str = "permessage-deflate";
+
+/// The parameters that the two sides have agreed on, with the state that one side needs for them.
+#[derive(Debug)]
+pub(crate) struct Agreement {
+    pub(crate) negotiated: Negotiated,
+    /// The value of the response's header.
+    pub(super) answer: String,
+    pub(crate) inflater: Inflater,
+}
 
 /// The header's value does not have the form that RFC 6455 section 9.1 demands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -10,13 +29,13 @@ pub struct Malformed;
 
 /// One extension of a header, with its parameters.
 #[derive(Debug, PartialEq)]
-pub(super) struct Extension<'a> {
-    pub(super) name: &'a str,
-    pub(super) params: Vec<(&'a str, Option<Cow<'a, str>>)>,
+struct Extension<'a> {
+    name: &'a str,
+    params: Vec<(&'a str, Option<Cow<'a, str>>)>,
 }
 
 /// Returns the extensions of a header: none if it is blank.
-pub(super) fn parse(header: &[u8]) -> Result<Vec<Extension<'_>>, Malformed> {
+fn parse(header: &[u8]) -> Result<Vec<Extension<'_>>, Malformed> {
     let header = std::str::from_utf8(header).map_err(|_| Malformed)?;
     let mut cursor = Cursor(header);
     let mut extensions = Vec::new();

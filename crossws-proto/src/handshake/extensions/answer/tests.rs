@@ -1,5 +1,6 @@
 use super::*;
-use crate::deflate::offer::tests::expand;
+use crate::handshake::extensions::Malformed;
+use crate::handshake::extensions::offer::tests::expand;
 
 /// The configurations of the table's columns.
 fn configs() -> [Deflate; 4] {
@@ -112,7 +113,7 @@ fn a_response_names_only_the_offered_extension_and_once() {
     assert_eq!(check(&[""]), Ok(false));
     for malformed in [";", "permessage-deflate; snct=", "\u{e9}"] {
         let error = check(&[malformed]).unwrap_err();
-        assert_eq!(error, AnswerError::Malformed(crate::deflate::Malformed));
+        assert_eq!(error, AnswerError::Malformed(Malformed));
     }
 }
 

@@ -1,21 +1,21 @@
-//! The server's end of a link.
+//! The server's end of a socket.
 
 use std::task::Context;
 
 use bytes::BytesMut;
 
-use super::{Answer, Link, State};
+use super::{Answer, Socket, State};
 use crate::ConnectError;
 
-impl Link {
-    /// Wakes the driver at the next change.
+impl Socket {
+    /// Wakes the pump at the next change.
     pub(crate) fn watch(&self, cx: &Context<'_>) {
-        let old = self.lock().driver.replace(cx.waker().clone());
+        let old = self.state.lock().pump.replace(cx.waker().clone());
         drop(old);
     }
 
-    pub(crate) fn wake_driver(&self) {
-        self.tell_driver(|_| ());
+    pub(crate) fn wake_pump(&self) {
+        self.tell_pump(|_| ());
     }
 
     pub(crate) fn answer(&self, answer: Result<Answer, ConnectError>) {
@@ -29,16 +29,16 @@ impl Link {
 
     /// Takes the bytes that have arrived.
     pub(crate) fn receive(&self) -> BytesMut {
-        self.lock().network.split()
+        self.state.lock().network.split()
     }
 
     pub(crate) fn vanished(&self) -> bool {
-        self.lock().vanished
+        self.state.lock().vanished
     }
 
     /// Returns whether the client reads, or would if there were anything.
     pub(crate) fn takes(&self) -> bool {
-        let state = self.lock();
+        let state = self.state.lock();
         state.reads && !state.over && !state.vanished
     }
 

@@ -1,24 +1,25 @@
-//! Where an outbox is emptied into: a link, with the bytes on their way into it.
+//! How the handles of a peer reach its connection's task, and where its outbox is emptied into.
 
 use std::io::IoSlice;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossws_core::Limits;
+use crossws_core::adapter::sync::{Mutex, MutexGuard};
 use crossws_proto::connection::Queue;
 use crossws_proto::frame::ServerFrame;
 use crossws_proto::outbox::{Clock, Outbox};
 
-use crate::connection::link::Link;
-use crate::sync::lock;
+use crate::connection::socket::Socket;
 use crate::time::clock;
 
 pub(crate) type Batch = crossws_proto::outbox::Batch<ServerFrame>;
 
-/// The outbound half of a connection, which the handles of its peer share with its pump.
-pub(crate) struct Wire {
+/// What a connection's task shares with its peer's handles: its outbox, its socket, and the bytes on
+/// their way from one to the other.
+pub(crate) struct TaskHandle {
     outbox: Outbox<ServerFrame, VirtualTime>,
-    link: Arc<Link>,
+    socket: Arc<Socket>,
     /// Taken out of the outbox, and not yet delivered.
     writing: Mutex<Batch>,
 }
@@ -32,7 +33,7 @@ impl Clock for VirtualTime {
     }
 }
 
-impl Queue for Wire {
+impl Queue for TaskHandle {
     type Framing = ServerFrame;
     type Clock = VirtualTime;
 
@@ -41,32 +42,32 @@ impl Queue for Wire {
     }
 }
 
-impl Wire {
-    pub(crate) fn new(link: &Arc<Link>, limits: &Limits) -> Arc<Self> {
+impl TaskHandle {
+    pub(crate) fn new(socket: &Arc<Socket>, limits: &Limits) -> Arc<Self> {
         Arc::new(Self {
-            outbox: Outbox::new(limits, VirtualTime(Arc::clone(link.clock()))),
-            link: Arc::clone(link),
+            outbox: Outbox::new(limits, VirtualTime(Arc::clone(socket.clock()))),
+            socket: Arc::clone(socket),
             writing: Mutex::default(),
         })
     }
 
-    pub(crate) fn link(&self) -> &Link {
-        &self.link
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.socket
     }
 
     /// Wakes the pump.
     pub(crate) fn wake(&self) {
-        self.link.wake_driver();
+        self.socket.wake_pump();
     }
 
     /// Locks the bytes that are on their way.
     pub(crate) fn writing(&self) -> MutexGuard<'_, Batch> {
-        lock(&self.writing)
+        self.writing.lock()
     }
 
     /// Delivers all taken frames. Returns `false` if the client takes nothing now.
     pub(crate) fn deliver(&self, writing: &mut Batch) -> bool {
-        if !self.link.takes() {
+        if !self.socket.takes() {
             self.outbox.must_wait();
             return false;
         }
@@ -82,7 +83,7 @@ impl Wire {
             let taken = bytes.len() - before;
             writing.advance(taken);
         }
-        self.link.deliver(bytes);
+        self.socket.deliver(bytes);
         self.outbox.written(writing);
         true
     }
@@ -90,7 +91,7 @@ impl Wire {
     /// Writes what the client takes, in the pump's place. Returns whether anything was written.
     pub(crate) fn flush(&self) -> Option<bool> {
         // Otherwise another thread writes it.
-        let mut writing = self.writing.try_lock().ok()?;
+        let mut writing = self.writing.try_lock()?;
         let mut wrote = false;
         while !writing.is_empty()
             || (self.outbox.take_messages(&mut writing) && !writing.is_empty())

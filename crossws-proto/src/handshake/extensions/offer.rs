@@ -4,12 +4,12 @@
 use crossws_core::{Deflate, Rejection};
 use http::StatusCode;
 
-use super::extensions::parse;
 use super::terms::Terms;
-use super::{Agreement, Inflater, NAME, Negotiated, Outgoing, window_bits};
+use super::{Agreement, NAME, parse};
+use crate::deflate::{Inflater, Negotiated, Outgoing, window_bits};
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;
 
 /// Accepts the first acceptable offer. Returns `None` if there is none.
 ///
