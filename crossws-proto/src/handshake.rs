@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use crossws_core::Limits;
 use sha1_smol::Sha1;
 
-pub use self::client::{AnswerError, ClientHandshake};
+pub use self::client::{AnswerError, ClientHandshake, NoToken};
 pub use self::lookup::Lookup;
 pub use self::server::{Handshake, Offers, asks, is_upgrade};
 pub use self::target::{BAD_TARGET, check_target, is_target};
