@@ -56,6 +56,7 @@ pub enum AnswerError {
 /// A subprotocol whose name is not a token (RFC 6455 section 4.1).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the subprotocol {0:?} is not a token")]
+#[non_exhaustive]
 pub struct NoToken(pub String);
 
 /// A client's opening handshake: its headers, and the check of the response. The connection then
