@@ -306,6 +306,12 @@ impl Limits {
         stored
     }
 
+    /// Returns the names of the limits that are zero.
+    pub(crate) fn zeros(&self) -> impl Iterator<Item = &'static str> {
+        let limits = Self::NAMES.iter().zip(self.numbers());
+        limits.filter_map(|(name, number)| (number == Some(0)).then_some(*name))
+    }
+
     /// Changes the limits that were stored. Values that no version has stored are ignored.
     pub(crate) fn apply_stored(&mut self, stored: &Stored) {
         for (name, value) in stored {
