@@ -1,6 +1,7 @@
 mod post;
 mod writing;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossws_core::adapter::{Background, PeerEvents};
-use crossws_core::{CloseFrame, Closed, ClosedBy, Message, Settings};
+use crossws_core::{CloseFrame, Closed, ClosedBy, Limits, Message, Settings};
 use crossws_proto::frame::Violation;
 use crossws_proto::outbox::{Batch, Clock, Outbox};
 use event_listener::Event as Notify;
@@ -50,6 +51,8 @@ struct State {
     inbound: VecDeque<Message>,
     inbound_bytes: usize,
     posts: usize,
+    /// A message has come since the driver last looked.
+    was_heard: bool,
     driver: Option<Waker>,
     /// When the driver wakes by itself.
     driver_due: Option<Duration>,
@@ -83,6 +86,14 @@ struct State {
 }
 
 impl State {
+    /// Returns whether a message of this length may wait for its hook.
+    fn has_room(&self, len: usize, limits: &Limits) -> bool {
+        let bytes = limits.max_message_size.get().saturating_mul(2);
+        self.inbound.is_empty()
+            || (limits.max_inbound.allows(self.inbound.len() + 1)
+                && self.inbound_bytes.saturating_add(len) <= bytes)
+    }
+
     /// Returns whether nothing more comes from the client.
     fn is_ending(&self) -> bool {
         self.over || self.closed.is_some() || self.client_close.is_some() || self.terminated
@@ -109,6 +120,7 @@ impl Connection {
                 inbound: VecDeque::new(),
                 inbound_bytes: 0,
                 posts: 0,
+                was_heard: false,
                 driver: None,
                 driver_due: None,
                 look_at: None,
@@ -132,6 +144,11 @@ impl Connection {
             is_stalled: AtomicBool::new(false),
             changed: Notify::new(),
         }
+    }
+
+    /// Returns whether a request's path is the connection's own.
+    pub(crate) fn is_at(&self, path: &str) -> bool {
+        path == self.path || path == reference(&self.path)
     }
 
     /// Returns the id of the events before the first.
@@ -239,6 +256,13 @@ impl Connection {
         drop(state);
         self.changed.notify(usize::MAX);
         Some(message)
+    }
+
+    /// Returns whether the client has sent a message since the last call, or could send none, because there
+    /// is no room: then silence says nothing about it.
+    pub(crate) fn take_heard(&self) -> bool {
+        let mut state = self.lock();
+        std::mem::take(&mut state.was_heard) || !state.has_room(0, &self.settings.limits)
     }
 
     /// Notes that the client closes. Returns `false` if the connection is over.
@@ -369,4 +393,13 @@ impl Connection {
 
 fn wake(wakers: impl IntoIterator<Item = Option<Waker>>) {
     wakers.into_iter().flatten().for_each(Waker::wake);
+}
+
+/// Returns a path as a relative reference. By itself, one that begins with two slashes would name another
+/// host (RFC 3986 section 4.2), to which a client would send its secret.
+pub(crate) fn reference(path: &str) -> Cow<'_, str> {
+    match path.as_bytes() {
+        [b'/', b'/' | b'\\', ..] => format!("/.{path}").into(),
+        _ => path.into(),
+    }
 }

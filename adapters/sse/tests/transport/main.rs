@@ -6,6 +6,7 @@
 mod requests;
 mod resuming;
 mod slow;
+mod whole;
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -16,7 +17,7 @@ use std::time::Duration;
 use crossws_core::http::{Method, Request, Response, StatusCode};
 use crossws_core::{
     Body, CloseCode, Closed, Dropped, HookResult, Hooks, Hub, Limits, Message, Peer, Rejection,
-    SharedResolver, Shutdown, Upgrade, UpgradeRequest,
+    SharedResolver, Shutdown, Upgrade, UpgradeRequest, hooks,
 };
 use crossws_memory::TestServer;
 use crossws_sse::{EventSockets, Reader, Received};

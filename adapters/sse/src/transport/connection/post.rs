@@ -33,14 +33,10 @@ impl Post<'_> {
                 if state.is_ending() {
                     return false;
                 }
-                let limits = &connection.settings.limits;
-                let bytes = limits.max_message_size.get().saturating_mul(2);
-                let has_room = state.inbound.is_empty()
-                    || (limits.max_inbound.allows(state.inbound.len() + 1)
-                        && state.inbound_bytes.saturating_add(message.len()) <= bytes);
-                if has_room {
+                if state.has_room(message.len(), &connection.settings.limits) {
                     state.inbound_bytes += message.len();
                     state.inbound.push_back(message);
+                    state.was_heard = true;
                     let wakers = [state.driver.take()];
                     drop(state);
                     wake(wakers);
