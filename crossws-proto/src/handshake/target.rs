@@ -32,10 +32,12 @@ pub fn check_target(uri: &Uri) -> Result<(), Rejection> {
 }
 
 fn is_target_uri(uri: &Uri) -> bool {
-    match uri.scheme() {
-        Some(scheme) => *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS,
-        None => uri.authority().is_none() && uri.path().starts_with('/'),
-    }
+    // Over HTTP/2 a scheme and a host come with any path, also with that of `OPTIONS *`.
+    uri.path().starts_with('/')
+        && match uri.scheme() {
+            Some(scheme) => *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS,
+            None => uri.authority().is_none(),
+        }
 }
 
 /// The text of the response to an invalid target.

@@ -10,7 +10,7 @@ use h2::Reason;
 use super::*;
 
 /// Returns a connection without a library: its preface and settings are written.
-async fn raw(server: &Running) -> TcpStream {
+pub(super) async fn raw(server: &Running) -> TcpStream {
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     stream
         .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
@@ -21,7 +21,7 @@ async fn raw(server: &Running) -> TcpStream {
 }
 
 /// Encodes a frame (RFC 9113 section 4.1).
-fn raw_frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(super) fn raw_frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let len = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&len[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
@@ -33,13 +33,20 @@ fn get_block() -> Vec<u8> {
 
 /// The header block of a CONNECT for a WebSocket, as literals.
 fn connect_block() -> Vec<u8> {
+    connect_to(b"/")
+}
+
+/// The same, with a path of at most 127 bytes.
+pub(super) fn connect_to(path: &[u8]) -> Vec<u8> {
     let mut block = vec![0x02, 7];
     block.extend(b"CONNECT");
     block.extend([0x00, 9]);
     block.extend(b":protocol");
     block.push(9);
     block.extend(b"websocket");
-    block.extend([0x86, 0x84, 0x01, 9]);
+    block.extend([0x86, 0x04, path.len() as u8]);
+    block.extend(path);
+    block.extend([0x01, 9]);
     block.extend(b"localhost");
     block.extend([0x00, 21]);
     block.extend(b"sec-websocket-version");

@@ -6,6 +6,7 @@
 mod bounds;
 mod ending;
 mod opening;
+mod whole;
 
 use std::net::SocketAddr;
 use std::time::Duration;
