@@ -12,7 +12,7 @@ use std::time::Duration;
 use crossws_app::calls::WireForm;
 use crossws_app::{Decode, Encode, JsonCodec};
 use crossws_core::adapter::is_token;
-use crossws_core::{Deflate, Limits, MaybeSend, MaybeSync};
+use crossws_core::{Deflate, Limits, MaybeSend, MaybeSync, Settings};
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue, ORIGIN};
 
@@ -171,8 +171,18 @@ impl Connect {
     /// `message_timeout`, `max_inbound`, `max_control_rate`, `max_buffered`, `max_queued`,
     /// `max_queue_age`, `close_timeout`, `auto_pong`, `ping_interval` and `pong_timeout`. Browsers read frames and
     /// answer pings themselves, so that only the queues' limits apply there.
+    ///
+    /// A limit of zero that ends every connection is an error of this client: [`ConnectError::Limit`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.config.limits = limits;
+        self.check_limits()
+    }
+
+    fn check_limits(mut self) -> Self {
+        let settings = Settings::default().limits(self.config.limits.clone());
+        if let Err(error) = settings.validate() {
+            self.error.get_or_insert(error.into());
+        }
         self
     }
 
@@ -180,7 +190,7 @@ impl Connect {
     /// [`Limits::pong_timeout`] after it. Default 25 s. Browsers have no pings.
     pub fn heartbeat(mut self, interval: impl Into<Option<Duration>>) -> Self {
         self.config.limits.ping_interval = interval.into();
-        self
+        self.check_limits()
     }
 
     /// Offers permessage-deflate with these settings. Off by default. Browsers decide it themselves.
