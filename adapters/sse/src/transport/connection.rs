@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossws_core::adapter::{Background, PeerEvents};
-use crossws_core::{CloseFrame, Closed, ClosedBy, Limits, Message, Settings};
+use crossws_core::{CloseFrame, Closed, ClosedBy, Message, Settings};
 use crossws_proto::frame::Violation;
 use crossws_proto::outbox::{Batch, Clock, Outbox};
 use event_listener::Event as Notify;
@@ -86,14 +86,6 @@ struct State {
 }
 
 impl State {
-    /// Returns whether a message of this length may wait for its hook.
-    fn has_room(&self, len: usize, limits: &Limits) -> bool {
-        let bytes = limits.max_message_size.get().saturating_mul(2);
-        self.inbound.is_empty()
-            || (limits.max_inbound.allows(self.inbound.len() + 1)
-                && self.inbound_bytes.saturating_add(len) <= bytes)
-    }
-
     /// Returns whether nothing more comes from the client.
     fn is_ending(&self) -> bool {
         self.over || self.closed.is_some() || self.client_close.is_some() || self.terminated
@@ -256,13 +248,6 @@ impl Connection {
         drop(state);
         self.changed.notify(usize::MAX);
         Some(message)
-    }
-
-    /// Returns whether the client has sent a message since the last call, or could send none, because there
-    /// is no room: then silence says nothing about it.
-    pub(crate) fn take_heard(&self) -> bool {
-        let mut state = self.lock();
-        std::mem::take(&mut state.was_heard) || !state.has_room(0, &self.settings.limits)
     }
 
     /// Notes that the client closes. Returns `false` if the connection is over.
