@@ -1,8 +1,10 @@
+use std::fmt;
+
 use crate::hub::settings::{RouteSettings, Settings};
 use crate::upgrade::token::is_token;
 
 /// A setting with which no connection could do what it says. It keeps a server from starting.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
     /// An entry of [`Origin::Listed`](crate::Origin::Listed) that no page can have.
@@ -22,6 +24,13 @@ pub enum SettingsError {
         "a server with a given hub has settings that would change nothing: set them where the hub is built"
     )]
     Ignored,
+}
+
+// A `main` that returns it shows the sentence.
+impl fmt::Debug for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// The limits of which zero ends every connection, or refuses each: of sizes and counts, and of times.
