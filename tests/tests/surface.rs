@@ -89,7 +89,7 @@ fn a_hub_that_exists_keeps_its_settings_and_a_builder_may_have_no_others() {
     assert!(error.to_string().contains(&ignored), "{error}");
     let memory = crossws_memory::TestServer::builder(hooks()).hub(hub());
     let server = memory.limits(other).build();
-    let error = smol::block_on(server.connect("/")).unwrap_err();
+    let error = smol::block_on(server.connect("/").into_future()).unwrap_err();
     assert_eq!(error.status(), StatusCode::SERVICE_UNAVAILABLE);
 }
 
