@@ -9,8 +9,8 @@ use crate::peer::Peer;
 /// at closely, and decides that none of the others is. `Life` knows the class.
 #[derive(Default)]
 pub(crate) struct Run {
-    /// The class, if a run has begun.
-    class: Option<Class>,
+    /// The number of the class, if a run has begun: a byte, because every connection has it.
+    class: Option<u8>,
     messages: u32,
     bytes: u64,
 }
@@ -46,7 +46,7 @@ impl Run {
             return Rest::Report;
         }
         if peer.life().begin_run(class.0) {
-            self.class = Some(class);
+            self.class = Some(class.0 as u8);
         }
         Rest::Counted
     }
@@ -68,6 +68,7 @@ impl Run {
             && let Some(watch) = peer.watch()
         {
             let messages = u64::from(run.messages);
+            let class = Class(class.into());
             watch.counters.count_received(class, run.bytes, messages);
         }
     }
