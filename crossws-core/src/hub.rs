@@ -298,13 +298,17 @@ impl Hub {
     /// ```
     #[doc(alias = "pendingWebSockets")]
     pub fn stats(&self) -> Stats {
+        let counts = self.0.counts.now();
+        let (published, queued) = self.watch().map_or((0, 0), Watch::publications);
         Stats {
             peers: self.registry().len(),
             sessions: self.0.sessions.load(Ordering::Acquire),
             unfinished: self.0.unfinished.used(),
             retained: self.registry().retained_bytes(),
             traffic: self.watch().map(Watch::traffic),
-            ..self.0.counts.now()
+            published: counts.published + published,
+            queued: counts.queued + queued,
+            ..counts
         }
     }
 

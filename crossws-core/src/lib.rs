@@ -55,6 +55,7 @@ pub use hub::group::Group;
 pub use hub::group::labels::LabelError;
 pub use hub::scope::Scope;
 pub use hub::settings::deflate::Deflate;
+pub use hub::settings::invalid::SettingsError;
 pub use hub::settings::limits::{DRAIN_MARK, Limit, Limits, Overflow};
 pub use hub::settings::topic_overflow::TopicOverflow;
 pub use hub::settings::{RouteSettings, Settings};

@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
+use crossws_core::http::StatusCode;
 use crossws_core::http::header::COOKIE;
-use crossws_core::{Deflate, Hub, Level, Limits, Observer, Origin, Settings, hooks};
+use crossws_core::{Deflate, Hub, Level, Limits, Observer, Origin, Settings, SettingsError, hooks};
 
 struct Silent;
 
@@ -71,15 +72,25 @@ fn every_builder_takes_the_same_settings() {
 }
 
 #[test]
-fn a_hub_that_exists_keeps_its_settings() {
-    let hub = with_everything!(Hub::builder()).build();
-    let other = Limits::default().max_peers(1);
+fn a_hub_that_exists_keeps_its_settings_and_a_builder_may_have_no_others() {
+    let hub = || with_everything!(Hub::builder()).build();
     let memory = crossws_memory::TestServer::builder(Arc::new(hooks()));
-    let memory = memory.hub(hub.clone()).limits(other.clone()).build();
-    has_everything(memory.hub());
+    has_everything(memory.hub(hub()).build().hub());
+    let other = Limits::default().max_peers(1);
     let acceptor = crossws_tokio::Acceptor::builder(hooks());
-    let acceptor = acceptor.limits(other).hub(hub).build_typed();
+    let acceptor = acceptor.limits(other.clone()).hub(hub()).build_typed();
     has_everything(acceptor.hub());
+    let ignored = SettingsError::Ignored.to_string();
+    let error = smol::block_on(acceptor.start()).unwrap_err();
+    assert!(error.to_string().contains(&ignored), "{error}");
+    let server = crossws_smol::Server::builder(hooks()).hub(hub()).counters();
+    let server = smol::block_on(server.bind("127.0.0.1:0")).unwrap();
+    let error = smol::block_on(server.run()).unwrap_err();
+    assert!(error.to_string().contains(&ignored), "{error}");
+    let memory = crossws_memory::TestServer::builder(hooks()).hub(hub());
+    let server = memory.limits(other).build();
+    let error = smol::block_on(server.connect("/").into_future()).unwrap_err();
+    assert_eq!(error.status(), StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[test]

@@ -163,6 +163,8 @@ impl Connect {
     /// `message_timeout`, `max_inbound`, `max_control_rate`, `max_buffered`, `max_queued`,
     /// `max_queue_age`, `close_timeout`, `auto_pong`, `ping_interval` and `pong_timeout`. Browsers read frames and
     /// answer pings themselves, so that only the queues' limits apply there.
+    ///
+    /// A limit of zero that ends every connection is an error of this client: [`ConnectError::Limit`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.connection().limits = limits;
         self

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::io;
 use std::time::Duration;
 
-use crossws_core::BoxError;
+use crossws_core::{BoxError, SettingsError};
 use http::{Response, StatusCode};
 
 /// Why a connection did not open. Texts repeat neither tokens nor the URL.
@@ -28,6 +28,9 @@ pub enum ConnectError {
     /// A header or a subprotocol cannot be sent.
     #[error("`{0}` cannot be sent in a handshake")]
     Header(String),
+    /// A limit with which no connection could do anything.
+    #[error("a limit cannot be used: {0}")]
+    Limit(#[from] SettingsError),
     /// The provider of the URL or of the token failed.
     #[error("the provider of the {what} failed: {source}")]
     Provider {

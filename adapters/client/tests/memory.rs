@@ -268,6 +268,29 @@ fn tokens_may_be_in_the_query_or_a_subprotocol() {
 }
 
 #[test]
+fn a_limit_that_nothing_could_come_of_is_refused_by_its_name() {
+    block_on(async {
+        let server = TestServer::new(hooks());
+        for (client, name) in [
+            (
+                connect("ws://a/").heartbeat(Duration::ZERO),
+                "`ping_interval`",
+            ),
+            (
+                connect("ws://a/").limits(Limits::default().max_fragments(0)),
+                "`max_fragments`",
+            ),
+        ] {
+            let error = client.in_memory(&server).await.unwrap_err();
+            assert!(matches!(error, ConnectError::Limit(_)), "{error}");
+            assert!(error.to_string().contains(name), "{error}");
+        }
+        let client = connect("ws://a/").heartbeat(None);
+        let _open = client.in_memory(&server).await.unwrap();
+    });
+}
+
+#[test]
 fn a_subprotocol_that_is_no_token_is_refused_by_its_name() {
     block_on(async {
         let server = TestServer::new(hooks());

@@ -11,7 +11,10 @@ pub(crate) mod h2_io;
 pub(crate) mod stream;
 pub(crate) mod streams;
 
+use std::io;
 use std::time::Duration;
+
+use crate::server::head::zero;
 
 /// The first bytes of a client that speaks HTTP/2 (RFC 9113 section 3.4).
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -70,6 +73,15 @@ impl Http2 {
     pub fn connection_window(mut self, bytes: u32) -> Self {
         self.connection_window = bytes.min(MOST_WINDOW);
         self
+    }
+
+    /// Refuses bounds with which no request could be read.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        match (self.max_streams, self.stream_window) {
+            (0, _) => Err(zero("Http2", "max_streams")),
+            (_, 0) => Err(zero("Http2", "stream_window")),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn allows_prior_knowledge(&self) -> bool {

@@ -5,7 +5,9 @@
 
 mod common;
 
+use std::io::ErrorKind;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::doors::{DOORS, Door, ask, ends, header, status};
 use common::{start, upgrade_request};
@@ -13,7 +15,9 @@ use crossws_core::http::Response;
 use crossws_core::{
     Deflate, Hooks, Hub, Origin, Rejection, Resolve, Upgrade, UpgradeRequest, resolve_with,
 };
-use crossws_tokio::Server;
+#[cfg(feature = "http2")]
+use crossws_tokio::Http2;
+use crossws_tokio::{Acceptor, HeadLimits, Server};
 use tokio::net::TcpStream;
 
 /// Hooks at `/ws`, which refuse at `/ws/closed`; everything else belongs to the HTTP service.
@@ -260,4 +264,43 @@ async fn an_origin_that_no_page_has_keeps_the_server_from_starting() {
     let server = server.bind("127.0.0.1:0").await.unwrap();
     let error = server.run().await.unwrap_err().to_string();
     assert!(error.contains("`app.example`"), "{error}");
+}
+
+#[tokio::test]
+async fn bounds_that_let_no_request_in_keep_the_server_from_starting() {
+    let head = |change: fn(&mut HeadLimits)| {
+        let mut head = HeadLimits::default();
+        change(&mut head);
+        head
+    };
+    for (head, named) in [
+        (
+            head(|it| it.timeout = Duration::ZERO),
+            "`HeadLimits::timeout`",
+        ),
+        (head(|it| it.max_head = 0), "`HeadLimits::max_head`"),
+        (head(|it| it.max_line = 0), "`HeadLimits::max_line`"),
+        (head(|it| it.max_headers = 0), "`HeadLimits::max_headers`"),
+    ] {
+        let server = Server::builder(sockets()).head_limits(head.clone());
+        let error = server.bind("127.0.0.1:0").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains(named), "{error}");
+        let acceptor = Acceptor::builder(sockets()).head_limits(head).build();
+        let error = acceptor.start().await.unwrap_err().to_string();
+        assert!(error.contains(named), "{error}");
+    }
+    #[cfg(feature = "http2")]
+    for (http2, named) in [
+        (Http2::default().max_streams(0), "`Http2::max_streams`"),
+        (Http2::default().stream_window(0), "`Http2::stream_window`"),
+    ] {
+        let server = Server::builder(sockets()).http2(http2);
+        let error = server.bind("127.0.0.1:0").await.unwrap_err();
+        assert!(error.to_string().contains(named), "{error}");
+    }
+    // A connection that waits for no other request is one of one request.
+    let head = head(|it| it.keep_alive = Duration::ZERO);
+    let server = Server::builder(sockets()).head_limits(head);
+    let _server = server.bind("127.0.0.1:0").await.unwrap();
 }

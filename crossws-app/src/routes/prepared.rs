@@ -52,8 +52,9 @@ impl PreparedRoute {
     /// Runs the `start` hook. Must be called once, before the first connection.
     ///
     /// # Errors
-    /// The error that the hook returned.
+    /// The error that the hook returned, or a setting of the route that cannot mean what it says.
     pub async fn start(&self, hub: &Hub) -> HookResult {
+        self.0.settings.validate()?;
         self.0.hooks.start(hub).await
     }
 

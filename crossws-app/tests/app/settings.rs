@@ -1,8 +1,11 @@
 use std::time::Duration;
 
-use crossws_app::{RequestExt, Router, route};
-use crossws_core::{HooksBuilder, Limit, Origin, Peer, RouteSettings, Upgrade, hooks};
+use crossws_app::{RequestExt, Router, RouterError, route};
+use crossws_core::{
+    HooksBuilder, Hub, Limit, Origin, Peer, RouteSettings, SettingsError, Upgrade, hooks,
+};
 use crossws_memory::{Frame, TestServer};
+use futures_lite::future::block_on;
 
 use crate::common::*;
 
@@ -150,4 +153,46 @@ fn a_namespace_of_typed_parameters_is_the_same_however_the_path_is_spelled() {
         let in_order = server.hub().in_namespace(&order(7)).peers().len();
         assert_eq!(in_order, 3, "the upgrade hook's own namespace comes first");
     });
+}
+
+#[test]
+fn a_setting_that_cannot_be_meant_is_an_error_of_its_route() {
+    let nowhere = || Origin::listed(["https://*.example"]);
+    let wrong = [
+        Router::new().route("/a/{id}", route(says("")).origin(nowhere())),
+        Router::new()
+            .settings(RouteSettings::new().origin(nowhere()))
+            .route("/a/{id}", says("")),
+        Router::new().nest(
+            "/a",
+            Router::new()
+                .settings(RouteSettings::new().origin(nowhere()))
+                .route("/{id}", says("")),
+        ),
+    ];
+    for router in wrong {
+        let error = router.check().unwrap_err().to_string();
+        for part in [
+            "the route `/a/{id}`",
+            "`https://*.example`",
+            "`Origin::Any`",
+        ] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+    let fallback = Router::new().fallback(route(says("")).protocols(["a b"]));
+    let error = fallback.check().unwrap_err();
+    let RouterError::Settings { error, .. } = error else {
+        panic!("{error}")
+    };
+    assert_eq!(error, SettingsError::Protocol("a b".into()));
+    // A route that overrides what its router says is right.
+    let router = Router::new()
+        .settings(RouteSettings::new().origin(nowhere()))
+        .route("/", route(says("")).origin(Origin::Any));
+    assert_eq!(router.check(), Ok(()));
+    // Of a framework's routes.
+    let prepared = route(says("")).heartbeat(Duration::ZERO).prepare();
+    let error = block_on(prepared.start(&Hub::default())).unwrap_err();
+    assert!(error.to_string().contains("`ping_interval`"), "{error}");
 }

@@ -29,10 +29,13 @@ impl Hub {
         let published = self
             .registry()
             .publish(namespace, topic, except, publication);
-        if let Some(watch) = watch {
-            watch.count_published(publication.message(), published);
+        match watch {
+            None => self.count_published(published),
+            Some(watch) => {
+                watch.count_published(publication.message(), published);
+                published
+            }
         }
-        self.count_published(published)
     }
 
     #[cold]

@@ -1,4 +1,5 @@
 pub(crate) mod deflate;
+pub(crate) mod invalid;
 pub(crate) mod limits;
 pub(crate) mod setters;
 pub(crate) mod topic_overflow;

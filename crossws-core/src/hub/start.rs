@@ -4,6 +4,8 @@ use std::sync::Arc;
 use crate::error::{Error, HookKind};
 use crate::hooks::catch::catch;
 use crate::hub::Hub;
+use crate::hub::settings::invalid::SettingsError;
+use crate::hub::settings::setters::SettingsIgnored;
 use crate::sync::Event;
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::upgrade::rejection::Rejection;
@@ -26,9 +28,9 @@ impl Start {
     /// Runs the `start` hook of the resolver's hooks. A failure is logged, too.
     ///
     /// # Errors
-    /// What the hook returned, or its panic; or what is wrong with the hub's own configuration, such as a
-    /// [policy](crate::HubBuilder::topic_overflow) for topics that cannot be, or an
-    /// [origin](crate::Origin::Listed) that no page can have.
+    /// What the hook returned, or its panic; or what is wrong with the hub's own configuration: a
+    /// [`SettingsError`](crate::SettingsError), topics that the limits refuse to every peer, or a
+    /// [policy](crate::HubBuilder::topic_overflow) for topics that cannot be.
     ///
     /// # Cancel safety
     /// Dropping the future drops the hook; tasks in [`ready`](Self::ready) wait on.
@@ -39,7 +41,11 @@ impl Start {
     ) -> Result<(), Error> {
         let start = async {
             hub.topic_overflows().check()?;
-            hub.settings().origin.check()?;
+            if hub.extensions().get::<SettingsIgnored>().is_some() {
+                return Err(SettingsError::Ignored.into());
+            }
+            hub.settings().validate()?;
+            hub.limits().check_topics(&hub.settings().topics)?;
             resolver.start(hub).await
         };
         let result = catch(HookKind::Start, start).await;

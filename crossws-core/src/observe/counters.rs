@@ -38,6 +38,9 @@ struct Sizes {
     sent: Histogram,
     /// How many messages were received since a hook was timed.
     untimed: AtomicU64,
+    /// Publications, and in how many queues they are.
+    published: AtomicU64,
+    queued: AtomicU64,
 }
 
 impl Counters {
@@ -88,6 +91,38 @@ impl Counters {
         let is_due = matches!(before, 0 | Self::SAMPLE..);
         untimed.store(if is_due { 1 } else { before + 1 }, Ordering::Relaxed);
         is_due
+    }
+
+    /// Counts a publication, a message of so many bytes for each queue that accepted it, and with it what
+    /// a hub that is not watched counts for all threads together.
+    #[inline]
+    pub(super) fn count_published(&self, bytes: usize, queued: usize) {
+        let (class, queued) = (Class::of(bytes), queued as u64);
+        let sum = (bytes as u64).wrapping_mul(queued);
+        match self.sizes.own() {
+            Some(own) => {
+                own.sent.add_alone(class, sum, queued);
+                add_alone(&own.published, 1);
+                add_alone(&own.queued, queued);
+            }
+            None => {
+                let shared = self.sizes.shared();
+                shared.sent.add(class, sum, queued);
+                shared.published.fetch_add(1, Ordering::Relaxed);
+                shared.queued.fetch_add(queued, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Returns the publications that were counted here, and in how many queues they are.
+    pub(super) fn publications(&self) -> (u64, u64) {
+        let all = self.sizes.all();
+        all.fold((0, 0), |(published, queued), sizes| {
+            (
+                published + sizes.published.load(Ordering::Relaxed),
+                queued + sizes.queued.load(Ordering::Relaxed),
+            )
+        })
     }
 
     /// Counts a message of so many bytes for each queue that accepted it.

@@ -66,14 +66,14 @@ impl Histogram {
     #[inline]
     pub(super) fn add(&self, class: Class, sum: u64, times: u64) {
         self.sum.fetch_add(sum, Ordering::Relaxed);
-        self.buckets[class.0 as usize].fetch_add(times, Ordering::Relaxed);
+        self.buckets[class.0].fetch_add(times, Ordering::Relaxed);
     }
 
     /// As [`add`](Self::add), for the only thread that writes to this histogram.
     #[inline]
     pub(super) fn add_alone(&self, class: Class, sum: u64, times: u64) {
         add_alone(&self.sum, sum);
-        add_alone(&self.buckets[class.0 as usize], times);
+        add_alone(&self.buckets[class.0], times);
     }
 
     /// Returns the sum of several histograms' counts.
@@ -116,16 +116,13 @@ pub(super) fn add_alone(counter: &AtomicU64, more: u64) {
 
 /// The number of the bucket that a length in memory has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Class(u32);
+pub(crate) struct Class(pub(crate) usize);
 
 impl Class {
-    /// The class of no length.
-    pub(super) const NONE: Self = Self(u32::MAX);
-
     /// Returns the class of a length, which is at most `isize::MAX`.
     #[inline]
-    pub(super) fn of(length: usize) -> Self {
-        Self((length << 1 | 1).ilog2())
+    pub(crate) fn of(length: usize) -> Self {
+        Self((length << 1 | 1).ilog2() as usize)
     }
 }
 

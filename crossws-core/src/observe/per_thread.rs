@@ -4,12 +4,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use once_cell::race::OnceBox;
 
 /// At most this many threads have a value of their own at a time. The others share one.
-const MOST: usize = u64::BITS as usize;
+const MOST: u8 = u64::BITS as u8;
+
+/// A place for each number that a thread may have, and for those that say that it has none, which stay
+/// empty: so a number needs no check.
+const PLACES: usize = u8::MAX as usize + 1;
 
 /// A value for each thread, so that threads that count do not wait for each other's caches, and a count
 /// needs no atomic read-modify-write.
 pub(super) struct PerThread<T> {
-    own: [OnceBox<T>; MOST],
+    own: [OnceBox<T>; PLACES],
     shared: T,
 }
 
@@ -27,7 +31,7 @@ impl<T: Default> PerThread<T> {
     /// write [`shared`](Self::shared).
     #[inline]
     pub(super) fn own(&self) -> Option<&T> {
-        match self.own.get(NUMBER.get()).and_then(OnceBox::get) {
+        match self.own[usize::from(NUMBER.get())].get() {
             None => self.begin(),
             own => own,
         }
@@ -47,19 +51,19 @@ impl<T: Default> PerThread<T> {
     #[cold]
     #[inline(never)]
     fn begin(&self) -> Option<&T> {
-        let own = self.own.get(number()?)?;
+        let own = &self.own[usize::from(number()?)];
         Some(own.get_or_init(Box::default))
     }
 }
 
 /// This thread has not asked for a number.
-const UNKNOWN: usize = usize::MAX;
+const UNKNOWN: u8 = u8::MAX;
 /// This thread has no number, because it asked for one when there was none, or is ending.
-const NONE: usize = UNKNOWN - 1;
+const NONE: u8 = UNKNOWN - 1;
 
 thread_local! {
     /// The number of this thread, or [`UNKNOWN`], or [`NONE`].
-    static NUMBER: Cell<usize> = const { Cell::new(UNKNOWN) };
+    static NUMBER: Cell<u8> = const { Cell::new(UNKNOWN) };
     /// Returns the number at the thread's end.
     static CLAIM: RefCell<Option<TakenNumber>> = const { RefCell::new(None) };
 }
@@ -68,7 +72,7 @@ thread_local! {
 static TAKEN: AtomicU64 = AtomicU64::new(0);
 
 /// Returns this thread's number.
-fn number() -> Option<usize> {
+fn number() -> Option<u8> {
     // The threads of a model run in one of the system's.
     if cfg!(crossws_shuttle) {
         return None;
@@ -79,8 +83,8 @@ fn number() -> Option<usize> {
         let before = TAKEN.fetch_update(Ordering::AcqRel, Ordering::Acquire, claim);
         let claim = before
             .ok()
-            .map(|before| TakenNumber(before.trailing_ones()));
-        let number = claim.as_ref().map_or(NONE, |claim| claim.0 as usize);
+            .map(|before| TakenNumber(before.trailing_ones() as u8));
+        let number = claim.as_ref().map_or(NONE, |claim| claim.0);
         // `Err` if the thread is ending: the claim is dropped.
         let kept = CLAIM.try_with(|kept| kept.replace(claim));
         NUMBER.set(if kept.is_ok() { number } else { NONE });
@@ -89,7 +93,7 @@ fn number() -> Option<usize> {
 }
 
 /// A number that a thread has.
-struct TakenNumber(u32);
+struct TakenNumber(u8);
 
 impl Drop for TakenNumber {
     fn drop(&mut self) {
@@ -120,7 +124,7 @@ mod tests {
 
     #[test]
     fn more_threads_than_numbers_lose_no_count() {
-        const THREADS: usize = MOST + 20;
+        const THREADS: usize = MOST as usize + 20;
         const EACH: u64 = 1_000;
         let counts = PerThread::<AtomicU64>::default();
         let all_live = Barrier::new(THREADS);
@@ -143,10 +147,11 @@ mod tests {
 
     #[test]
     fn a_number_is_used_again_when_its_thread_has_ended() {
+        const THREADS: usize = MOST as usize;
         let counts = PerThread::<AtomicU64>::default();
-        for _ in 0..10 * MOST {
+        for _ in 0..10 * THREADS {
             thread::scope(|scope| scope.spawn(|| count(&counts)).join()).unwrap();
         }
-        assert_eq!(sum(&counts), 10 * MOST as u64);
+        assert_eq!(sum(&counts), 10 * THREADS as u64);
     }
 }

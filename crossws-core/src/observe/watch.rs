@@ -39,8 +39,9 @@ pub(crate) struct Watch {
     /// The level of messages in the log; `None` if messages are not logged.
     messages: Option<Level>,
     /// The level of the subscriber from which on messages are reported: [`LevelFilter::OFF`] if
-    /// there are listeners, `None` if no message is.
-    reports: Option<LevelFilter>,
+    /// there are listeners. If no message is, the most verbose level, at which nothing is done for each
+    /// report: one comparison less for every other.
+    reports: LevelFilter,
 }
 
 impl Watch {
@@ -51,8 +52,8 @@ impl Watch {
         Self {
             counters: Counters::default(),
             reports: match listeners.is_empty() {
-                true => messages.map(LevelFilter::from_level),
-                false => Some(LevelFilter::OFF),
+                true => messages.map_or(LevelFilter::TRACE, LevelFilter::from_level),
+                false => LevelFilter::OFF,
             },
             listeners,
             messages,
@@ -106,8 +107,7 @@ impl Watch {
     /// Returns whether each message must be reported, and not only counted.
     #[inline]
     pub(crate) fn reports_messages(&self) -> bool {
-        self.reports
-            .is_some_and(|level| level <= LevelFilter::current())
+        self.reports <= LevelFilter::current()
     }
 
     /// Reports a message that comes to its hook, which runs with these tasks.
@@ -199,13 +199,19 @@ impl Watch {
     /// Counts a publication that need not be reported.
     #[inline]
     pub(crate) fn count_published(&self, message: &Message, published: Published) {
-        self.counters.count_sent(message.len(), published.queued);
+        self.counters
+            .count_published(message.len(), published.queued);
+    }
+
+    /// Returns the publications that only this has counted, and in how many queues they are.
+    pub(crate) fn publications(&self) -> (u64, u64) {
+        self.counters.publications()
     }
 
     /// Counts a publication, and reports it to the observers alone.
     #[inline]
     pub(crate) fn tell_published(&self, message: &Message, to: Audience<'_>, published: Published) {
-        self.count_published(message, published);
+        self.counters.count_sent(message.len(), published.queued);
         let emitted = Emitted::published(message, to, published);
         self.tell_of_message(&self.listeners, |it| it.emitted(&emitted));
     }

@@ -48,9 +48,23 @@ pub(crate) struct Life {
     metered: AtomicBool,
     /// Whether the hub's watcher or a counter follows its messages.
     followed: AtomicBool,
+    run: RunClass,
     ended: Event,
     drained: Event,
 }
+
+/// The class of the messages that need no closer look than a count: see
+/// [`Run`](crate::observe::watch::Run). Here, so that a meter that begins ends the run from another thread.
+struct RunClass(AtomicU8);
+
+impl Default for RunClass {
+    fn default() -> Self {
+        Self(AtomicU8::new(NO_RUN))
+    }
+}
+
+/// Every message needs a closer look.
+const NO_RUN: u8 = u8::MAX;
 
 const OPEN: u8 = 0;
 /// Set on top of the end once the close hook may run.
@@ -102,7 +116,29 @@ impl Life {
     /// Notes that the traffic is counted from here on.
     pub(crate) fn set_metered(&self) {
         self.metered.store(true, Ordering::Relaxed);
+        self.end_run();
         self.set_followed();
+    }
+
+    /// Returns whether a message of this class need only be counted.
+    #[inline]
+    pub(crate) fn is_in_run(&self, class: usize) -> bool {
+        // Classes are logarithms, far below `NO_RUN`.
+        self.run.0.load(Ordering::Relaxed) == class as u8
+    }
+
+    /// Begins a run of messages of this class, unless each must be metered: a meter that another thread
+    /// begins at this moment may miss those of one turn. Returns whether it has begun.
+    pub(crate) fn begin_run(&self, class: usize) -> bool {
+        let begins = !self.is_metered();
+        if begins {
+            self.run.0.store(class as u8, Ordering::Relaxed);
+        }
+        begins
+    }
+
+    pub(crate) fn end_run(&self) {
+        self.run.0.store(NO_RUN, Ordering::Relaxed);
     }
 
     pub(crate) fn is_metered(&self) -> bool {

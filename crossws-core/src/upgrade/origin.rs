@@ -6,6 +6,7 @@ use std::fmt;
 use http::StatusCode;
 use http::header::{HOST, HeaderName, ORIGIN};
 
+use crate::hub::settings::invalid::SettingsError;
 use crate::upgrade::rejection::Rejection;
 use crate::upgrade::request::{UpgradeRequest, text};
 
@@ -34,7 +35,8 @@ pub enum Origin {
     /// Pages from the same host, or from one of these origins: `https://app.example`, or
     /// `http://app.example:8080`. The scheme's own port and a slash at the end make no difference. An
     /// entry that no page can have, such as `app.example` or `https://*.example`, keeps the server from
-    /// starting; in the settings of a route, the log of each refusal names it.
+    /// starting, and is an error of a router's routes; of a [`Route`](crate::Route) of your own, the log of each
+    /// refusal names it.
     Listed(Vec<String>),
     /// Pages from anywhere.
     Any,
@@ -81,10 +83,10 @@ impl Origin {
     }
 
     /// Checks that a page can have each of the listed origins.
-    pub(crate) fn check(&self) -> Result<(), NoOrigin> {
+    pub(crate) fn check(&self) -> Result<(), SettingsError> {
         match self {
             Self::Listed(list) => match list.iter().find(|one| Page::parse(one).is_none()) {
-                Some(one) => Err(NoOrigin(shown(one.as_bytes()))),
+                Some(one) => Err(SettingsError::Origin(shown(one.as_bytes()))),
                 None => Ok(()),
             },
             _ => Ok(()),
@@ -104,14 +106,6 @@ impl Origin {
         Rejection::new(StatusCode::FORBIDDEN, body).with_source(error)
     }
 }
-
-/// An entry of a list of origins that no page can have.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "`{0}` in `Origin::listed` is no origin: write `https://app.example`, with each subdomain by itself, or \
-     `Origin::Any` for pages from anywhere, which alone admits `null`"
-)]
-pub(crate) struct NoOrigin(String);
 
 /// What an origin names.
 #[derive(PartialEq, Eq)]
@@ -160,7 +154,7 @@ pub(crate) struct ForeignOrigin {
     origins: Vec<String>,
     host: Option<String>,
     /// What is wrong with the list.
-    list: Option<NoOrigin>,
+    list: Option<SettingsError>,
 }
 
 impl fmt::Display for ForeignOrigin {

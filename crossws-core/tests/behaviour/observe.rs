@@ -293,6 +293,34 @@ fn counters_count_what_several_threads_receive_and_send() {
 }
 
 #[test]
+fn publications_are_counted_whatever_watches_the_hub() {
+    /// Hears of each message.
+    struct Listener;
+    impl Observer for Listener {}
+
+    let hub = Hub::builder;
+    for hub in [hub(), hub().counters(), hub().observer(Listener)] {
+        let hub = hub.build();
+        let app = Arc::new(hooks().on_open(|peer| async move { peer.subscribe("t").map(drop) }));
+        let peers: Vec<_> = (0..3).map(|_| open(&hub, &app, "/")).collect();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| hub.in_namespace("/").publish("t", "to all").unwrap());
+            }
+        });
+        peers[0].0.peer().publish("t", "to the others").unwrap();
+        let topics = hub.in_namespace("/").topic(["t", "u"]);
+        topics.send("to all").unwrap();
+        let stats = hub.stats();
+        assert_eq!(
+            (stats.published, stats.queued),
+            (6, 4 * 3 + 2 + 3),
+            "{hub:?}"
+        );
+    }
+}
+
+#[test]
 fn counters_count_messages_and_bytes_both_ways() {
     let silent = Hub::default();
     assert_eq!((silent.stats().traffic, silent.counters()), (None, None));

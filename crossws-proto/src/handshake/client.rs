@@ -16,6 +16,12 @@ use super::extensions::answer::Offer;
 use super::lookup::{has_token, only};
 use super::{Agreed, accept};
 
+/// A subprotocol whose name is not a token (RFC 6455 section 4.1).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the subprotocol {0:?} is not a token")]
+#[non_exhaustive]
+pub struct NoToken(pub String);
+
 /// A client's opening handshake: its headers, and the check of the response. The connection then
 /// uses a [`Decoder`](crate::frame::Decoder) in the client's role.
 ///
@@ -60,16 +66,23 @@ impl ClientHandshake {
     /// Offers these subprotocols, the preferred one first. A server need not choose any; the chosen
     /// one is in the response's `Sec-WebSocket-Protocol`.
     ///
-    /// They must be tokens (RFC 6455 section 4.1): others are not offered.
-    #[must_use]
+    /// One that is named twice is offered once.
+    ///
+    /// # Errors
+    /// [`NoToken`] if one of them cannot be offered.
     pub fn with_protocols<S: Into<String>>(
         mut self,
         protocols: impl IntoIterator<Item = S>,
-    ) -> Self {
-        let tokens = protocols.into_iter().map(Into::into);
-        self.protocols
-            .extend(tokens.filter(|protocol| is_token(protocol)));
-        self
+    ) -> Result<Self, NoToken> {
+        for protocol in protocols.into_iter().map(Into::into) {
+            if !is_token(&protocol) {
+                return Err(NoToken(protocol));
+            }
+            if !self.protocols.contains(&protocol) {
+                self.protocols.push(protocol);
+            }
+        }
+        Ok(self)
     }
 
     /// Returns the headers of the request, which must be a GET of HTTP/1.1. Only `Host` is missing.
@@ -255,7 +268,7 @@ mod tests {
             (&["not a token"], false),
         ];
         for (chosen, agreed) in cases {
-            let handshake = new(None).with_protocols(["v2", "not a token", "v1"]);
+            let handshake = new(None).with_protocols(["v2", "v1", "v2"]).unwrap();
             let headers = handshake.headers();
             assert_eq!(headers["sec-websocket-protocol"], "v2, v1");
             let answer = answer(&handshake, "sec-websocket-protocol", chosen);
@@ -265,6 +278,14 @@ mod tests {
             };
             let checked = handshake.check(&answer).map(|_| ());
             assert_eq!(checked, expected, "{chosen:?}");
+        }
+    }
+
+    #[test]
+    fn a_subprotocol_that_is_not_a_token_is_an_error() {
+        for name in ["", "not a token", "a,b", "żółć", "a\r\nb"] {
+            let error = new(None).with_protocols(["v1", name]).unwrap_err();
+            assert_eq!(error, NoToken(name.to_owned()));
         }
     }
 

@@ -33,13 +33,20 @@ fn get_block() -> Vec<u8> {
 
 /// The header block of a CONNECT for a WebSocket, as literals.
 fn connect_block() -> Vec<u8> {
+    connect_to(b"/")
+}
+
+/// The same, with a path of at most 127 bytes.
+pub(super) fn connect_to(path: &[u8]) -> Vec<u8> {
     let mut block = vec![0x02, 7];
     block.extend(b"CONNECT");
     block.extend([0x00, 9]);
     block.extend(b":protocol");
     block.push(9);
     block.extend(b"websocket");
-    block.extend([0x86, 0x84, 0x01, 9]);
+    block.extend([0x86, 0x04, path.len() as u8]);
+    block.extend(path);
+    block.extend([0x01, 9]);
     block.extend(b"localhost");
     block.extend([0x00, 21]);
     block.extend(b"sec-websocket-version");

@@ -7,6 +7,7 @@ mod bounds;
 mod ending;
 mod malformed;
 mod opening;
+mod whole;
 
 use std::net::SocketAddr;
 use std::time::Duration;

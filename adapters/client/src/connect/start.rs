@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crossws_core::{BoxFuture, HookOutput, Message};
+use crossws_core::{BoxFuture, HookOutput, Message, Settings};
 
 use super::Connect;
 use super::config::Config;
@@ -107,11 +107,12 @@ impl Connect {
         if let Some(error) = self.error {
             return Err(error);
         }
+        let limits = self.config.connection.limits.clone();
+        Settings::default().limits(limits.clone()).validate()?;
         let platform = match self.platform {
             Some(platform) => platform,
             None => crate::default_platform()?,
         };
-        let limits = self.config.connection.limits.clone();
         let shared = Shared::new(limits, self.while_connecting, self.when_closed);
         let form = self.config.form;
         let handle = ClientHandle::new(Arc::new(shared), platform, form);

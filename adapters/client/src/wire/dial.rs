@@ -167,7 +167,8 @@ async fn handshake<I: Io>(mut io: I, dial: Dial) -> Result<Opened, ConnectError>
     let settings = &dial.settings;
     let handshake = ClientHandshake::new(settings.deflate.as_ref())
         .map_err(|error| ConnectError::Io(no_random(error)))?
-        .with_protocols(&dial.protocols);
+        .with_protocols(&dial.protocols)
+        .map_err(|error| ConnectError::Header(format!("subprotocol {:?}", error.0)))?;
     let mut headers = dial.headers;
     let host = HeaderValue::try_from(&dial.target.authority);
     headers.insert(

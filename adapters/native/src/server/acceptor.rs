@@ -3,7 +3,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crossws_core::adapter::{HubChoice, Start};
-use crossws_core::{Error, Hub, Report, Resolve, SharedResolver, Shutdown, hub_setters};
+use crossws_core::{Error, HookKind, Hub, Report, Resolve, SharedResolver, Shutdown, hub_setters};
 
 use crate::driver::transport::fan_out::ServerCrew;
 use crate::runtime::ServerRuntime;
@@ -126,11 +126,15 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     /// Runs the `start` hook. Call it once, before this gets connections.
     ///
     /// # Errors
-    /// The error of the hook, or its panic.
+    /// The error of the hook, or its panic; or what is wrong with the settings.
     // Declared `Send` here: the caller cannot infer it for a closure as resolver.
     #[allow(clippy::manual_async_fn)]
     pub fn start(&self) -> impl Future<Output = Result<(), Error>> + Send {
-        async { Start::default().run(&self.resolver, &self.hub).await }
+        async {
+            let head = self.head.check();
+            head.map_err(|error| Error::hook(HookKind::Start, error.into()))?;
+            Start::default().run(&self.resolver, &self.hub).await
+        }
     }
 
     /// Serves a stream that was accepted elsewhere, to its end: reads the first request's head,

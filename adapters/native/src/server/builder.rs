@@ -75,7 +75,7 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     /// thread.
     ///
     /// # Errors
-    /// When the address cannot be bound.
+    /// When the address cannot be bound; and those of [`listen`](Self::listen).
     pub async fn bind(self, addr: impl ToSocketAddrs) -> io::Result<Server<R, T>> {
         let listener = socket::bind(addr, self.shares_port)?;
         self.listen(T::default().tcp_listener(listener)?)
@@ -84,7 +84,8 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     /// Serves on an existing listener.
     ///
     /// # Errors
-    /// When the listener does not know its address.
+    /// When the listener does not know its address, or
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if a bound of zero lets no request in.
     pub fn listen(self, listener: impl Listen<T>) -> io::Result<Server<R, T>> {
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls.clone() {
@@ -103,8 +104,10 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
         expect(unused_mut, reason = "HTTP/2 alone changes it")
     )]
     fn serve(mut self, listener: impl Listen<T>) -> io::Result<Server<R, T>> {
+        self.head.check()?;
         #[cfg(feature = "http2")]
         if let Some(http2) = &self.http2 {
+            http2.check()?;
             self.head.http2 = listener.is_secure() || http2.allows_prior_knowledge();
         }
         let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));

@@ -105,6 +105,42 @@ fn a_target_is_a_function_of_the_request_and_may_refuse() {
 }
 
 #[test]
+fn a_path_is_the_whole_path_of_the_target() {
+    block_on(async {
+        let paths = hooks().on_open(|peer| async move {
+            let request = peer.request();
+            peer.send(format!("{} {:?}", request.path(), request.query()))
+        });
+        let upstream = TestServer::new(paths);
+        let same = Proxy::to(|request: UpgradeRequest| {
+            let query = request
+                .query()
+                .map_or(String::new(), |query| format!("?{query}"));
+            format!("ws://a{}{query}", request.path())
+        });
+        let server = TestServer::new(through(&upstream, same.allow_hosts(["a"])));
+        for path in [
+            "/raw",
+            "/raw/",
+            "/raw//x",
+            "/raw;v=1",
+            "/raw/../x",
+            "/a:b@c",
+            "/raw/%2Fx",
+            "/raw%3Fx",
+            "/%C3%BC",
+            "/@b/http://b/x",
+        ] {
+            for query in [None, Some("a=/b?c&d=@e")] {
+                let target = query.map_or(path.to_owned(), |query| format!("{path}?{query}"));
+                let mut client = server.connect(&target).await.unwrap();
+                client.expect(format!("{path} {query:?}")).await;
+            }
+        }
+    });
+}
+
+#[test]
 fn a_function_chooses_only_allowed_hosts() {
     block_on(async {
         let log = Log::default();

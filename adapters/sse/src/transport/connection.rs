@@ -1,6 +1,7 @@
 mod post;
 mod writing;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -51,6 +52,8 @@ struct State {
     inbound: VecDeque<Message>,
     inbound_bytes: usize,
     posts: usize,
+    /// A message has come since the driver last looked.
+    was_heard: bool,
     driver: Option<Waker>,
     /// When the driver wakes by itself.
     driver_due: Option<Duration>,
@@ -110,6 +113,7 @@ impl Connection {
                 inbound: VecDeque::new(),
                 inbound_bytes: 0,
                 posts: 0,
+                was_heard: false,
                 driver: None,
                 driver_due: None,
                 look_at: None,
@@ -133,6 +137,11 @@ impl Connection {
             is_stalled: AtomicBool::new(false),
             changed: Notify::new(),
         }
+    }
+
+    /// Returns whether a request's path is the connection's own.
+    pub(crate) fn is_at(&self, path: &str) -> bool {
+        path == self.path || path == reference(&self.path)
     }
 
     /// Returns the id of the events before the first.
@@ -374,4 +383,13 @@ impl Connection {
 
 fn wake(wakers: impl IntoIterator<Item = Option<Waker>>) {
     wakers.into_iter().flatten().for_each(Waker::wake);
+}
+
+/// Returns a path as a relative reference. By itself, one that begins with two slashes would name another
+/// host (RFC 3986 section 4.2), to which a client would send its secret.
+pub(crate) fn reference(path: &str) -> Cow<'_, str> {
+    match path.as_bytes() {
+        [b'/', b'/' | b'\\', ..] => format!("/.{path}").into(),
+        _ => path.into(),
+    }
 }

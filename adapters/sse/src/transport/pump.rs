@@ -25,12 +25,18 @@ pub(crate) struct Driver {
     grace: Duration,
     /// When this side began to close.
     closing_since: Option<Duration>,
+    /// The time by which clients are judged, and when it goes on after it has stood still.
+    judged: Duration,
+    excused_until: Option<Duration>,
     timer: Option<(Duration, BoxFuture<'static, ()>)>,
     drain_due: bool,
     failed: Option<Error>,
     timed_out: bool,
     closed: Option<Closed>,
 }
+
+/// A deadline that is missed by more was not missed because others ran first.
+const LATE: Duration = Duration::from_secs(1);
 
 enum Next {
     Message(Message),
@@ -56,8 +62,9 @@ pub(crate) async fn run<H: Hooks + ?Sized>(
         None => limits.clone(),
     };
     connection.tell(joined.lifeline());
+    let now = background.now();
     let mut driver = Driver {
-        live: Liveness::new(&kept, peer.id(), background.now()),
+        live: Liveness::new(&kept, peer.id(), now),
         lifeline: joined.lifeline(),
         connection,
         background,
@@ -65,6 +72,8 @@ pub(crate) async fn run<H: Hooks + ?Sized>(
         limits,
         grace,
         closing_since: None,
+        judged: now,
+        excused_until: None,
         timer: None,
         drain_due: false,
         failed: None,
@@ -114,9 +123,6 @@ impl Driver {
         }
         // What the client has sent before its end comes first.
         if let Some(message) = self.connection.next_message(self.closed.is_some()) {
-            let now = self.background.now();
-            self.live.heard(now);
-            self.live.active(now);
             return Poll::Ready(Next::Message(message));
         }
         match &self.closed {
@@ -172,7 +178,12 @@ impl Driver {
             self.lifeline.drained();
         }
         self.drain_due |= self.connection.take_drained();
-        let now = self.background.now();
+        let now = self.judged_now();
+        // Also while a hook is busy: a message counts from when it came.
+        if self.connection.take_heard() {
+            self.live.heard(now);
+            self.live.active(now);
+        }
         if let Some(violation) = self.connection.take_violation() {
             self.peer.close(violation.code(), violation.reason());
             self.failed = Some(Error::protocol(violation));
@@ -200,6 +211,24 @@ impl Driver {
             self.lifeline.ended();
             self.connection.end();
         }
+    }
+
+    /// Returns the time by which the client is judged. It stands still for a moment after this task was
+    /// woken far too late, as in a process that was stopped: what the client has sent meanwhile (a message,
+    /// a request for the stream's rest) has arrived, and other tasks have yet to read it.
+    fn judged_now(&mut self) -> Duration {
+        let now = self.background.now();
+        if let Some((due, _)) = self.timer
+            && self.excused_until.is_none()
+            && now.saturating_sub(due) > LATE
+        {
+            self.excused_until = Some(now.saturating_add(LATE));
+        }
+        if self.excused_until.is_none_or(|until| until <= now) {
+            self.excused_until = None;
+            self.judged = now;
+        }
+        self.judged
     }
 
     fn close_due(&self) -> Option<Duration> {
@@ -236,6 +265,9 @@ impl Driver {
     }
 
     fn next_due(&self) -> Option<Duration> {
+        if self.excused_until.is_some() {
+            return self.excused_until;
+        }
         let detached = self.connection.next_due(self.grace, self.background.now());
         let too_old = self.connection.too_old_at();
         [self.live.next_due(), detached, too_old, self.close_due()]

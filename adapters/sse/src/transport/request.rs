@@ -118,10 +118,8 @@ fn asks(request: &Parts) -> Option<Asks> {
     match request.method {
         Method::GET if !headers.contains_key(UPGRADE) => {
             let accepts = headers.get_all(ACCEPT).iter().any(|accept| {
-                let accept = accept.to_str().unwrap_or_default();
-                accept
-                    .split(',')
-                    .any(|kind| is_of(kind.as_bytes(), b"text/event-stream"))
+                let mut kinds = accept.as_bytes().split(|byte| *byte == b',');
+                kinds.any(|kind| is_of(kind, b"text/event-stream"))
             });
             accepts.then_some(Asks::Stream)
         }

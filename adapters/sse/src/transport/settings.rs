@@ -44,10 +44,14 @@ macro_rules! stream_setters {
         }
 
         /// Sets the time of a stream without events, after which it carries a comment. A server
-        /// notices a client that has silently gone only when it writes. Default 15 s.
+        /// notices a client that has silently gone only when it writes. Default 15 s; zero means the
+        /// default too.
         #[must_use]
         pub fn keep_alive(mut self, every: std::time::Duration) -> Self {
-            self.$($field.)*keep_alive = every.max(std::time::Duration::from_millis(1));
+            self.$($field.)*keep_alive = match every.is_zero() {
+                true => $crate::EventStream::KEEP_ALIVE,
+                false => every,
+            };
             self
         }
 
@@ -78,4 +82,15 @@ impl StreamSettings {
     }
 
     stream_setters!();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keep_alive_of_zero_is_the_default_as_of_a_plain_stream() {
+        let settings = StreamSettings::new().keep_alive(Duration::ZERO);
+        assert_eq!(settings.keep_alive, EventStream::KEEP_ALIVE);
+    }
 }

@@ -19,7 +19,7 @@ use crate::format::event::Event;
 use crate::keep_alive::KeepAlive;
 use crate::stream::{event_response, start};
 use crate::transport::body::SocketBody;
-use crate::transport::connection::Connection;
+use crate::transport::connection::{Connection, reference};
 use crate::transport::downlink::Downlink;
 use crate::transport::frame::EventFrame;
 use crate::transport::list::{AFTER_PLACE, List};
@@ -142,7 +142,7 @@ impl Streams {
         let open = json!({
             "id": id.to_string(),
             "secret": self.list.text(&connection.secret),
-            "url": path,
+            "url": reference(path),
         });
         let open = Event::new(open.to_string()).event("open");
         let first = open.id(connection.first_id()).encode().ok();
@@ -199,7 +199,7 @@ impl Streams {
         let (key, last) = id.rsplit_once('.')?;
         let (key, last) = (self.list.key(key)?, last.parse().ok()?);
         let connection = self.list.get(key.serial)?;
-        if !connection.resume.matches(&key) || connection.path != parts.uri.path() {
+        if !connection.resume.matches(&key) || !connection.is_at(parts.uri.path()) {
             return None;
         }
         match connection.attach(last) {
@@ -219,7 +219,7 @@ impl Streams {
     fn of(&self, parts: &Parts) -> Option<Arc<Connection>> {
         let secret = self.list.key(uplink::token(&parts.headers)?)?;
         let connection = self.list.get(secret.serial)?;
-        let is_its_own = connection.secret.matches(&secret) && connection.path == parts.uri.path();
+        let is_its_own = connection.secret.matches(&secret) && connection.is_at(parts.uri.path());
         is_its_own.then_some(connection)
     }
 

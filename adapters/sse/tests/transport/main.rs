@@ -7,6 +7,7 @@ mod requests;
 mod resuming;
 mod secrets;
 mod slow;
+mod whole;
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -17,7 +18,7 @@ use std::time::Duration;
 use crossws_core::http::{Method, Request, Response, StatusCode};
 use crossws_core::{
     Body, CloseCode, Closed, Dropped, HookResult, Hooks, Hub, Limits, Message, Peer, Rejection,
-    SharedResolver, Shutdown, Upgrade, UpgradeRequest,
+    SharedResolver, Shutdown, Upgrade, UpgradeRequest, hooks,
 };
 use crossws_memory::TestServer;
 use crossws_sse::{EventSockets, Reader, Received};
@@ -311,11 +312,17 @@ fn a_shutdown_closes_streams_with_the_others() {
 fn media_types_are_compared_without_case_and_parameters() {
     block_on(async {
         let world = World::new();
-        let asks = |accept: &'static str| world.server.get("/room").header("accept", accept);
+        let asks = |accept: &'static str| {
+            world
+                .server
+                .get("/room")
+                .header("accept", accept.as_bytes())
+        };
         for accept in [
             "Text/Event-Stream",
             "text/html, text/event-stream;q=0.9",
             "text/event-stream ; charset=utf-8",
+            "text/html; title=żółć, text/event-stream",
         ] {
             let mut ann = Source::new(asks(accept).stream().await.unwrap());
             assert_eq!(ann.next().await.event, "open", "{accept}");

@@ -50,15 +50,13 @@ pub(crate) fn append(to: &worker::Headers, headers: &HeaderMap) -> Result<(), Er
     Ok(())
 }
 
-/// Returns a value's bytes as JavaScript's headers hold them: as characters of the same numbers.
+/// Returns a value's bytes as the platform's headers hold them: it reads and writes them as UTF-8, where a
+/// browser's hold characters of the same numbers.
 pub(crate) fn text(value: &HeaderValue) -> String {
-    value.as_bytes().iter().copied().map(char::from).collect()
+    String::from_utf8_lossy(value.as_bytes()).into_owned()
 }
 
-/// Returns a header of the platform's.
+/// Returns a header of the platform's, with the bytes that the client has sent.
 pub(crate) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), http::Error> {
-    // As above.
-    let bytes = value.chars().map(|c| u8::try_from(c).unwrap_or(b'?'));
-    let bytes: Vec<u8> = bytes.collect();
-    Ok((name.parse()?, HeaderValue::from_bytes(&bytes)?))
+    Ok((name.parse()?, HeaderValue::from_bytes(value.as_bytes())?))
 }

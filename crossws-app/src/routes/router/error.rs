@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use crossws_core::SettingsError;
+
 use crate::routes::pattern::Pattern;
 use crate::routes::pattern::error::PatternError;
 
@@ -21,6 +23,14 @@ pub enum RouterError {
     /// Two fallbacks for one path.
     #[error("there are two fallbacks below `{0}`")]
     TwoFallbacks(Pattern),
+    /// A setting of a route, or of a router that it is in, that cannot mean what it says.
+    #[error("the route `{pattern}`: {error}")]
+    Settings {
+        /// The route's pattern.
+        pattern: Pattern,
+        /// What is wrong.
+        error: SettingsError,
+    },
     /// Two routes of one name.
     #[error("the routes `{pattern}` and `{existing}` both have the name `{name}`")]
     DuplicateName {

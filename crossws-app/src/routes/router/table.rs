@@ -77,7 +77,7 @@ impl Table {
                 existing: self.routes[existing].pattern.clone(),
             });
         }
-        self.routes.push(Found::new(pattern.clone(), route));
+        self.routes.push(Found::new(pattern.clone(), route)?);
         Ok(())
     }
 
@@ -127,7 +127,7 @@ impl Table {
                 return Err(RouterError::TwoFallbacks(below.clone()));
             }
         }
-        self.fallbacks.push(Found::new(below.clone(), route));
+        self.fallbacks.push(Found::new(below.clone(), route)?);
         Ok(())
     }
 
@@ -167,15 +167,18 @@ fn other_slash(path: &str) -> Arc<str> {
 }
 
 impl Found {
-    fn new(pattern: Pattern, route: RouteBuilder) -> Self {
+    fn new(pattern: Pattern, route: RouteBuilder) -> Result<Self, RouterError> {
         let (hooks, before, settings) = layered(route);
+        if let Err(error) = settings.validate() {
+            return Err(RouterError::Settings { pattern, error });
+        }
         let settings = settings.route(pattern.to_string());
-        Self {
+        Ok(Self {
             pattern,
             hooks: Arc::new(hooks),
             settings: Arc::new(settings),
             before,
-        }
+        })
     }
 
     fn route(&self, matched: &matchit::Params<'_, '_>) -> Route<SharedHooks> {

@@ -11,7 +11,12 @@ pub struct HubChoice {
     /// The existing hub.
     given: Option<Hub>,
     own: HubBuilder,
+    /// Whether there are settings for a hub of its own.
+    is_changed: bool,
 }
+
+/// A mark of a hub that was given to a builder with settings, which would change nothing.
+pub(crate) struct SettingsIgnored;
 
 impl HubChoice {
     /// Uses an existing hub.
@@ -25,12 +30,14 @@ impl HubChoice {
     #[must_use]
     pub fn change(mut self, change: impl FnOnce(HubBuilder) -> HubBuilder) -> Self {
         self.own = change(self.own);
+        self.is_changed = true;
         self
     }
 
     /// Returns the defaults of the connections of the server's own hub.
     #[doc(hidden)]
     pub fn settings_mut(&mut self) -> &mut Settings {
+        self.is_changed = true;
         &mut self.own.settings
     }
 
@@ -39,10 +46,16 @@ impl HubChoice {
         &self.own
     }
 
-    /// Returns the hub.
+    /// Returns the hub. An existing one for which there are settings here as well does not
+    /// [start](crate::adapter::Start).
     pub fn build(self) -> Hub {
         match self.given {
-            Some(hub) => hub,
+            Some(hub) => {
+                if self.is_changed {
+                    hub.extensions().insert(SettingsIgnored);
+                }
+                hub
+            }
             None => self.own.build(),
         }
     }
@@ -121,8 +134,9 @@ macro_rules! settings_setters {
 #[macro_export]
 macro_rules! hub_setters {
     (given) => {
-        /// Sets the hub that peers join, with its settings: settings on this builder do not change
-        /// it. By default the server has a hub of its own.
+        /// Sets the hub that peers join, with its settings. Settings on this builder would not change
+        /// it, and keep the server from starting (`SettingsError::Ignored`). By default the server has a
+        /// hub of its own.
         pub fn hub(mut self, hub: $crate::Hub) -> Self {
             self.hub = self.hub.give(hub);
             self

@@ -6,22 +6,13 @@ use crate::peer::Peer;
 
 /// Messages of one class of lengths that a followed peer has received since its connection last let
 /// other tasks run, without the first. Counting one more takes a few instructions; the first is looked
-/// at closely, and decides that none of the others is.
+/// at closely, and decides that none of the others is. `Life` knows the class.
+#[derive(Default)]
 pub(crate) struct Run {
-    /// [`Class::NONE`] if the next message must be looked at.
-    class: Class,
+    /// The number of the class, if a run has begun: a byte, because every connection has it.
+    class: Option<u8>,
     messages: u32,
     bytes: u64,
-}
-
-impl Default for Run {
-    fn default() -> Self {
-        Self {
-            class: Class::NONE,
-            messages: 0,
-            bytes: 0,
-        }
-    }
 }
 
 impl Run {
@@ -29,7 +20,7 @@ impl Run {
     #[inline]
     pub(crate) fn count(&mut self, peer: &Peer, bytes: usize) -> Rest {
         let class = Class::of(bytes);
-        if self.class != class || peer.life().is_metered() {
+        if !peer.life().is_in_run(class.0) {
             return self.begin(peer, class, bytes);
         }
         self.messages += 1;
@@ -54,29 +45,31 @@ impl Run {
         if watch.reports_messages() {
             return Rest::Report;
         }
-        self.class = class;
+        if peer.life().begin_run(class.0) {
+            self.class = Some(class.0 as u8);
+        }
         Rest::Counted
     }
 
     /// Ends the run: the next message begins one.
     #[inline]
     pub(crate) fn end(&mut self, peer: &Peer) {
-        if self.class != Class::NONE {
+        if self.class.is_some() {
             self.settle(peer);
         }
     }
 
     #[inline(never)]
     fn settle(&mut self, peer: &Peer) {
-        let Self {
-            class,
-            messages,
-            bytes,
-        } = std::mem::take(self);
-        if messages > 0
+        let run = std::mem::take(self);
+        peer.life().end_run();
+        if let Some(class) = run.class
+            && run.messages > 0
             && let Some(watch) = peer.watch()
         {
-            watch.counters.count_received(class, bytes, messages.into());
+            let messages = u64::from(run.messages);
+            let class = Class(class.into());
+            watch.counters.count_received(class, run.bytes, messages);
         }
     }
 }

@@ -1,3 +1,4 @@
+use std::io;
 use std::time::Duration;
 
 /// Bounds of reading a request's head.
@@ -36,6 +37,26 @@ pub struct HeadLimits {
 impl HeadLimits {
     /// The largest allowed value of `max_headers`.
     pub const MOST_HEADERS: usize = 256;
+
+    /// Refuses bounds with which no request could be read.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        let bounds = [
+            ("timeout", self.timeout.is_zero()),
+            ("max_head", self.max_head == 0),
+            ("max_line", self.max_line == 0),
+            ("max_headers", self.max_headers == 0),
+        ];
+        match bounds.iter().find(|(_, is_zero)| *is_zero) {
+            Some((name, _)) => Err(zero("HeadLimits", name)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Returns the error of a bound that lets nothing in.
+pub(crate) fn zero(of: &str, name: &str) -> io::Error {
+    let text = format!("`{of}::{name}` is zero, so that no request could be read");
+    io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 
 impl Default for HeadLimits {

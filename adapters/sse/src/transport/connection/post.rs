@@ -1,6 +1,6 @@
-use crossws_core::Message;
+use crossws_core::{Limits, Message};
 
-use super::{Connection, wake};
+use super::{Connection, State, wake};
 
 /// Requests of one connection whose message may be on its way, or wait for room, at once. Each may hold
 /// a message of the largest size.
@@ -19,6 +19,23 @@ impl Connection {
         state.posts += 1;
         Some(Post(self))
     }
+
+    /// Returns whether the client has sent a message since the last call, or could send none, because there
+    /// is no room: then silence says nothing about it.
+    pub(crate) fn take_heard(&self) -> bool {
+        let mut state = self.lock();
+        std::mem::take(&mut state.was_heard) || !state.has_room(0, &self.settings.limits)
+    }
+}
+
+impl State {
+    /// Returns whether a message of this length may wait for its hook.
+    fn has_room(&self, len: usize, limits: &Limits) -> bool {
+        let bytes = limits.max_message_size.get().saturating_mul(2);
+        self.inbound.is_empty()
+            || (limits.max_inbound.allows(self.inbound.len() + 1)
+                && self.inbound_bytes.saturating_add(len) <= bytes)
+    }
 }
 
 impl Post<'_> {
@@ -33,14 +50,10 @@ impl Post<'_> {
                 if state.is_ending() {
                     return false;
                 }
-                let limits = &connection.settings.limits;
-                let bytes = limits.max_message_size.get().saturating_mul(2);
-                let has_room = state.inbound.is_empty()
-                    || (limits.max_inbound.allows(state.inbound.len() + 1)
-                        && state.inbound_bytes.saturating_add(message.len()) <= bytes);
-                if has_room {
+                if state.has_room(message.len(), &connection.settings.limits) {
                     state.inbound_bytes += message.len();
                     state.inbound.push_back(message);
+                    state.was_heard = true;
                     let wakers = [state.driver.take()];
                     drop(state);
                     wake(wakers);

@@ -1,0 +1,96 @@
+use std::fmt;
+use std::time::Duration;
+
+use crate::hub::settings::limits::{Limit, Limits};
+use crate::hub::settings::{RouteSettings, Settings};
+use crate::upgrade::token::is_token;
+
+/// A setting that cannot be meant. No server starts with it.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// An entry of [`Origin::Listed`](crate::Origin::Listed) that no page can have.
+    #[error(
+        "`{0}` in `Origin::listed` is no origin: write `https://app.example`, with each subdomain by itself, or \
+         `Origin::Any` for pages from anywhere, which alone admits `null`"
+    )]
+    Origin(String),
+    /// A subprotocol that is not a token (RFC 6455 section 4.1), so that no client can offer it.
+    #[error("no client can offer the subprotocol {0:?}")]
+    Protocol(String),
+    /// A [limit](crate::Limits) of zero that would refuse or end every connection: `max_unfinished`,
+    /// `max_fragments`, `max_control_rate`, `max_name_len`, `max_target`, and every time but those of queues and of the
+    /// close.
+    #[error("`{0}` is zero, which would refuse or end every connection")]
+    Zero(&'static str),
+    /// Settings on the builder of a server that was given a hub with settings of its own.
+    #[error(
+        "a server with a given hub has settings that would change nothing: set them where the hub is built"
+    )]
+    Ignored,
+}
+
+// A `main` that returns it shows the sentence.
+impl fmt::Debug for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Settings {
+    /// Checks the settings. A server does so when it starts.
+    ///
+    /// ```
+    /// # use crossws_core::{Limits, Settings, SettingsError};
+    /// let never = Settings::default().limits(Limits::default().max_fragments(0));
+    /// assert_eq!(never.validate(), Err(SettingsError::Zero("max_fragments")));
+    /// ```
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the first that cannot be meant.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        self.origin.check()?;
+        if let Some(name) = self.protocols.iter().find(|name| !is_token(name)) {
+            return Err(SettingsError::Protocol(name.clone()));
+        }
+        match zero(&self.limits) {
+            Some(name) => Err(SettingsError::Zero(name)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Returns the name of the first limit that is zero and so would refuse or end every connection.
+fn zero(limits: &Limits) -> Option<&'static str> {
+    let counts = [
+        ("max_unfinished", limits.max_unfinished),
+        ("max_fragments", limits.max_fragments),
+        ("max_control_rate", limits.max_control_rate),
+        ("max_name_len", limits.max_name_len),
+        ("max_target", limits.max_target),
+    ];
+    let times = [
+        ("message_timeout", limits.message_timeout),
+        ("upgrade_timeout", Some(limits.upgrade_timeout)),
+        ("ping_interval", limits.ping_interval),
+        ("pong_timeout", Some(limits.pong_timeout)),
+        ("idle_timeout", limits.idle_timeout),
+        ("inactivity_timeout", limits.inactivity_timeout),
+        ("max_lifetime", limits.max_lifetime),
+    ];
+    let counts = counts.map(|(name, most)| (name, most == Limit::At(0)));
+    let times = times.map(|(name, time)| (name, time == Some(Duration::ZERO)));
+    let mut all = counts.into_iter().chain(times);
+    all.find_map(|(name, is_zero)| is_zero.then_some(name))
+}
+
+impl RouteSettings {
+    /// Checks what the route changes, as [`Settings::validate`] does. A router does so when it is
+    /// checked or started.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the first that cannot be meant.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        self.changed_from(&Settings::default()).validate()
+    }
+}
