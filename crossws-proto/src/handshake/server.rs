@@ -143,12 +143,16 @@ impl Handshake {
     pub fn check_connect(parts: &Parts) -> Result<Self, Rejection> {
         check_target(&parts.uri)?;
         // RFC 9113 section 8.3.1: `:authority` is without user information, and `Host` counts only without it.
-        let names_one = match parts.uri.authority() {
-            Some(authority) => !authority.as_str().contains('@'),
-            None => parts.headers.get_all(HOST).iter().count() == 1,
+        let broken = match parts.uri.authority() {
+            Some(authority) => authority
+                .as_str()
+                .contains('@')
+                .then_some("the host must be without user information"),
+            None => (parts.headers.get_all(HOST).iter().count() != 1)
+                .then_some("one host is needed, in `:authority` or in `Host`"),
         };
-        if !names_one {
-            return Err(bad(StatusCode::BAD_REQUEST, "one host is needed"));
+        if let Some(text) = broken {
+            return Err(bad(StatusCode::BAD_REQUEST, text));
         }
         if announces_body(&parts.headers) {
             return Err(bad(StatusCode::BAD_REQUEST, HAS_BODY));

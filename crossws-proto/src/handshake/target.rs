@@ -23,12 +23,14 @@ pub fn is_target(target: &str) -> bool {
 }
 
 /// Turns the target of a request over HTTP/2 into the one that it would have over HTTP/1.1, so that hooks get one form:
-/// a path, with the host in `Host`, as RFC 9113 section 8.3.1 asks of a server that converts a request.
+/// a path, with the host in `Host`, as RFC 9113 section 8.3.1 asks of a server that converts a request. User
+/// information, which an authority must not have there, is left out.
 pub fn convert_target(parts: &mut Parts) {
     let Some(authority) = parts.uri.authority() else {
         return;
     };
-    if let Ok(host) = HeaderValue::try_from(authority.as_str()) {
+    let host = authority.as_str().rsplit('@').next();
+    if let Some(Ok(host)) = host.map(HeaderValue::try_from) {
         parts.headers.insert(HOST, host);
     }
     let path = parts.uri.path_and_query().cloned();
@@ -61,6 +63,23 @@ pub const BAD_TARGET: &str = "the request target is neither a path nor a URL of 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_converted_target_is_a_path_beside_its_host() {
+        for (uri, path, host) in [
+            ("https://example.org/chat?a=b", "/chat?a=b", "example.org"),
+            ("https://user:word@example.org:1/", "/", "example.org:1"),
+            ("https://example.org", "/", "example.org"),
+        ] {
+            let request = http::Request::get(uri).header(HOST, "other");
+            let (mut parts, ()) = request.body(()).unwrap().into_parts();
+            convert_target(&mut parts);
+            assert_eq!(
+                (parts.uri.to_string(), &parts.headers[HOST]),
+                (path.into(), &HeaderValue::from_static(host))
+            );
+        }
+    }
 
     #[test]
     fn a_target_is_a_path_or_a_url_of_http() {

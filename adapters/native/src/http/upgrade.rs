@@ -35,7 +35,10 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     ///
     /// The server must keep upgrades alive: `axum::serve` does, and with hyper's own connection it
     /// is `with_upgrades()`. Over HTTP/2, `axum::serve` with axum's feature `http2` offers extended
-    /// CONNECT, and hyper's own connection does with `enable_connect_protocol()`. The client's address is taken from the request's extensions: a
+    /// CONNECT, and hyper's own connection does with `enable_connect_protocol()`. There the URI names
+    /// the host: middleware that replaces the URI must keep its authority.
+    ///
+    /// The client's address is taken from the request's extensions: a
     /// [`SocketAddr`](std::net::SocketAddr) or, on tokio with the feature `axum`, axum's
     /// `ConnectInfo`. [`handle_upgrade_from`](Self::handle_upgrade_from) takes it as an argument.
     ///
