@@ -468,7 +468,7 @@ for (const [form, connect, wire] of [
     const fails = () => {
       throw new CallError("no", 1, 1n);
     };
-    for (const [id, method] of [[1, () => 1n], [2, fails]]) {
+    for (const [id, method] of [[1, () => 1n], [2, fails], [3, () => () => {}]]) {
       socket.answer("confirm", method);
       Fake.last.gets(wire.call("confirm", wire.one("odd"), id));
       await settled();

@@ -67,7 +67,7 @@ pub(crate) fn names() -> Router {
         .route("/2fast", none())
         .route(
             "/status",
-            route(none()).sends::<Status>().protocols(["v2", "a\"b"]),
+            route(none()).sends::<Status>().protocols(["v2", "a'b`$"]),
         )
 }
 
@@ -391,7 +391,7 @@ pub(crate) fn injection() -> Router {
             "/«alert(1)»/{id}",
             route(none())
                 .sends::<Kind>()
-                .protocols(["\"; alert(1)"])
+                .protocols(["'+`*alert`+'"])
                 .described_query::<Query>(),
         )
         .route("/calls", calls.described().doc("ends with *"))

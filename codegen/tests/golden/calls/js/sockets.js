@@ -390,7 +390,10 @@ function openCalls(
     } else {
       running++;
       try {
-        answer = { result: (await handler(args)) ?? null };
+        const result = (await handler(args)) ?? null;
+        // A function or a symbol, with which the answer would have no result.
+        if (JSON.stringify(result) === undefined) throw new TypeError("the result has no JSON");
+        answer = { result };
       } catch (error) {
         if (error instanceof CallError) {
           answer = { error: { code: error.code, message: error.message, data: error.data } };
@@ -406,7 +409,7 @@ function openCalls(
     try {
       send(answer);
     } catch (error) {
-      // It has no JSON: a `bigint`, or an object that contains itself.
+      // The data of an error has no JSON: a `bigint`, or an object that contains itself.
       send(unexpected(error));
     }
   }

@@ -12,7 +12,7 @@ export function connectAlert1Script(options) {
 
 /** `/%C2%ABalert(1)%C2%BB/{id}` */
 export function connectAlert1(params, options) {
-  return openSocket("/%C2%ABalert(1)%C2%BB/" + segment("", "id", params.id, ""), ["\"; alert(1)"], false, true, options);
+  return openSocket("/%C2%ABalert(1)%C2%BB/" + segment("", "id", params.id, ""), ["'+`*alert`+'"], false, true, options);
 }
 
 /**
@@ -410,7 +410,10 @@ function openCalls(
     } else {
       running++;
       try {
-        answer = { result: (await handler(args)) ?? null };
+        const result = (await handler(args)) ?? null;
+        // A function or a symbol, with which the answer would have no result.
+        if (JSON.stringify(result) === undefined) throw new TypeError("the result has no JSON");
+        answer = { result };
       } catch (error) {
         if (error instanceof CallError) {
           answer = { error: { code: error.code, message: error.message, data: error.data } };
@@ -426,7 +429,7 @@ function openCalls(
     try {
       send(answer);
     } catch (error) {
-      // It has no JSON: a `bigint`, or an object that contains itself.
+      // The data of an error has no JSON: a `bigint`, or an object that contains itself.
       send(unexpected(error));
     }
   }

@@ -230,7 +230,7 @@ export function connectAlert1Script(options?: Options): Socket<Data | ArrayBuffe
 
 /** `/%C2%ABalert(1)%C2%BB/{id}` */
 export function connectAlert1(params: { id: PathValue }, options?: Options<Query>): Socket<Data | ArrayBufferView, Kind> {
-  return openSocket("/%C2%ABalert(1)%C2%BB/" + segment("", "id", params.id, ""), ["\"; alert(1)"], false, true, options);
+  return openSocket("/%C2%ABalert(1)%C2%BB/" + segment("", "id", params.id, ""), ["'+`*alert`+'"], false, true, options);
 }
 
 /**
@@ -656,7 +656,10 @@ function openCalls<
     } else {
       running++;
       try {
-        answer = { result: (await handler(args)) ?? null };
+        const result = (await handler(args)) ?? null;
+        // A function or a symbol, with which the answer would have no result.
+        if (JSON.stringify(result) === undefined) throw new TypeError("the result has no JSON");
+        answer = { result };
       } catch (error) {
         if (error instanceof CallError) {
           answer = { error: { code: error.code, message: error.message, data: error.data } };
@@ -672,7 +675,7 @@ function openCalls<
     try {
       send(answer);
     } catch (error) {
-      // It has no JSON: a `bigint`, or an object that contains itself.
+      // The data of an error has no JSON: a `bigint`, or an object that contains itself.
       send(unexpected(error));
     }
   }

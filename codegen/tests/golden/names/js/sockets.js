@@ -88,7 +88,7 @@ export function connect2fast(options) {
 
 /** `/status` */
 export function connectStatus(options) {
-  return openSocket("/status", ["v2", "a\"b"], false, true, options);
+  return openSocket("/status", ["v2", "a'b`$"], false, true, options);
 }
 
 /** The default of `Options.shouldReconnect`: whether another try may succeed. */

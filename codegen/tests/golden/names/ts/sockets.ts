@@ -247,7 +247,7 @@ export function connect2fast(options?: Options): Socket<Data | ArrayBufferView, 
 
 /** `/status` */
 export function connectStatus(options?: Options): Socket<Data | ArrayBufferView, Status2> {
-  return openSocket("/status", ["v2", "a\"b"], false, true, options);
+  return openSocket("/status", ["v2", "a'b`$"], false, true, options);
 }
 
 /** The default of `Options.shouldReconnect`: whether another try may succeed. */
