@@ -38,10 +38,11 @@ pub use crossws_core::{
     Peer, PeerContext, PeerId, PeerSnapshot, PeerState, PeerStats, PersistError, PublishError,
     Published, Refused, RejectReason, Rejected, Rejection, Report, Resolution, Resolve,
     ResolveWith, Responded, Route, RouteSettings, RouteSnapshot, Scope, SendError, SendOptions,
-    Sent, Settings, SharedHooks, SharedResolver, Shutdown, Sleep, Stats, SubscribeError,
-    Subscription, Swap, TimerError, To, TopicOverflow, TopicPattern, TopicSnapshot, Topics, Trace,
-    Traffic, Unsupported, Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler,
-    hooks, http, keep_open, keep_open_then, normal_path, ok, pass, resolve_with, wrap, yield_now,
+    Sent, Settings, SettingsError, SharedHooks, SharedResolver, Shutdown, Sleep, Stats,
+    SubscribeError, Subscription, Swap, TimerError, To, TopicOverflow, TopicPattern, TopicSnapshot,
+    Topics, Trace, Traffic, Unsupported, Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer, Wrap,
+    Wrapped, handler, hooks, http, keep_open, keep_open_then, normal_path, ok, pass, resolve_with,
+    wrap, yield_now,
 };
 
 #[cfg(any(feature = "http", feature = "memory", feature = "sse-transport"))]
