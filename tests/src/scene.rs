@@ -52,6 +52,14 @@ impl Stage {
         peer
     }
 
+    /// Connects, and waits until the peer has its topics and its `open` hook has ended.
+    pub async fn open(&self, path: &str, ask: Ask) -> Peer {
+        let who = ask.who.clone();
+        let peer = self.connect(path, ask).await;
+        self.wait(&who, "open.end").await;
+        peer
+    }
+
     /// Connects with these additional headers.
     pub async fn try_connect(
         &self,

@@ -26,13 +26,6 @@ fn labelled(who: &str, identity: &str, tags: &[&str]) -> Ask {
     }
 }
 
-async fn join(stage: &Stage, path: &str, ask: Ask) -> Peer {
-    let who = ask.who.clone();
-    let peer = stage.connect(path, ask).await;
-    stage.wait(&who, "open.end").await;
-    peer
-}
-
 fn send(group: Group, text: &str) -> Do {
     Do::SendToGroup {
         group,
@@ -61,7 +54,7 @@ fn tag(name: &str) -> Group {
 
 async fn labels_of_the_upgrade_are_known_in_every_hook(scene: Scene<'_>) {
     let stage = scene.stage().await;
-    let mut peer = join(&stage, "/", labelled("a", "ann", &["red", "blue"])).await;
+    let mut peer = stage.open("/", labelled("a", "ann", &["red", "blue"])).await;
     for _ in 0..2 {
         let report = peer.report().await;
         assert_eq!(report["identity"], "ann");
@@ -74,7 +67,7 @@ async fn labels_of_the_upgrade_are_known_in_every_hook(scene: Scene<'_>) {
 
 async fn labels_that_change_stay_changed(scene: Scene<'_>) {
     let stage = scene.stage().await;
-    let mut peer = join(&stage, "/", labelled("a", "ann", &["red"])).await;
+    let mut peer = stage.open("/", labelled("a", "ann", &["red"])).await;
     let name = |name: &str| name.to_owned();
     let bob = Do::Identify { identity: Some(name("bob")) };
     let (blue, red) = (Do::Tag { tag: name("blue") }, Do::Untag { tag: name("red") });
@@ -96,16 +89,16 @@ async fn the_close_hook_knows_the_labels(scene: Scene<'_>) {
         close: vec![Do::State],
         ..labelled("a", "ann", &["red"])
     };
-    join(&stage, "/", ask).await.leave().await;
+    stage.open("/", ask).await.leave().await;
     let state = stage.wait("a", "state").await;
     assert_eq!((&state["identity"], &state["tags"]), (&json!("ann"), &json!(["red"])));
 }
 
 async fn an_identity_reaches_its_connections_in_all_namespaces(scene: Scene<'_>) {
     let stage = scene.stage().await;
-    let mut phone = join(&stage, "/one", labelled("phone", "ann", &[])).await;
-    let mut laptop = join(&stage, "/two", labelled("laptop", "ann", &[])).await;
-    let mut bob = join(&stage, "/one", labelled("bob", "bob", &[])).await;
+    let mut phone = stage.open("/one", labelled("phone", "ann", &[])).await;
+    let mut laptop = stage.open("/two", labelled("laptop", "ann", &[])).await;
+    let mut bob = stage.open("/one", labelled("bob", "bob", &[])).await;
     bob.perform(&[send(identity("ann"), "hi"), send(identity("eve"), "hi")]).await;
     phone.hears("hi").await;
     laptop.hears("hi").await;
@@ -119,9 +112,9 @@ async fn an_identity_reaches_its_connections_in_all_namespaces(scene: Scene<'_>)
 
 async fn an_identity_reaches_its_connections_here(scene: Scene<'_>) {
     let stage = scene.stage().await;
-    let mut phone = join(&stage, "/", labelled("phone", "ann", &["mobile"])).await;
-    let mut laptop = join(&stage, "/", labelled("laptop", "ann", &[])).await;
-    let mut bob = join(&stage, "/", labelled("bob", "bob", &[])).await;
+    let mut phone = stage.open("/", labelled("phone", "ann", &["mobile"])).await;
+    let mut laptop = stage.open("/", labelled("laptop", "ann", &[])).await;
+    let mut bob = stage.open("/", labelled("bob", "bob", &[])).await;
     let not_mobile = here(identity("ann"), Some("mobile"), "2");
     bob.perform(&[here(identity("ann"), None, "1"), not_mobile]).await;
     phone.hears("1").await;
@@ -135,7 +128,7 @@ async fn an_identity_reaches_its_connections_here(scene: Scene<'_>) {
 
 async fn where_labels_span_hubs_there_is_a_typed_error(scene: Scene<'_>) {
     let stage = scene.stage().await;
-    let mut peer = join(&stage, "/", labelled("a", "ann", &["red"])).await;
+    let mut peer = stage.open("/", labelled("a", "ann", &["red"])).await;
     let scripts = [send(identity("ann"), "1"), send(tag("red"), "2")];
     peer.perform(&scripts).await;
     peer.hears_nothing().await;
@@ -150,9 +143,9 @@ async fn where_labels_span_hubs_there_is_a_typed_error(scene: Scene<'_>) {
 
 async fn an_identity_is_closed_everywhere(scene: Scene<'_>) {
     let stage = scene.stage().await;
-    let mut phone = join(&stage, "/one", labelled("phone", "ann", &[])).await;
-    let mut laptop = join(&stage, "/two", labelled("laptop", "ann", &[])).await;
-    let mut bob = join(&stage, "/one", labelled("bob", "bob", &[])).await;
+    let mut phone = stage.open("/one", labelled("phone", "ann", &[])).await;
+    let mut laptop = stage.open("/two", labelled("laptop", "ann", &[])).await;
+    let mut bob = stage.open("/one", labelled("bob", "bob", &[])).await;
     let (group, code) = (identity("ann"), 4001);
     bob.perform(&[Do::CloseGroup { group, code }]).await;
     assert_eq!(phone.closes().await.0, 4001);
@@ -163,9 +156,9 @@ async fn an_identity_is_closed_everywhere(scene: Scene<'_>) {
 
 async fn a_tag_reaches_those_that_have_it(scene: Scene<'_>) {
     let stage = scene.stage().await;
-    let mut red = join(&stage, "/", labelled("red", "a", &["red"])).await;
-    let mut both = join(&stage, "/", labelled("both", "b", &["red", "blue"])).await;
-    let mut none = join(&stage, "/", labelled("none", "c", &[])).await;
+    let mut red = stage.open("/", labelled("red", "a", &["red"])).await;
+    let mut both = stage.open("/", labelled("both", "b", &["red", "blue"])).await;
+    let mut none = stage.open("/", labelled("none", "c", &[])).await;
     none.perform(&[here(tag("red"), None, "1"), here(tag("blue"), None, "2")]).await;
     red.hears("1").await;
     both.hears("1").await;
@@ -185,9 +178,9 @@ async fn labels_choose_among_subscribers(scene: Scene<'_>) {
         topics: vec![topic("news")],
         ..ask
     };
-    let mut ann = join(&stage, "/", subscribed(labelled("ann", "ann", &["red"]))).await;
-    let mut bob = join(&stage, "/", subscribed(labelled("bob", "bob", &["blue"]))).await;
-    let mut eve = join(&stage, "/", labelled("eve", "eve", &["red"])).await;
+    let mut ann = stage.open("/", subscribed(labelled("ann", "ann", &["red"]))).await;
+    let mut bob = stage.open("/", subscribed(labelled("bob", "bob", &["blue"]))).await;
+    let mut eve = stage.open("/", labelled("eve", "eve", &["red"])).await;
     let some = |tagged: Option<&str>, except_tagged: Option<&str>, except_identity: Option<&str>, text: &str| {
         Do::PublishToSome {
             topic: topic("news"),

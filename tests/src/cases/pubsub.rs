@@ -48,9 +48,7 @@ pub(super) async fn subscribed(stage: &Stage, path: &str, who: &str) -> Peer {
         }],
         ..Ask::named(who)
     };
-    let peer = stage.connect(path, ask).await;
-    stage.wait(who, "open.end").await;
-    peer
+    stage.open(path, ask).await
 }
 
 async fn a_publish_reaches_every_other_subscriber_once(scene: Scene<'_>) {
@@ -268,9 +266,7 @@ async fn member(stage: &Stage, who: &str, topics: &str) -> Peer {
         topics: topics.split_whitespace().map(topic).collect(),
         ..Ask::named(who)
     };
-    let peer = stage.connect("/", ask).await;
-    stage.wait(who, "open.end").await;
-    peer
+    stage.open("/", ask).await
 }
 
 async fn a_message_to_several_topics_reaches_each_subscriber_once(scene: Scene<'_>) {

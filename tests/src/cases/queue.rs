@@ -275,8 +275,8 @@ async fn a_slow_subscriber_delays_no_other(scene: Scene<'_>) {
         topics: vec!["news".to_owned()],
         ..Ask::named(who)
     };
-    let _slow = stage.connect("/", subscribed("slow")).await;
-    let mut quick = stage.connect("/", subscribed("quick")).await;
+    let _slow = stage.open("/", subscribed("slow")).await;
+    let mut quick = stage.open("/", subscribed("quick")).await;
     let mut publisher = stage.join("/", "publisher").await;
     let (count, size) = (PLENTY >> 16, 1 << 16);
     let flood = Do::FloodTopic {
@@ -392,8 +392,8 @@ async fn a_volatile_publication_is_discarded_for_slow_clients_alone(scene: Scene
         topics: vec!["news".to_owned()],
         ..Ask::named(who)
     };
-    let mut slow = stage.connect("/", subscribed("slow")).await;
-    let mut quick = stage.connect("/", subscribed("quick")).await;
+    let mut slow = stage.open("/", subscribed("slow")).await;
+    let mut quick = stage.open("/", subscribed("quick")).await;
     slow.perform(&[many(), Do::State]).await;
     let dropped = stage.wait("slow", "state").await["dropped"].as_u64().unwrap();
     assert!(dropped > 0);
@@ -452,8 +452,8 @@ async fn a_newer_publication_replaces_one_with_its_key_that_waits(scene: Scene<'
         topics: vec!["news".to_owned()],
         ..Ask::named(who)
     };
-    let mut slow = stage.connect("/", subscribed("slow")).await;
-    let mut quick = stage.connect("/", subscribed("quick")).await;
+    let mut slow = stage.open("/", subscribed("slow")).await;
+    let mut quick = stage.open("/", subscribed("quick")).await;
     stage.fill(&mut slow, "slow", many(), &[]).await;
     let mut publisher = stage.join("/", "publisher").await;
     let publish = |text: &str| Do::Publish {

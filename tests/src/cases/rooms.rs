@@ -42,9 +42,7 @@ async fn joined(stage: &Stage, path: &str, who: &str, open: Vec<Do>) -> Peer {
         open,
         ..Ask::named(who)
     };
-    let peer = stage.connect(path, ask).await;
-    stage.wait(who, "open.end").await;
-    peer
+    stage.open(path, ask).await
 }
 
 async fn a_pattern_hears_each_matching_publication_once(scene: Scene<'_>) {
@@ -172,7 +170,7 @@ async fn a_default_topic_is_left_like_any_other(scene: Scene<'_>) {
         topics: vec![topic("lobby")],
         ..Ask::named("a")
     };
-    let mut peer = stage.connect("/", ask).await;
+    let mut peer = stage.open("/", ask).await;
     let mut publisher = stage.join("/", "publisher").await;
     publisher.perform(&[publish("lobby", "1")]).await;
     peer.hears("1").await;
