@@ -15,7 +15,8 @@ pub struct Published {
     pub queued: usize,
     /// How many messages, this one or older ones, full queues discarded for it; or, for a
     /// [volatile](crate::SendOptions::volatile) message, at how many subscribers it would have had
-    /// to wait.
+    /// to wait. A queue is known to be full only once a write has had to wait for its client: what it
+    /// discards before is in [`Stats::dropped`](crate::Stats) alone.
     pub dropped: u64,
     /// How many subscribers are [behind](crate::Peer::is_behind).
     pub behind: usize,
