@@ -4,7 +4,6 @@ pub(crate) mod accepted;
 pub(crate) mod claim;
 pub(crate) mod control_rate;
 pub(crate) mod liveness;
-pub(crate) mod peer_events;
 pub(crate) mod restored_peer;
 pub(crate) mod unfinished;
 
@@ -24,11 +23,11 @@ use crate::message::close::{CloseCode, Closed, ClosedBy};
 use crate::observe::watch::{self, Rest};
 use crate::peer::Peer;
 use crate::peer::deadlines::expiry::ExpiryError;
+use crate::peer::events::PeerEvents;
 use crate::peer::life::PeerState;
 use crate::peer::life::membership::Membership;
 use crate::peer::tasks::Tasks;
 use crate::pubsub::pattern::TopicKind;
-use crate::session::peer_events::PeerEvents;
 
 /// A peer whose `open` hook has not run. If it is dropped, the peer is gone and no hook runs.
 pub struct OpeningPeer<H: Hooks + ?Sized> {
