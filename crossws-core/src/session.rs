@@ -27,7 +27,7 @@ use crate::peer::events::PeerEvents;
 use crate::peer::life::PeerState;
 use crate::peer::life::membership::Membership;
 use crate::peer::tasks::Tasks;
-use crate::pubsub::pattern::TopicKind;
+use crate::pubsub::topic_kind::TopicKind;
 
 /// A peer whose `open` hook has not run. If it is dropped, the peer is gone and no hook runs.
 pub struct OpeningPeer<H: Hooks + ?Sized> {
