@@ -241,6 +241,25 @@ fn no_two_files_need_each_other() {
     }
 }
 
+/// The root is for users: inside of the library, an import names the file that it needs.
+#[test]
+fn no_file_imports_what_the_root_passes_on() {
+    for library in libraries() {
+        let mut files = Files::new();
+        read(&library.join("src"), "", &mut files);
+        let exports = exports(&files);
+        for (module, text) in files.iter().filter(|(module, _)| !module.is_empty()) {
+            for tree in code_of(text).split("use crate::").skip(1) {
+                let mut paths = Vec::new();
+                expand(tree, "", &mut paths);
+                let mut names = paths.iter().filter(|path| !path.contains("::"));
+                let passed_on = names.find(|name| exports.contains_key(*name));
+                assert_eq!(passed_on, None, "{}: {module}", library.display());
+            }
+        }
+    }
+}
+
 #[test]
 fn no_file_is_longer_than_a_noun() {
     let mut folders: Vec<_> = libraries()
