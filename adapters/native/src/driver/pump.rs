@@ -11,9 +11,9 @@ use crossws_core::adapter::{Accepted, Notice, Session};
 
 use crate::driver::link::Link;
 use crate::driver::outlet::Outlet;
+use crate::driver::server_crew::ServerCrew;
 use crate::driver::task_handle::TaskHandle;
 use crate::driver::transport::NativeTransport;
-use crate::driver::transport::fan_out::ServerCrew;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 use crossws_proto::connection::Step;
