@@ -167,16 +167,17 @@ impl<R: Resolve> Durable<R> {
     }
 
     /// Ensures that the peer's hooks run.
-    fn drive(&self, link: &Rc<Link>, fresh: bool) {
+    fn run_hooks(&self, link: &Rc<Link>, fresh: bool) {
         if let Some(seat) = link.take_seat() {
             let resolver = Arc::clone(&self.resolver);
             let start = Arc::clone(&self.start);
             let alarm = Arc::clone(&self.alarm);
-            let driver = pump::drive(Rc::clone(link), seat, start, resolver, alarm, fresh);
-            link.begin(driver);
+            let own = Rc::clone(link);
+            let pump = pump::claim_and_run(own, seat, start, resolver, alarm, fresh);
+            link.begin(pump);
             let (link, links) = (Rc::clone(link), Rc::clone(&self.links));
             spawn_local(async move {
-                poll_fn(|cx| link.poll_driver(cx)).await;
+                poll_fn(|cx| link.poll_pump(cx)).await;
                 links.remove(&link);
             });
         }
@@ -235,7 +236,7 @@ impl<R: Resolve> Durable<R> {
             if let Some(at) = link.next_due() {
                 self.alarm.by(at);
             }
-            self.drive(&link, true);
+            self.run_hooks(&link, true);
         }
         Ok(worker::Response::from_websocket(pair.client)?)
     }
@@ -337,12 +338,12 @@ impl<R: Resolve> Durable<R> {
     fn closed(&self, link: &Rc<Link>, closed: Closed) {
         link.socket.forget();
         link.closed(closed);
-        self.drive(link, false);
+        self.run_hooks(link, false);
     }
 
     /// Waits for the hooks of the events so far. Other events are handled meanwhile.
     async fn settle(&self, link: &Rc<Link>) {
-        self.drive(link, false);
+        self.run_hooks(link, false);
         link.settled().await;
     }
 }
