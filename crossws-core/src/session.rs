@@ -19,7 +19,7 @@ use crate::hooks::notice::{Kind, Notice, Subscription};
 use crate::hooks::{Hooks, OnError};
 use crate::hub::group::labels::LabelError;
 use crate::message::Message;
-use crate::message::close::{CloseCode, Closed, ClosedBy};
+use crate::message::close::{CloseFrame, Closed, ClosedBy};
 use crate::observe::watch::{self, Rest};
 use crate::peer::Peer;
 use crate::peer::deadlines::expiry::ExpiryError;
@@ -176,7 +176,7 @@ impl<H: Hooks + ?Sized> Session<H> {
         });
         match answer {
             OnError::Close(frame) => peer.close_frame(frame),
-            OnError::Keep if must_close => peer.close(CloseCode::ERROR, "internal error"),
+            OnError::Keep if must_close => peer.close_frame(CloseFrame::internal_error()),
             OnError::Keep => {}
         }
     }

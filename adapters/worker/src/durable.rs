@@ -14,9 +14,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use crossws_core::adapter::Start;
-use crossws_core::{
-    Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, Hub, Message, Rejection, Resolve,
-};
+use crossws_core::{Capabilities, CloseFrame, Closed, ClosedBy, Hub, Message, Rejection, Resolve};
 use worker::js_sys::Promise;
 use worker::wasm_bindgen_futures::{JsFuture, spawn_local};
 use worker::{
@@ -351,7 +349,7 @@ impl<R: Resolve> Durable<R> {
 /// Closes a peer that cannot be restored, because no hook would get its client's messages.
 fn lose(socket: &Socket, error: impl std::fmt::Display) {
     report("a peer is not restored", error);
-    let frame = CloseFrame::new(CloseCode::ERROR, "internal error");
+    let frame = CloseFrame::internal_error();
     socket.close(frame, ClosedBy::Server, None);
     socket.forget();
 }

@@ -241,14 +241,14 @@ impl<H: Hooks + ?Sized> Accepted<H> {
                 ?take,
                 "an adapter has not given away the stream that it offered"
             );
-            return Err(CloseFrame::new(CloseCode::ERROR, "internal error"));
+            return Err(CloseFrame::internal_error());
         }
         if accepted.expiry != Expiry::Never
             && !transport.capabilities().contains(Capabilities::EXPIRY)
         {
             // A peer is never admitted for longer than asked.
             tracing::error!(peer = %accepted.id, "credentials that expire, on a transport that keeps no time");
-            return Err(CloseFrame::new(CloseCode::ERROR, "internal error"));
+            return Err(CloseFrame::internal_error());
         }
         let deflate = accepted.deflate.as_ref();
         accepted
@@ -297,7 +297,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         }
         membership.peer.persist().map_err(|error| {
             tracing::error!(peer = %membership.peer, %error, "closing a peer at once");
-            CloseFrame::new(CloseCode::ERROR, "internal error")
+            CloseFrame::internal_error()
         })?;
         watch::connected(&membership.peer);
         Ok(OpeningPeer::new(hooks, membership))

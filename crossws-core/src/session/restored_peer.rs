@@ -96,7 +96,7 @@ impl RestoredPeer {
             Err(message) => {
                 let error = Error::panic(HookKind::Resolve, &message);
                 tracing::error!(peer = %self.peer(), %error, "closing a peer without hooks");
-                Err(CloseFrame::new(CloseCode::ERROR, "internal error"))
+                Err(CloseFrame::internal_error())
             }
         }
     }
