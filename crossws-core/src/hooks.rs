@@ -19,7 +19,7 @@ use crate::hooks::notice::{Dropped, Subscription};
 use crate::hooks::output::HookResult;
 use crate::hub::Hub;
 use crate::message::Message;
-use crate::message::close::{CloseCode, CloseFrame, Closed};
+use crate::message::close::{CloseFrame, Closed};
 use crate::peer::Peer;
 use crate::upgrade::Upgrade;
 use crate::upgrade::rejection::Rejection;
@@ -53,7 +53,7 @@ pub enum OnError {
 impl Default for OnError {
     /// Returns `Close` with 1011.
     fn default() -> Self {
-        Self::Close(CloseFrame::new(CloseCode::ERROR, "internal error"))
+        Self::Close(CloseFrame::internal_error())
     }
 }
 

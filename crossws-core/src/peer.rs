@@ -1,5 +1,6 @@
 pub(crate) mod context;
 pub(crate) mod deadlines;
+pub(crate) mod events;
 pub(crate) mod extensions;
 pub(crate) mod id;
 mod labels;

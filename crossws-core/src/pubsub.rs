@@ -12,4 +12,5 @@ pub(crate) mod registry;
 pub(crate) mod retained;
 pub(crate) mod to;
 pub(crate) mod topic;
+pub(crate) mod topic_kind;
 pub(crate) mod topics;

@@ -4,7 +4,6 @@ pub(crate) mod accepted;
 pub(crate) mod claim;
 pub(crate) mod control_rate;
 pub(crate) mod liveness;
-pub(crate) mod peer_events;
 pub(crate) mod restored_peer;
 pub(crate) mod unfinished;
 
@@ -20,15 +19,15 @@ use crate::hooks::notice::{Kind, Notice, Subscription};
 use crate::hooks::{Hooks, OnError};
 use crate::hub::group::labels::LabelError;
 use crate::message::Message;
-use crate::message::close::{CloseCode, Closed, ClosedBy};
+use crate::message::close::{CloseFrame, Closed, ClosedBy};
 use crate::observe::watch::{self, Rest};
 use crate::peer::Peer;
 use crate::peer::deadlines::expiry::ExpiryError;
+use crate::peer::events::PeerEvents;
 use crate::peer::life::PeerState;
 use crate::peer::life::membership::Membership;
 use crate::peer::tasks::Tasks;
-use crate::pubsub::pattern::TopicKind;
-use crate::session::peer_events::PeerEvents;
+use crate::pubsub::topic_kind::TopicKind;
 
 /// A peer whose `open` hook has not run. If it is dropped, the peer is gone and no hook runs.
 pub struct OpeningPeer<H: Hooks + ?Sized> {
@@ -177,7 +176,7 @@ impl<H: Hooks + ?Sized> Session<H> {
         });
         match answer {
             OnError::Close(frame) => peer.close_frame(frame),
-            OnError::Keep if must_close => peer.close(CloseCode::ERROR, "internal error"),
+            OnError::Keep if must_close => peer.close_frame(CloseFrame::internal_error()),
             OnError::Keep => {}
         }
     }

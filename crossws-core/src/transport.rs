@@ -14,9 +14,9 @@ use crate::error::{ControlError, SendError};
 use crate::message::Message;
 use crate::message::close::CloseFrame;
 use crate::message::send::{SendOptions, Sent};
+use crate::peer::events::PeerEvents;
 use crate::peer::meter::MeterCell;
 use crate::pubsub::publication::Publication;
-use crate::session::peer_events::PeerEvents;
 use crate::transport::capabilities::Capabilities;
 
 pub use self::hibernation::Hibernation;

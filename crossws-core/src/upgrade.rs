@@ -22,8 +22,7 @@ use crate::peer::context::{ContextCell, PeerContext};
 use crate::peer::deadlines::expiry::Expiry;
 use crate::peer::extensions::Extensions;
 use crate::peer::id::PeerId;
-use crate::upgrade::take::FromConnection;
-use crate::upgrade::take::Take;
+use crate::upgrade::take::{FromConnection, Take};
 
 /// An accepted upgrade, the result of the `upgrade` hook: the contents of the 101, and the peer's
 /// initial state. To refuse, the hook returns a [`Rejection`](crate::Rejection) instead; to leave

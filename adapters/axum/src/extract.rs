@@ -12,7 +12,7 @@ use axum::response::IntoResponse;
 use crossws_core::{Hub, Params};
 use crossws_tokio::is_upgrade;
 
-use crate::Endpoint;
+use crate::endpoint::Endpoint;
 
 /// An extractor for handlers that decide whether, and to which hooks, a WebSocket is upgraded. For
 /// a route that only serves a WebSocket, use [`websocket`](crate::websocket). Over HTTP/2 (feature

@@ -25,7 +25,7 @@ use futures_core::Stream;
 use http::Response;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 
-use crate::Frame;
+use crate::client::frame::Frame;
 use crate::connection::socket::{Nothing, Socket};
 use crate::server::World;
 use crate::time::executor::Waiter;

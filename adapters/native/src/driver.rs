@@ -6,6 +6,7 @@ pub(crate) mod outlet;
 pub(crate) mod pace;
 pub(crate) mod pump;
 pub(crate) mod raw;
+pub(crate) mod server_crew;
 pub(crate) mod stage;
 pub(crate) mod task_handle;
 pub(crate) mod timer;

@@ -40,7 +40,7 @@ pub use runtime::connect::ConnectRuntime;
 pub use runtime::futures::FuturesIo;
 pub use runtime::io::Io;
 pub use runtime::listen::Listen;
-pub use runtime::socket::{reset_on_drop, tune, write_now};
+pub use runtime::tcp::{reset_on_drop, tune, write_now};
 pub use runtime::{Runtime, ServerRuntime};
 pub use server::Server;
 pub use server::accept::{NotHandled, not_found, run_claim, run_upgrade, serve_stream};

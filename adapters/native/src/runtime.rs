@@ -4,7 +4,7 @@ pub(crate) mod connect;
 pub(crate) mod futures;
 pub(crate) mod io;
 pub(crate) mod listen;
-pub(crate) mod socket;
+pub(crate) mod tcp;
 
 #[cfg(feature = "http")]
 use std::net::SocketAddr;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crossws_core::{Peer, UpgradeRequest};
 
-use crate::Ended;
+use crate::ended::Ended;
 
 type OnConnect = Arc<dyn Fn(&UpgradeRequest) + Send + Sync>;
 type OnOpen = Arc<dyn Fn(&Peer) + Send + Sync>;

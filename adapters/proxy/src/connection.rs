@@ -15,9 +15,9 @@ use crossws_core::{
     Message, Peer, Rejection, SendError, Sent, SharedHooks, Upgrade, UpgradeRequest, Wrap,
 };
 
-use crate::ProxyError;
 use crate::callbacks::Callbacks;
 use crate::ended::frame_for_upstream;
+use crate::error::ProxyError;
 use crate::headers::Headers;
 use crate::hosts::Hosts;
 use crate::link::Link;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Utf8Bytes};
 
-use crate::ProxyError;
+use crate::error::ProxyError;
 
 /// The side that ended a proxied connection first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

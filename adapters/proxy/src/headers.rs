@@ -7,7 +7,7 @@ use http::header::{
     PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
 };
 
-use crate::ProxyError;
+use crate::error::ProxyError;
 
 /// Most proxies that a request may have passed.
 const MOST_HOPS: usize = 16;

@@ -1,7 +1,7 @@
 use crossws_client::split_unix_url;
 use http::Uri;
 
-use crate::ProxyError;
+use crate::error::ProxyError;
 
 /// The hosts that a target may have.
 #[derive(Clone)]

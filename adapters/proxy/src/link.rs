@@ -10,9 +10,9 @@ use crossws_core::{
     WeakPeer,
 };
 
-use crate::ProxyError;
 use crate::callbacks::Callbacks;
 use crate::ended::{Ended, EndedBy, frame_for_client};
+use crate::error::ProxyError;
 
 /// Most bytes that wait for a client before its upstream waits for it: about a socket's own buffer.
 const MARK: usize = 64 << 10;

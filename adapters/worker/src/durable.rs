@@ -14,9 +14,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use crossws_core::adapter::Start;
-use crossws_core::{
-    Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, Hub, Message, Rejection, Resolve,
-};
+use crossws_core::{Capabilities, CloseFrame, Closed, ClosedBy, Hub, Message, Rejection, Resolve};
 use worker::js_sys::Promise;
 use worker::wasm_bindgen_futures::{JsFuture, spawn_local};
 use worker::{
@@ -167,16 +165,17 @@ impl<R: Resolve> Durable<R> {
     }
 
     /// Ensures that the peer's hooks run.
-    fn drive(&self, link: &Rc<Link>, fresh: bool) {
+    fn run_hooks(&self, link: &Rc<Link>, fresh: bool) {
         if let Some(seat) = link.take_seat() {
             let resolver = Arc::clone(&self.resolver);
             let start = Arc::clone(&self.start);
             let alarm = Arc::clone(&self.alarm);
-            let driver = pump::drive(Rc::clone(link), seat, start, resolver, alarm, fresh);
-            link.begin(driver);
+            let own = Rc::clone(link);
+            let pump = pump::claim_and_run(own, seat, start, resolver, alarm, fresh);
+            link.begin(pump);
             let (link, links) = (Rc::clone(link), Rc::clone(&self.links));
             spawn_local(async move {
-                poll_fn(|cx| link.poll_driver(cx)).await;
+                poll_fn(|cx| link.poll_pump(cx)).await;
                 links.remove(&link);
             });
         }
@@ -235,7 +234,7 @@ impl<R: Resolve> Durable<R> {
             if let Some(at) = link.next_due() {
                 self.alarm.by(at);
             }
-            self.drive(&link, true);
+            self.run_hooks(&link, true);
         }
         Ok(worker::Response::from_websocket(pair.client)?)
     }
@@ -337,12 +336,12 @@ impl<R: Resolve> Durable<R> {
     fn closed(&self, link: &Rc<Link>, closed: Closed) {
         link.socket.forget();
         link.closed(closed);
-        self.drive(link, false);
+        self.run_hooks(link, false);
     }
 
     /// Waits for the hooks of the events so far. Other events are handled meanwhile.
     async fn settle(&self, link: &Rc<Link>) {
-        self.drive(link, false);
+        self.run_hooks(link, false);
         link.settled().await;
     }
 }
@@ -350,7 +349,7 @@ impl<R: Resolve> Durable<R> {
 /// Closes a peer that cannot be restored, because no hook would get its client's messages.
 fn lose(socket: &Socket, error: impl std::fmt::Display) {
     report("a peer is not restored", error);
-    let frame = CloseFrame::new(CloseCode::ERROR, "internal error");
+    let frame = CloseFrame::internal_error();
     socket.close(frame, ClosedBy::Server, None);
     socket.forget();
 }

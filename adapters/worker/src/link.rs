@@ -26,23 +26,23 @@ pub(crate) struct Link {
     pub(crate) peer: Peer,
     pub(crate) number: usize,
     lifeline: PeerEvents,
-    /// Present until the driver begins: a restored peer has no driver before its first event.
+    /// Present until the pump begins: a restored peer has no pump before its first event.
     seat: RefCell<Option<RestoredPeer>>,
     inbox: RefCell<VecDeque<Event>>,
     /// The future that runs the hooks, while it is not being polled.
-    running: RefCell<Option<Driver>>,
-    /// The driver's task, while it waits for an event.
-    driver: RefCell<Option<Waker>>,
+    pump: RefCell<Option<Pump>>,
+    /// The pump's task, while it waits for an event.
+    idle: RefCell<Option<Waker>>,
     given: Cell<u64>,
     handled: Cell<u64>,
     waiters: RefCell<Vec<Waker>>,
     over: Cell<bool>,
-    /// Whether the driver got the end of the connection.
+    /// Whether the pump got the end of the connection.
     ended: Cell<bool>,
     watch: RefCell<Watch>,
 }
 
-type Driver = Pin<Box<dyn Future<Output = ()>>>;
+type Pump = Pin<Box<dyn Future<Output = ()>>>;
 
 pub(crate) enum Event {
     Message(Message),
@@ -83,8 +83,8 @@ impl Link {
             lifeline,
             seat: RefCell::default(),
             inbox: RefCell::default(),
-            running: RefCell::default(),
-            driver: RefCell::default(),
+            pump: RefCell::default(),
+            idle: RefCell::default(),
             given: Cell::new(0),
             handled: Cell::new(0),
             waiters: RefCell::default(),
@@ -99,7 +99,7 @@ impl Link {
         self
     }
 
-    /// Returns the seat, for the driver that begins.
+    /// Returns the seat, for the pump that begins.
     pub(crate) fn take_seat(&self) -> Option<RestoredPeer> {
         self.seat.borrow_mut().take()
     }
@@ -245,18 +245,15 @@ impl Link {
         self.given.set(self.given.get() + 1);
         self.inbox.borrow_mut().push_back(event);
         // Taken first, because the hooks may call this method again.
-        let idle = self.driver.borrow_mut().take();
+        let idle = self.idle.borrow_mut().take();
         let Some(waker) = idle else {
             return;
         };
-        let driver = self.running.borrow_mut().take();
-        match driver {
+        let pump = self.pump.borrow_mut().take();
+        match pump {
             // Polled at once, which saves a turn of the platform's queue for each event.
-            Some(driver) => {
-                if self
-                    .run(driver, &mut Context::from_waker(&waker))
-                    .is_ready()
-                {
+            Some(pump) => {
+                if self.run(pump, &mut Context::from_waker(&waker)).is_ready() {
                     // Woken so that its task ends too.
                     waker.wake();
                 }
@@ -265,33 +262,33 @@ impl Link {
         }
     }
 
-    /// Sets the future that runs the hooks, to be polled with [`poll_driver`].
+    /// Sets the future that runs the hooks, to be polled with [`poll_pump`].
     ///
-    /// [`poll_driver`]: Self::poll_driver
-    pub(crate) fn begin(&self, driver: impl Future<Output = ()> + 'static) {
-        self.running.replace(Some(Box::pin(driver)));
+    /// [`poll_pump`]: Self::poll_pump
+    pub(crate) fn begin(&self, pump: impl Future<Output = ()> + 'static) {
+        self.pump.replace(Some(Box::pin(pump)));
     }
 
     /// Polls the hooks. Ready when there is nothing left to run.
-    pub(crate) fn poll_driver(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let driver = self.running.borrow_mut().take();
-        driver.map_or(Poll::Ready(()), |driver| self.run(driver, cx))
+    pub(crate) fn poll_pump(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let pump = self.pump.borrow_mut().take();
+        pump.map_or(Poll::Ready(()), |pump| self.run(pump, cx))
     }
 
-    fn run(&self, mut driver: Driver, cx: &mut Context<'_>) -> Poll<()> {
-        let poll = driver.as_mut().poll(cx);
+    fn run(&self, mut pump: Pump, cx: &mut Context<'_>) -> Poll<()> {
+        let poll = pump.as_mut().poll(cx);
         if poll.is_pending() {
-            self.running.replace(Some(driver));
+            self.pump.replace(Some(pump));
         }
         poll
     }
 
-    /// Returns the next event, for the driver.
+    /// Returns the next event, for the pump.
     pub(crate) fn poll_event(&self, cx: &mut Context<'_>) -> Poll<Event> {
         if let Some(event) = self.inbox.borrow_mut().pop_front() {
             return Poll::Ready(event);
         }
-        self.driver.replace(Some(cx.waker().clone()));
+        self.idle.replace(Some(cx.waker().clone()));
         Poll::Pending
     }
 

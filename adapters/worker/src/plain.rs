@@ -17,11 +17,10 @@ use worker::{Request, Response, WebSocketPair, web_sys};
 use crate::background::{background, within};
 use crate::error::Error;
 use crate::http::{request, response};
-use crate::link::Link;
 use crate::link::socket::Socket;
 use crate::link::timer::Timer;
 use crate::link::transport::{Clock, PLAIN_CAPABILITIES, WorkerTransport};
-use crate::link::{deadline, pump};
+use crate::link::{Link, deadline, pump};
 use crate::objects::Upgraded;
 use crate::options::Options;
 

@@ -7,8 +7,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use crossws_core::UpgradeRequest;
 use crossws_core::http::header::AUTHORIZATION;
 
-use crate::auth::token::NoToken;
-use crate::auth::token::Place;
+use crate::auth::token::{NoToken, Place};
 
 /// Some clients leave the padding out.
 const BASE64: GeneralPurpose = GeneralPurpose::new(

@@ -15,8 +15,7 @@ use serde_json::Value;
 use crate::calls::error::CallError;
 use crate::calls::event_message::event;
 use crate::calls::pending::{Connection, Place};
-use crate::calls::wire::WireForm;
-use crate::calls::wire::message;
+use crate::calls::wire::{WireForm, message};
 
 /// Calls to the client and events for it, on routes with [`calls`](crate::calls::calls).
 pub trait PeerCalls {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::hub::settings::limits::Overflow;
-use crate::pubsub::pattern::TopicKind;
+use crate::pubsub::topic_kind::TopicKind;
 
 /// A change of a peer's subscriptions, the argument of the
 /// [`subscription`](crate::Hooks::subscription) hook.

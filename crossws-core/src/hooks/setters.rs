@@ -1,8 +1,7 @@
 //! Closures as hooks: their setters, and what runs them.
 
 use crate::bounds::{BoxFuture, MaybeSend};
-use crate::hooks::output::HookOutput;
-use crate::hooks::output::HookResult;
+use crate::hooks::output::{HookOutput, HookResult};
 
 /// Boxes the future of a closure whose output is a hook's result.
 #[doc(hidden)]

@@ -1,7 +1,6 @@
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::hook_table;
-use crate::hooks::Hooks;
-use crate::hooks::forward_hooks;
+use crate::hooks::{Hooks, forward_hooks};
 use crate::message::Message;
 use crate::peer::Peer;
 

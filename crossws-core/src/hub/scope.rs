@@ -6,10 +6,10 @@ use crate::message::close::CloseFrame;
 use crate::message::{IntoMessage, Message};
 use crate::peer::Peer;
 use crate::peer::life::End;
-use crate::pubsub::pattern::TopicKind;
 use crate::pubsub::published::Published;
 use crate::pubsub::recipients::Target;
 use crate::pubsub::to::To;
+use crate::pubsub::topic_kind::TopicKind;
 use crate::pubsub::topics::Topics;
 
 /// One namespace of a hub, or all of them: see [`Hub::in_namespace`] and

@@ -11,7 +11,7 @@ use crate::bounds::{MaybeSend, MaybeSync};
 use crate::hub::group::route_members::MembersCell;
 use crate::hub::settings::deflate::Deflate;
 use crate::hub::settings::limits::Limits;
-use crate::message::close::{CloseCode, CloseFrame};
+use crate::message::close::CloseFrame;
 use crate::peer::id::PeerId;
 use crate::settings_setters;
 use crate::transport::capabilities::Capabilities;
@@ -85,7 +85,7 @@ impl Settings {
             return Ok(());
         };
         tracing::error!(%peer, "closing a peer that was promised {missing}");
-        Err(CloseFrame::new(CloseCode::ERROR, "internal error"))
+        Err(CloseFrame::internal_error())
     }
 
     /// Copies these settings for a route of which only the pattern and the name are known.

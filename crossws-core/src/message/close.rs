@@ -144,6 +144,12 @@ impl CloseFrame {
         }
     }
 
+    /// Creates the close frame of a server that failed: 1011, without details.
+    #[doc(hidden)]
+    pub fn internal_error() -> Self {
+        Self::new(CloseCode::ERROR, "internal error")
+    }
+
     /// Returns the code; [`CloseCode::NORMAL`] for a frame [without one](Self::without_code).
     /// [`has_code`](Self::has_code) distinguishes the two.
     pub fn code(&self) -> CloseCode {

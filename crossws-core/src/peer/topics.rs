@@ -8,8 +8,8 @@ use std::sync::Arc;
 use crate::error::SubscribeError;
 use crate::hooks::notice::{Kind, Notice};
 use crate::peer::Peer;
-use crate::pubsub::pattern::TopicKind;
 use crate::pubsub::topic::Topic;
+use crate::pubsub::topic_kind::TopicKind;
 use crate::transport::capabilities::Capabilities;
 
 impl Peer {

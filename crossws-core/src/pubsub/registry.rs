@@ -37,6 +37,7 @@ use crate::hub::group::route_members::Routes;
 use crate::hub::settings::limits::Limits;
 use crate::message::formats::InFormats;
 use crate::peer::Peer;
+use crate::peer::events::PeerEvents;
 use crate::peer::id::PeerId;
 use crate::peer::topics::subscriptions::Memberships;
 use crate::pubsub::filter::Filter;
@@ -44,7 +45,6 @@ use crate::pubsub::publication::Publication;
 use crate::pubsub::published::Published;
 use crate::pubsub::recipients::Recipients;
 use crate::pubsub::topic::{Each, Told};
-use crate::session::peer_events::PeerEvents;
 use crate::sync::Mutex;
 
 /// How many namespaces one hold of the hub's lock looks up.

@@ -13,9 +13,9 @@ use crate::hub::settings::limits::Limit;
 use crate::message::Message;
 use crate::message::formats::{Formats, InFormats};
 use crate::message::send::SendOptions;
-use crate::pubsub::pattern::TopicKind;
 use crate::pubsub::pattern::TopicPattern;
 use crate::pubsub::publication::Publication;
+use crate::pubsub::topic_kind::TopicKind;
 use crate::sync::{Mutex, MutexGuard};
 
 /// How many bytes a retained message counts for, in addition to its own and its topic's name.

@@ -182,12 +182,9 @@ impl fmt::Debug for Api {
 #[cfg(test)]
 mod tests {
     use futures_lite::future::block_on;
-    use serde_json::{Value, json};
-
-    use http::StatusCode;
     use http::header::CONTENT_TYPE;
-
-    use http::{Request, Response};
+    use http::{Request, Response, StatusCode};
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::bounds::BoxFuture;

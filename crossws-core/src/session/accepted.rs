@@ -17,17 +17,15 @@ use crate::hub::settings::deflate::Deflate;
 use crate::message::close::{CloseCode, CloseFrame};
 use crate::observe::watch;
 use crate::peer::context::ContextCell;
-use crate::peer::deadlines::expiry::credentials_expired;
-use crate::peer::deadlines::expiry::{Expiry, Moment, MomentCell};
+use crate::peer::deadlines::expiry::{Expiry, Moment, MomentCell, credentials_expired};
 use crate::peer::deadlines::sleep::Sleepers;
 use crate::peer::extensions::Extensions;
 use crate::peer::id::PeerId;
 use crate::peer::life::Life;
 use crate::peer::life::membership::{Membership, Ongoing, TOO_MANY_TOPICS};
 use crate::peer::rare::RareCell;
-use crate::peer::snapshot::Snapshot;
-use crate::peer::snapshot::owned;
 use crate::peer::snapshot::persist_error::PersistError;
+use crate::peer::snapshot::{Snapshot, owned};
 use crate::peer::tasks::Inbox;
 use crate::peer::topics::subscriptions::Subscriptions;
 use crate::peer::{Inner, Peer};
@@ -243,14 +241,14 @@ impl<H: Hooks + ?Sized> Accepted<H> {
                 ?take,
                 "an adapter has not given away the stream that it offered"
             );
-            return Err(CloseFrame::new(CloseCode::ERROR, "internal error"));
+            return Err(CloseFrame::internal_error());
         }
         if accepted.expiry != Expiry::Never
             && !transport.capabilities().contains(Capabilities::EXPIRY)
         {
             // A peer is never admitted for longer than asked.
             tracing::error!(peer = %accepted.id, "credentials that expire, on a transport that keeps no time");
-            return Err(CloseFrame::new(CloseCode::ERROR, "internal error"));
+            return Err(CloseFrame::internal_error());
         }
         let deflate = accepted.deflate.as_ref();
         accepted
@@ -299,7 +297,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         }
         membership.peer.persist().map_err(|error| {
             tracing::error!(peer = %membership.peer, %error, "closing a peer at once");
-            CloseFrame::new(CloseCode::ERROR, "internal error")
+            CloseFrame::internal_error()
         })?;
         watch::connected(&membership.peer);
         Ok(OpeningPeer::new(hooks, membership))

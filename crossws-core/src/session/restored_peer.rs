@@ -7,9 +7,9 @@ use crate::message::close::{CloseCode, CloseFrame};
 use crate::observe::{RejectReason, watch};
 use crate::peer::Peer;
 use crate::peer::deadlines::expiry::credentials_expired;
+use crate::peer::events::PeerEvents;
 use crate::peer::life::membership::Membership;
 use crate::session::OpeningPeer;
-use crate::session::peer_events::PeerEvents;
 use crate::upgrade::resolve::route::Route;
 use crate::upgrade::resolve::{Resolution, Resolve};
 
@@ -96,7 +96,7 @@ impl RestoredPeer {
             Err(message) => {
                 let error = Error::panic(HookKind::Resolve, &message);
                 tracing::error!(peer = %self.peer(), %error, "closing a peer without hooks");
-                Err(CloseFrame::new(CloseCode::ERROR, "internal error"))
+                Err(CloseFrame::internal_error())
             }
         }
     }

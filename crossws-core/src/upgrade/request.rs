@@ -14,12 +14,11 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{Method, Uri};
 
-use self::packed::Packed;
+use self::packed::{Packed, readable};
 use self::whole::Whole;
 use crate::peer::extensions::Extensions;
 use crate::service::connection_info::ConnectionInfo;
 
-use self::packed::readable;
 pub(crate) use self::packed::text;
 pub use self::params::Params;
 pub use self::redacted::Redacted;

@@ -5,8 +5,7 @@ use std::fmt;
 
 use crate::bounds::{BoxFuture, MaybeSend};
 use crate::error::Unsupported;
-use crate::hooks::output::HookOutput;
-use crate::hooks::output::HookResult;
+use crate::hooks::output::{HookOutput, HookResult};
 use crate::hub::Hub;
 use crate::peer::life::membership::Ongoing;
 use crate::sync::Mutex;

@@ -23,7 +23,7 @@ pub struct Taken {
 }
 
 impl Taken {
-    /// Whether the connection ends by it.
+    /// Returns whether the connection ends after what was taken.
     #[inline]
     pub(crate) fn ends(&self) -> bool {
         self.terminated || self.overflowed || self.close.is_some()

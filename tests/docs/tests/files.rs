@@ -11,14 +11,7 @@ const MOST_LINES: usize = 400;
 
 /// Core's one circle: see ARCHITECTURE, "One circle". Its files stand in these folders, and there are
 /// at most [`MOST_CONNECTED`] of them.
-const CONNECTED: [&str; 6] = [
-    "hub",
-    "observe",
-    "peer",
-    "pubsub",
-    "session::peer_events",
-    "transport",
-];
+const CONNECTED: [&str; 5] = ["hub", "observe", "peer", "pubsub", "transport"];
 const MOST_CONNECTED: usize = 42;
 
 /// Module paths, such as `routes::router`, with the code of their files. The crate's root is empty.
@@ -245,6 +238,25 @@ fn no_two_files_need_each_other() {
         };
         assert!(circle.iter().all(is_allowed), "{circle:#?}");
         assert!(circle.len() <= MOST_CONNECTED, "{circle:#?}");
+    }
+}
+
+/// The root is for users: inside of the library, an import names the file that it needs.
+#[test]
+fn no_file_imports_what_the_root_passes_on() {
+    for library in libraries() {
+        let mut files = Files::new();
+        read(&library.join("src"), "", &mut files);
+        let exports = exports(&files);
+        for (module, text) in files.iter().filter(|(module, _)| !module.is_empty()) {
+            for tree in code_of(text).split("use crate::").skip(1) {
+                let mut paths = Vec::new();
+                expand(tree, "", &mut paths);
+                let mut names = paths.iter().filter(|path| !path.contains("::"));
+                let passed_on = names.find(|name| exports.contains_key(*name));
+                assert_eq!(passed_on, None, "{}: {module}", library.display());
+            }
+        }
     }
 }
 

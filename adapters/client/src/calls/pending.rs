@@ -52,7 +52,7 @@ impl Pending {
         Ok(id)
     }
 
-    /// Ready with the answer to this call.
+    /// Returns the answer to this call, once it is there.
     pub(super) fn poll(
         &self,
         id: u64,

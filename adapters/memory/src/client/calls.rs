@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::client::hear::decode;
-use crate::{Client, CloseEvent, NotHeard};
+use crate::client::hear::{NotHeard, decode};
+use crate::client::{Client, CloseEvent};
 
 impl Client {
     /// This client with the calls and events of an app with

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::client::patience::Patience;
-use crate::{Client, CloseEvent};
+use crate::client::{Client, CloseEvent};
 
 /// A message that a test waited for, and did not get.
 ///

@@ -14,6 +14,7 @@ pub(crate) struct Patience {
 
 #[derive(Default)]
 struct Watch {
+    // The models build only core and native: std's `Condvar` takes no guard of the model checker.
     state: Mutex<State>,
     changed: Condvar,
 }

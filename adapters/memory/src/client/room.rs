@@ -7,9 +7,11 @@ use std::task::Poll;
 
 use crossws_core::{IntoMessage, Message};
 
+use crate::client::Client;
 use crate::client::hear::fail;
+use crate::client::refusal::ConnectError;
+use crate::server::TestServer;
 use crate::time::chance::Chance;
-use crate::{Client, ConnectError, TestServer};
 
 impl TestServer {
     /// Connects a client for each of these targets, one after the other: each `open` hook has had its

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crossws_app::{Decode, DecodeLimits, Encode, JsonCodec};
 use crossws_core::{CloseCode, DecodeError, Message, PeerId, SendError, Utf8Bytes};
 
-use crate::client::hear::{decode, fail};
-use crate::{Client, CloseEvent, NotHeard};
+use crate::client::hear::{NotHeard, decode, fail};
+use crate::client::{Client, CloseEvent};
 
 impl Client {
     /// This client with the types of a [typed](crossws_app::typed) app: it receives the app's `Out`

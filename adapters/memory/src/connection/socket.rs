@@ -18,8 +18,9 @@ use http::Response;
 
 pub(crate) use client::Nothing;
 
+use crate::client::frame::Frame;
+use crate::client::refusal::ConnectError;
 use crate::time::clock::Clock;
-use crate::{ConnectError, Frame};
 
 pub(crate) struct Socket {
     clock: Arc<Clock>,

@@ -16,7 +16,7 @@ use crossws_proto::handshake::Offers;
 use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_EXTENSIONS, UPGRADE};
 use http::{Request, Response, StatusCode, Version};
 
-use crate::ConnectError;
+use crate::client::refusal::ConnectError;
 use crate::connection::link::Link;
 use crate::connection::pump;
 use crate::connection::socket::{Answer, Socket};

@@ -45,7 +45,7 @@ struct Work<G> {
     over: bool,
 }
 
-/// The smallest number of members: see [`Crew::flush`].
+/// The smallest number of members: see [`Crew::add`].
 const MEMBERS: usize = 2;
 
 /// The largest number of members: more would not write faster than a system's network stack.

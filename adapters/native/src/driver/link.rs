@@ -32,7 +32,7 @@ use self::input::Input;
 use crate::driver::outlet::Outlet;
 use crate::driver::pace::{self, Grown};
 use crate::driver::task_handle::{ProcessClock, TaskHandle};
-use crate::driver::transport::fan_out::ServerCrew;
+use crate::driver::timers::Timers;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 
@@ -70,7 +70,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         outlet: Arc<Mutex<Outlet<I>>>,
         early: BytesMut,
         handle: Arc<TaskHandle>,
-        crew: Option<Arc<ServerCrew>>,
+        timers: Option<Timers>,
         runtime: R,
         accepted: &Accepted<H>,
         decoder: Decoder,
@@ -80,7 +80,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             outlet,
             input: Input::new(&early),
             start: runtime.now(),
-            alarm: Alarm::new(crew),
+            alarm: Alarm::new(timers),
             grown: None,
             deferred: false,
             has_spoken: false,

@@ -8,8 +8,7 @@ use std::io::{self, IoSlice};
 use std::ops::{Deref, DerefMut};
 use std::task::{Context, Poll, Waker};
 
-use crate::driver::task_handle::Batch;
-use crate::driver::task_handle::TaskHandle;
+use crate::driver::task_handle::{Batch, TaskHandle};
 use crate::runtime::io::Io;
 use crossws_proto::sync::{Mutex, MutexGuard, thread_local};
 

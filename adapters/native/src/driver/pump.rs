@@ -11,9 +11,9 @@ use crossws_core::adapter::{Accepted, Notice, Session};
 
 use crate::driver::link::Link;
 use crate::driver::outlet::Outlet;
+use crate::driver::server_crew::ServerCrew;
 use crate::driver::task_handle::TaskHandle;
 use crate::driver::transport::NativeTransport;
-use crate::driver::transport::fan_out::ServerCrew;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 use crossws_proto::connection::Step;
@@ -66,11 +66,12 @@ where
     let outbox = TaskHandle::new(limits);
     let outlet = Arc::new(Mutex::new(Outlet::new(io)));
     let flush = Arc::downgrade(&outlet);
+    let timers = crew.as_ref().map(|crew| crew.timers().clone());
     let transport = NativeTransport::new(outbox.clone(), &agreed)
         .with_outlet(flush)
-        .with_crew(crew.clone());
+        .with_crew(crew);
     let decoder = agreed.into_decoder(Role::Server, limits);
-    let mut link = Link::new(outlet, early, outbox, crew, runtime, &accepted, decoder);
+    let mut link = Link::new(outlet, early, outbox, timers, runtime, &accepted, decoder);
     link.compress_in(transport.deflater());
     link.ends_on_drop(ends_on_drop);
     let opening = match accepted.join(transport) {

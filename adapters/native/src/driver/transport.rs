@@ -16,8 +16,9 @@ use crossws_core::{Capabilities, CloseFrame, ControlError, Message, SendError, S
 
 use crate::driver::outlet::Flush;
 use crate::driver::pace;
+use crate::driver::server_crew::ServerCrew;
 use crate::driver::task_handle::{TaskHandle, steady};
-use crate::driver::transport::fan_out::{FEW, ServerCrew};
+use crate::driver::transport::fan_out::FEW;
 use crossws_proto::deflate::Deflater;
 use crossws_proto::frame::Opcode;
 use crossws_proto::handshake::Agreed;

@@ -14,8 +14,8 @@ use hyper::upgrade::{Parts, Upgraded};
 
 use crate::driver::pump::pump_with;
 use crate::driver::raw::RawStream;
+use crate::driver::server_crew::ServerCrew;
 use crate::driver::stage::Stage;
-use crate::driver::transport::fan_out::ServerCrew;
 use crate::http::hyper_io::{HyperIo, UpgradedIo};
 use crate::http::layer::WebSocketLayer;
 use crate::http::way::Way;

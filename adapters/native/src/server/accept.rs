@@ -10,9 +10,9 @@ use http::StatusCode;
 
 use crate::driver::pump::pump_with;
 use crate::driver::raw::RawStream;
+use crate::driver::server_crew::ServerCrew;
 use crate::driver::stage::Stage;
 use crate::driver::timer::within;
-use crate::driver::transport::fan_out::ServerCrew;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 use crate::server::head::{Ask, Head, HeadError, HeadLimits, read_head};

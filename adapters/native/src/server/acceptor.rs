@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossws_core::adapter::{HubChoice, Start};
 use crossws_core::{Error, HookKind, Hub, Report, Resolve, SharedResolver, Shutdown, hub_setters};
 
-use crate::driver::transport::fan_out::ServerCrew;
+use crate::driver::server_crew::ServerCrew;
 use crate::runtime::ServerRuntime;
 use crate::runtime::io::Io;
 use crate::server::accept::{NotHandled, not_found, serve_stream};

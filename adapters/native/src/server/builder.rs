@@ -7,12 +7,12 @@ use std::sync::Arc;
 use crossws_core::adapter::{HttpService, HubChoice};
 use crossws_core::{Resolve, hub_setters};
 
-use crate::driver::transport::fan_out::ServerCrew;
+use crate::driver::server_crew::ServerCrew;
 #[cfg(feature = "http2")]
 use crate::http2::Http2;
 use crate::runtime::ServerRuntime;
 use crate::runtime::listen::Listen;
-use crate::runtime::socket;
+use crate::runtime::tcp;
 use crate::server::Server;
 use crate::server::accept_loop::run;
 use crate::server::background;
@@ -77,7 +77,7 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     /// # Errors
     /// When the address cannot be bound; and those of [`listen`](Self::listen).
     pub async fn bind(self, addr: impl ToSocketAddrs) -> io::Result<Server<R, T>> {
-        let listener = socket::bind(addr, self.shares_port)?;
+        let listener = tcp::bind(addr, self.shares_port)?;
         self.listen(T::default().tcp_listener(listener)?)
     }
 

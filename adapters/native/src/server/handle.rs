@@ -4,7 +4,7 @@ use std::sync::Arc;
 use crossws_core::adapter::HttpService;
 use crossws_core::{Hub, Report, Shutdown};
 
-use crate::driver::transport::fan_out::ServerCrew;
+use crate::driver::server_crew::ServerCrew;
 #[cfg(feature = "http2")]
 use crate::http2::Http2;
 use crate::runtime::ServerRuntime;

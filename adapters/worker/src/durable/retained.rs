@@ -28,7 +28,7 @@ pub(crate) type RetainingOf = fn(&State) -> Option<Box<dyn Retaining>>;
 /// How an object retains messages. A trait, so that a Worker that retains none has no code for it:
 /// [`Options::retained`](crate::Options::retained) alone names the type.
 pub(crate) trait Retaining {
-    /// Has the hub keep what it retains.
+    /// Sets the hub's store.
     fn set(&self, hub: HubBuilder) -> HubBuilder;
 
     /// Loads the retained messages, before which the platform delivers no event to the object. Sockets

@@ -35,7 +35,7 @@ impl<R: Resolve> Durable<R> {
         });
         self.set_alarm();
         for link in &told {
-            self.drive(link, false);
+            self.run_hooks(link, false);
         }
         told
     }

@@ -11,7 +11,7 @@ use crate::link::{Event, Link};
 
 /// Runs the hooks of a peer in an object until the connection ends. `fresh` means that its `open`
 /// hook has not run.
-pub(crate) async fn drive<R: Resolve>(
+pub(crate) async fn claim_and_run<R: Resolve>(
     link: Rc<Link>,
     seat: RestoredPeer,
     start: Arc<Start>,
@@ -110,7 +110,7 @@ async fn next<H: Hooks + ?Sized>(link: &Link, session: &mut Session<H>, event_fi
     .await
 }
 
-/// Notifies the tasks that wait for the driver when it ends, however it ends.
+/// Notifies the tasks that wait for the pump when it ends, however it ends.
 struct Over<'a>(&'a Link);
 
 impl Drop for Over<'_> {

@@ -13,7 +13,7 @@ use crate::durable::attachment::{Attachment, Closing};
 use crate::error::report;
 use crate::link::watch::millis;
 
-/// One connection's JavaScript socket, shared by its transport and its driver.
+/// One connection's JavaScript socket, shared by its transport and its pump.
 pub(crate) struct Socket {
     ws: web_sys::WebSocket,
     /// The frame with which this side has closed, why, and until when the client may reply.

@@ -2,8 +2,7 @@ use std::fmt;
 
 use crate::bounds::{BoxFuture, MaybeSend};
 use crate::hooks::handler::incoming::Over;
-use crate::hooks::output::HookOutput;
-use crate::hooks::output::HookResult;
+use crate::hooks::output::{HookOutput, HookResult};
 use crate::hooks::setters::boxed;
 use crate::message::close::{CloseCode, CloseFrame, Closed};
 use crate::peer::Peer;

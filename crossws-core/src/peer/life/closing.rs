@@ -4,9 +4,9 @@ use crate::message::close::{CloseCode, CloseFrame, ClosedBy};
 use crate::message::text::Utf8Bytes;
 use crate::peer::Peer;
 use crate::peer::deadlines::expiry::credentials_expired;
+use crate::peer::events::PeerEvents;
 use crate::peer::life::{End, PeerState};
 use crate::peer::topics::subscription;
-use crate::session::peer_events::PeerEvents;
 
 impl Peer {
     /// Waits until the connection is ending: the client is gone, this side closed, or the server

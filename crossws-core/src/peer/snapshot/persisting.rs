@@ -2,9 +2,8 @@
 
 use crate::peer::Peer;
 use crate::peer::life::PeerState;
-use crate::peer::snapshot::Snapshot;
-use crate::peer::snapshot::owned;
 use crate::peer::snapshot::persist_error::PersistError;
+use crate::peer::snapshot::{Snapshot, owned};
 
 impl Peer {
     /// Stores what must outlive the memory, where the transport does that.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::SubscribeError;
 use crate::peer::Peer;
-use crate::pubsub::pattern::TopicKind;
+use crate::pubsub::topic_kind::TopicKind;
 
 impl Peer {
     /// Subscribes to every topic of the peer's namespace whose name matches, also to topics that do

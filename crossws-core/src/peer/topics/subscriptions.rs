@@ -9,8 +9,8 @@ use crate::error::SubscribeError;
 use crate::hub::group::route_members::RouteMembers;
 use crate::hub::settings::limits::Limits;
 use crate::pubsub::members::Key;
-use crate::pubsub::pattern::TopicKind;
 use crate::pubsub::topic::{Several, Topic};
+use crate::pubsub::topic_kind::TopicKind;
 use crate::sync::{Mutex, MutexGuard};
 
 /// A peer's topics, and its key in each. The last in the order of locks: see `registry.rs`.

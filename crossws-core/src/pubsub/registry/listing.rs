@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::peer::Peer;
 use crate::peer::id::PeerId;
-use crate::pubsub::pattern::TopicKind;
 use crate::pubsub::recipients::{Recipients, Target};
 use crate::pubsub::registry::Registry;
 use crate::pubsub::registry::hub_map::ById;
 use crate::pubsub::registry::namespace::Namespace;
+use crate::pubsub::topic_kind::TopicKind;
 use crate::pubsub::topics::Topics;
 use crate::sort::sort_by;
 

@@ -7,7 +7,6 @@ use crate::hub::budget::Budget;
 use crate::peer::Peer;
 use crate::pubsub::cursor::Sequence;
 use crate::pubsub::members::Key;
-use crate::pubsub::pattern::TopicKind;
 use crate::pubsub::publication::Publication;
 use crate::pubsub::recipients::{Recipients, Target};
 use crate::pubsub::registry::patterns::Patterns;
@@ -15,6 +14,7 @@ use crate::pubsub::registry::retaining::Holds;
 use crate::pubsub::retained::Retained;
 use crate::pubsub::topic;
 use crate::pubsub::topic::{Audience, Several, Told, Topic};
+use crate::pubsub::topic_kind::TopicKind;
 use crate::pubsub::topics::Topics;
 use crate::sync::Mutex;
 

@@ -134,7 +134,8 @@ impl Node {
 mod tests {
     use super::*;
     use crate::pubsub::cursor::Sequence;
-    use crate::pubsub::pattern::{TopicKind, TopicPattern, check_pattern};
+    use crate::pubsub::pattern::{TopicPattern, check_pattern};
+    use crate::pubsub::topic_kind::TopicKind;
 
     fn patterns(names: &[&str]) -> Patterns {
         let mut patterns = Patterns::default();

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use crate::error::SubscribeError;
 use crate::hub::settings::limits::Limits;
 use crate::peer::Peer;
-use crate::pubsub::pattern::TopicKind;
 use crate::pubsub::pattern::check_pattern;
 use crate::pubsub::registry::Registry;
 use crate::pubsub::topic::{Told, Topic};
+use crate::pubsub::topic_kind::TopicKind;
 use crate::sort::sort_by;
 
 impl Registry {

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use slab::Slab;
 
 use super::{Lane, LaneNumber, Place, Reading, Told, Topic};
+use crate::peer::events::PeerEvents;
 use crate::pubsub::cursor::{Cursor, QueueSize, Reader};
 use crate::pubsub::log::Mark;
 use crate::pubsub::members::{Key, Members};
 use crate::pubsub::publication::Publication;
-use crate::session::peer_events::PeerEvents;
 
 /// A publication on its way into one lane.
 pub(super) struct Writing<'a> {

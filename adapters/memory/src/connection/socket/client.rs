@@ -8,7 +8,8 @@ use crossws_proto::deflate::Deflater;
 use crossws_proto::frame::{Event, Opcode, Role, put_masked_close, put_masked_frame};
 
 use super::{Answer, Socket, State, no_limits};
-use crate::{ConnectError, Frame};
+use crate::client::frame::Frame;
+use crate::client::refusal::ConnectError;
 
 /// Why a client has no frame to take.
 pub(crate) enum Nothing {

@@ -5,7 +5,7 @@ use std::task::Context;
 use bytes::BytesMut;
 
 use super::{Answer, Socket, State};
-use crate::ConnectError;
+use crate::client::refusal::ConnectError;
 
 impl Socket {
     /// Wakes the pump at the next change.

@@ -13,10 +13,10 @@ use crossws_core::{HooksBuilder, Hub};
 
 use super::*;
 use crate::driver::outlet::Outlet;
-use crate::driver::task_handle::Batch;
-use crate::driver::task_handle::TaskHandle;
+use crate::driver::server_crew::ServerCrew;
+use crate::driver::task_handle::{Batch, TaskHandle};
 use crate::driver::transport::NativeTransport;
-use crate::driver::transport::fan_out::{ServerCrew, Sleepers};
+use crate::driver::transport::fan_out::Sleepers;
 use crate::driver::transport::joined::join_with;
 use crate::runtime::io::Io;
 use crossws_proto::handshake::Agreed;

@@ -5,15 +5,14 @@ use std::time::{Duration, Instant};
 use crate::driver::task_handle::TaskHandle;
 use crate::driver::timer::{Timer, later};
 use crate::driver::timers::Timers;
-use crate::driver::transport::fan_out::ServerCrew;
 use crate::runtime::Runtime;
 
 /// When a connection's task is woken for its deadlines. The server's timers wake it; a connection
 /// without a server has a timer of its own. Set for the nearest deadline, and not moved when that
 /// one moves away.
 pub(super) struct Alarm<R: Runtime> {
-    /// Has the timers of the connection's server.
-    crew: Option<Arc<ServerCrew>>,
+    /// The timers of the connection's server.
+    timers: Option<Timers>,
     /// The time for which it is set, in nanoseconds of the connection's time.
     at: u64,
     own: Timer<R>,
@@ -22,9 +21,9 @@ pub(super) struct Alarm<R: Runtime> {
 const NEVER: u64 = u64::MAX;
 
 impl<R: Runtime> Alarm<R> {
-    pub(super) fn new(crew: Option<Arc<ServerCrew>>) -> Self {
+    pub(super) fn new(timers: Option<Timers>) -> Self {
         Self {
-            crew,
+            timers,
             at: NEVER,
             own: Timer::new(),
         }
@@ -56,13 +55,9 @@ impl<R: Runtime> Alarm<R> {
         self.set(outbox, runtime, start, elapsed, deadline, cx)
     }
 
-    fn timers(&self) -> Option<&Timers> {
-        self.crew.as_ref().map(|crew| crew.timers())
-    }
-
     /// Returns whether the alarm wakes this task.
     fn wakes(&self, cx: &Context<'_>) -> bool {
-        match self.timers() {
+        match &self.timers {
             Some(timers) => timers.is_driven(),
             None => self.own.wakes(cx.waker()),
         }
@@ -80,7 +75,7 @@ impl<R: Runtime> Alarm<R> {
     ) -> Poll<()> {
         let old = (self.at != NEVER).then(|| moment(start, self.at));
         let at = moment(start, deadline);
-        if let Some(timers) = self.timers()
+        if let Some(timers) = &self.timers
             && timers.set(outbox, old, at)
         {
             self.at = deadline;
@@ -100,7 +95,7 @@ impl<R: Runtime> Alarm<R> {
     /// Cancels the wake-up.
     pub(super) fn cancel(&mut self, outbox: &Arc<TaskHandle>, start: Instant) {
         if self.at != NEVER {
-            if let Some(timers) = self.timers() {
+            if let Some(timers) = &self.timers {
                 timers.cancel(outbox, moment(start, self.at));
             }
             self.at = NEVER;

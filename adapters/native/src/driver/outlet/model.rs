@@ -12,8 +12,8 @@ use shuttle::sync::{Condvar, Mutex as Lock};
 use shuttle::thread;
 
 use super::*;
+use crate::driver::server_crew::ServerCrew;
 use crate::driver::transport::NativeTransport;
-use crate::driver::transport::fan_out::ServerCrew;
 use crate::driver::transport::joined::join_with;
 use crossws_proto::frame::frame_len;
 use crossws_proto::handshake::Agreed;

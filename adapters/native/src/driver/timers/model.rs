@@ -75,20 +75,20 @@ fn every_connection_is_woken_at_its_time() {
     shuttle::check_random(
         || {
             let runtime = Hasty(Arc::new(Mutex::new(Instant::now())));
-            let timers = Arc::new(Timers::new(runtime.now()));
+            let timers = Timers::new(runtime.now());
             let driver = timers.driver(runtime.clone());
             let driving = thread::spawn(move || block_on(driver));
             let waiting: Vec<_> = [100, 200]
                 .into_iter()
                 .map(|first| {
-                    let (timers, runtime) = (Arc::clone(&timers), runtime.clone());
+                    let (timers, runtime) = (timers.clone(), runtime.clone());
                     thread::spawn(move || wait(&timers, &runtime, first))
                 })
                 .collect();
             for connection in waiting {
                 connection.join().unwrap();
             }
-            assert!(timers.0.state.lock().entries.is_empty());
+            assert!(timers.0.0.state.lock().entries.is_empty());
             // The task ends with the last connection that could set a time.
             drop(timers);
             driving.join().unwrap();

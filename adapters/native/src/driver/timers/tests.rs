@@ -187,7 +187,7 @@ proptest! {
                 }
             }
             let waiting = times.iter().flatten().count();
-            prop_assert_eq!(timers.0.state.lock().entries.len(), waiting);
+            prop_assert_eq!(timers.0.0.state.lock().entries.len(), waiting);
         }
     }
 }
@@ -236,7 +236,10 @@ fn the_task_ends_with_the_timers() {
     let runtime = Virtual::new();
     let timers = Timers::new(runtime.now());
     let mut task = Task::new(&timers, &runtime);
+    let clone = timers.clone();
     drop(timers);
+    assert!(task.run().is_pending());
+    drop(clone);
     assert!(task.run().is_ready());
 }
 

@@ -15,10 +15,7 @@ pub(crate) const FEW: usize = 3;
 /// times in one turn.
 const MANY: usize = 32;
 
-/// The crew of a server.
-pub(crate) type ServerCrew = Crew<Sleepers>;
-
-impl ServerCrew {
+impl Crew<Sleepers> {
     /// Writes for a connection and the crew's others, which it takes out of the list: waking a
     /// thousand tasks costs more than the writing. A last few are woken.
     pub(crate) fn write_for(&self, peer: &PeerEvents, others: &mut Vec<PeerEvents>) {
