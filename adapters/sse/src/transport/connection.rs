@@ -52,6 +52,8 @@ struct State {
     inbound: VecDeque<Message>,
     inbound_bytes: usize,
     posts: usize,
+    /// Those of `posts` whose message is there, and waits for room.
+    waiting_posts: usize,
     /// A message has come since the driver last looked.
     was_heard: bool,
     driver: Option<Waker>,
@@ -113,6 +115,7 @@ impl Connection {
                 inbound: VecDeque::new(),
                 inbound_bytes: 0,
                 posts: 0,
+                waiting_posts: 0,
                 was_heard: false,
                 driver: None,
                 driver_due: None,

@@ -111,17 +111,34 @@ fn messages_that_wait_for_a_busy_hook_count_from_when_they_came() {
 }
 
 #[test]
-fn a_client_whose_messages_have_no_room_is_not_inactive() {
+fn a_client_whose_message_waits_for_room_is_not_inactive() {
     block_on(async {
         let limits = Limits::default().inactivity_timeout(Duration::from_secs(60));
-        let limits = limits.max_inbound(1);
-        let world = World::with(limits, |sockets| sockets);
-        let ann = world.open("/room").await;
-        for text in ["wait", "full"] {
-            assert_eq!(world.post(&ann, text).await, 204);
+        for (limits, queued) in [
+            // No room for another message, or not for one so long.
+            (limits.clone().max_inbound(1), &[1][..]),
+            (limits.max_message_size(1000), &[1000, 900]),
+        ] {
+            let world = World::with(limits, |sockets| sockets);
+            let is_open = || !world.server.hub().peers().is_empty();
+            let ann = world.open("/room").await;
+            assert_eq!(world.post(&ann, "wait").await, 204);
+            world.server.settle().await;
+            for len in queued {
+                assert_eq!(world.post(&ann, "x".repeat(*len)).await, 204);
+            }
+            let mut post = Box::pin(world.post(&ann, "x".repeat(500)));
+            assert!(poll_once(&mut post).await.is_none());
+            world.advance(600).await;
+            assert!(is_open(), "{:?}", world.seen());
+            // The client withdraws it between two looks at it. From then on it is silent.
+            world.advance(30).await;
+            drop(post);
+            world.advance(59).await;
+            assert!(is_open(), "{:?}", world.seen());
+            world.advance(2).await;
+            assert!(!is_open());
         }
-        world.advance(600).await;
-        assert_eq!(world.server.hub().peers().len(), 1, "{:?}", world.seen());
     });
 }
 
