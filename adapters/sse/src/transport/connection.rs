@@ -30,7 +30,7 @@ impl Clock for Time {
     }
 }
 
-/// One connection: what its stream, its posts, its driver and its peer share.
+/// One connection: what its stream, its posts, its pump and its peer share.
 pub(crate) struct Connection {
     pub(crate) outbox: Outbox<EventFrame, Time>,
     /// The up-link's secret.
@@ -54,12 +54,12 @@ struct State {
     posts: usize,
     /// Those of `posts` whose message is there, and waits for room.
     waiting_posts: usize,
-    /// A message has come since the driver last looked.
+    /// A message has come since the pump last looked.
     was_heard: bool,
-    driver: Option<Waker>,
-    /// When the driver wakes by itself.
-    driver_due: Option<Duration>,
-    /// When the driver must look whether the server has asked for more. Events until then need not wake it.
+    pump: Option<Waker>,
+    /// When the pump wakes by itself.
+    pump_due: Option<Duration>,
+    /// When the pump must look whether the server has asked for more. Events until then need not wake it.
     look_at: Option<Duration>,
     /// The queue has run empty after it had piled up.
     drain_due: bool,
@@ -117,8 +117,8 @@ impl Connection {
                 posts: 0,
                 waiting_posts: 0,
                 was_heard: false,
-                driver: None,
-                driver_due: None,
+                pump: None,
+                pump_due: None,
                 look_at: None,
                 drain_due: false,
                 stream: None,
@@ -165,7 +165,7 @@ impl Connection {
         state.attached = Some(state.streams);
         state.detached_since = None;
         let stream = state.streams;
-        let wakers = [state.stream.take(), state.driver.take()];
+        let wakers = [state.stream.take(), state.pump.take()];
         drop(state);
         wake(wakers);
         Some((stream, events))
@@ -181,7 +181,7 @@ impl Connection {
         state.stalled_since = None;
         state.detached_since = Some(now);
         let gone = state.stream.take();
-        let wakers = [state.driver.take()];
+        let wakers = [state.pump.take()];
         drop(state);
         drop(gone);
         // From here on, the limits judge what waits.
@@ -195,33 +195,33 @@ impl Connection {
         limit.map_or(Duration::MAX, |limit| now.saturating_add(limit))
     }
 
-    /// Wakes the stream, which has something to write. Wakes the driver if it has losses to report, or
+    /// Wakes the stream, which has something to write. Wakes the pump if it has losses to report, or
     /// no stream waits.
     pub(crate) fn wake_stream(&self) {
         let has_lost = self.outbox.has_lost();
         let mut state = self.lock();
         let stream = state.stream.take();
         let must_look = has_lost || stream.is_none();
-        let driver = must_look.then(|| state.driver.take()).flatten();
+        let pump = must_look.then(|| state.pump.take()).flatten();
         drop(state);
-        if let Some(driver) = driver {
-            driver.wake();
+        if let Some(pump) = pump {
+            pump.wake();
         }
         if let Some(stream) = stream {
             stream.wake();
         }
     }
 
-    /// Wakes the driver, whose deadlines have changed.
-    pub(crate) fn wake_driver(&self) {
-        let waker = self.lock().driver.take();
+    /// Wakes the pump, whose deadlines have changed.
+    pub(crate) fn wake_pump(&self) {
+        let waker = self.lock().pump.take();
         wake([waker]);
     }
 
     /// Wakes both.
     pub(crate) fn wake(&self) {
         let mut state = self.lock();
-        let wakers = [state.stream.take(), state.driver.take()];
+        let wakers = [state.stream.take(), state.pump.take()];
         drop(state);
         wake(wakers);
     }
@@ -287,7 +287,7 @@ impl Connection {
     pub(crate) fn violated(&self, violation: Violation) {
         let mut state = self.lock();
         state.violation.get_or_insert(violation);
-        let wakers = [state.driver.take()];
+        let wakers = [state.pump.take()];
         drop(state);
         wake(wakers);
     }
@@ -360,19 +360,19 @@ impl Connection {
         self.changed.notify(usize::MAX);
     }
 
-    /// Sets the driver's task, which is woken by whatever concerns it.
+    /// Sets the pump's task, which is woken by whatever concerns it.
     pub(crate) fn watch(&self, cx: &Context<'_>) {
         let mut state = self.lock();
         // It is not known before it has looked.
-        state.driver_due = None;
-        let old = state.driver.replace(cx.waker().clone());
+        state.pump_due = None;
+        let old = state.pump.replace(cx.waker().clone());
         drop(state);
         drop(old);
     }
 
-    /// Notes when the driver wakes by itself.
+    /// Notes when the pump wakes by itself.
     pub(crate) fn wakes_at(&self, due: Option<Duration>) {
-        self.lock().driver_due = due;
+        self.lock().pump_due = due;
     }
 
     /// Sets the peer that is told of a shorter queue.

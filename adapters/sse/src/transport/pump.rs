@@ -15,7 +15,7 @@ use crossws_proto::reasons;
 use crate::transport::connection::Connection;
 
 /// Runs one connection's hooks, and keeps its time.
-pub(crate) struct Driver {
+pub(crate) struct Pump {
     connection: Arc<Connection>,
     background: Arc<dyn Background>,
     peer: Peer,
@@ -63,7 +63,7 @@ pub(crate) async fn run<H: Hooks + ?Sized>(
     };
     connection.tell(joined.lifeline());
     let now = background.now();
-    let mut driver = Driver {
+    let mut pump = Pump {
         live: Liveness::new(&kept, peer.id(), now),
         lifeline: joined.lifeline(),
         connection,
@@ -80,20 +80,20 @@ pub(crate) async fn run<H: Hooks + ?Sized>(
         timed_out: false,
         closed: None,
     };
-    let mut session = driver.alongside(joined.open()).await;
+    let mut session = pump.alongside(joined.open()).await;
     let closed = loop {
-        match poll_fn(|cx| driver.poll_next(&mut session, cx)).await {
-            Next::Message(message) => driver.alongside(session.message(message)).await,
-            Next::Drain => driver.alongside(session.drain()).await,
-            Next::Failed(error) => driver.alongside(session.error(error)).await,
-            Next::Notice(notice) => driver.alongside(session.notice(notice)).await,
+        match poll_fn(|cx| pump.poll_next(&mut session, cx)).await {
+            Next::Message(message) => pump.alongside(session.message(message)).await,
+            Next::Drain => pump.alongside(session.drain()).await,
+            Next::Failed(error) => pump.alongside(session.error(error)).await,
+            Next::Notice(notice) => pump.alongside(session.notice(notice)).await,
             Next::Closed(closed) => break closed,
         }
     };
     session.close(closed).await;
 }
 
-impl Driver {
+impl Pump {
     /// Runs a hook to its end, and keeps the connection's time concurrently.
     async fn alongside<F: Future>(&mut self, hook: F) -> F::Output {
         let mut hook = pin!(hook);
@@ -279,8 +279,8 @@ impl Driver {
     }
 }
 
-/// However the driver ends, its connection is over.
-impl Drop for Driver {
+/// However the pump ends, its connection is over.
+impl Drop for Pump {
     fn drop(&mut self) {
         self.connection.end();
     }

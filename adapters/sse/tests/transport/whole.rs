@@ -204,7 +204,7 @@ fn a_client_that_came_back_to_a_stopped_process_goes_on() {
         drop(ann);
         world.server.settle().await;
         stopped.stop(600);
-        // Its driver looks before the request of the client is read.
+        // Its pump looks before the request of the client is read.
         let peer = world.server.hub().peers().remove(0);
         peer.send("missed").unwrap();
         world.server.settle().await;

@@ -61,7 +61,7 @@ impl Post<'_> {
                     state.inbound_bytes += message.len();
                     state.inbound.push_back(message);
                     state.was_heard = true;
-                    let wakers = [state.driver.take()];
+                    let wakers = [state.pump.take()];
                     drop(state);
                     wake(wakers);
                     return true;
@@ -79,14 +79,14 @@ impl Drop for Post<'_> {
     fn drop(&mut self) {
         let mut state = self.connection.lock();
         state.posts -= 1;
-        let mut driver = None;
+        let mut pump = None;
         if self.waits {
             state.waiting_posts -= 1;
             // The client's silence begins now, also if the message has not been taken.
             state.was_heard = true;
-            driver = state.driver.take();
+            pump = state.pump.take();
         }
         drop(state);
-        wake([driver]);
+        wake([pump]);
     }
 }
