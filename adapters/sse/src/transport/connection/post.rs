@@ -16,7 +16,7 @@ pub(crate) struct Post<'a> {
 impl Connection {
     /// Begins a request with a message, before its body is read. `None` if there are too many.
     pub(crate) fn begin_post(&self) -> Option<Post<'_>> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.posts >= MOST_POSTS {
             return None;
         }
@@ -30,7 +30,7 @@ impl Connection {
     /// Returns whether the client has sent a message since the last call, or one waits for room: then its
     /// silence says nothing about it.
     pub(crate) fn take_heard(&self) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         std::mem::take(&mut state.was_heard) || state.waiting_posts > 0
     }
 }
@@ -53,7 +53,7 @@ impl Post<'_> {
         loop {
             let listener = connection.changed.listen();
             {
-                let mut state = connection.lock();
+                let mut state = connection.state.lock();
                 if state.is_ending() {
                     return false;
                 }
@@ -77,7 +77,7 @@ impl Post<'_> {
 
 impl Drop for Post<'_> {
     fn drop(&mut self) {
-        let mut state = self.connection.lock();
+        let mut state = self.connection.state.lock();
         state.posts -= 1;
         let mut pump = None;
         if self.waits {

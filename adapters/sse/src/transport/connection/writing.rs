@@ -38,7 +38,7 @@ impl Connection {
         now: Duration,
         cx: &mut Context<'_>,
     ) -> Poll<Write> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.attached != Some(stream) {
             return Poll::Ready(Write::Over);
         }
@@ -122,7 +122,7 @@ impl Connection {
 
     /// Writes the queue in the server's place, as far as there is room. Returns whether it did.
     pub(crate) fn flush(&self) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let mut wrote = false;
         while state.attached.is_some() && state.handed_bytes < MOST_HANDED {
             let mut batch = Batch::default();
