@@ -9,8 +9,6 @@ use h2::Reason;
 use http::HeaderValue;
 use tokio::sync::mpsc;
 
-use crate::bounds::{connect_to, raw, raw_frame};
-
 use super::*;
 
 #[test]
@@ -49,42 +47,6 @@ fn a_path_is_the_whole_path() {
             }
         }
     });
-}
-
-#[test]
-fn a_path_that_is_none_opens_nothing() {
-    run(async {
-        let server = serve().await;
-        for path in ["", "*", "abc", "ftp://host/x", "http://localhost/x", "/a b"] {
-            let mut stream = raw(&server).await;
-            let request = raw_frame(1, 4, 1, &connect_to(path.as_bytes()));
-            stream.write_all(&request).await.unwrap();
-            // A status other than 200, or a reset of the malformed stream.
-            let status = soon("an answer", first_answer(&mut stream)).await;
-            assert_ne!(status, Some(200), "{path}");
-            assert_eq!(server.handle.hub().stats().accepted, 0, "{path}");
-        }
-    });
-}
-
-/// Returns the status of the first response, or `None` if its stream is reset.
-async fn first_answer(stream: &mut TcpStream) -> Option<u16> {
-    loop {
-        let mut head = [0; 9];
-        stream.read_exact(&mut head).await.unwrap();
-        let len = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-        let mut payload = vec![0; len as usize];
-        stream.read_exact(&mut payload).await.unwrap();
-        match (head[3], payload.first()) {
-            // Of HPACK's static table.
-            (1, Some(0x88)) => return Some(200),
-            (1, Some(0x8c)) => return Some(400),
-            (1, Some(0x8d)) => return Some(404),
-            (1, first) => panic!("a response that begins with {first:?}"),
-            (3 | 7, _) => return None,
-            _ => {}
-        }
-    }
 }
 
 #[test]
