@@ -4,7 +4,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Bytes, BytesMut};
 use event_listener::{Event as Notify, EventListener};
 
-use crossws_core::adapter::sync::{Mutex, MutexGuard};
+use crossws_core::adapter::sync::Mutex;
 
 /// What was pushed and not yet written, between the application and the response's body.
 pub(crate) struct Queue {
@@ -50,7 +50,7 @@ impl Queue {
 
     /// Appends encoded events, all of them or nothing.
     pub(crate) fn append(&self, encoded: &[u8]) -> Result<(), NotAppended> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.ended != Ended::No {
             return Err(NotAppended::Closed);
         }
@@ -81,7 +81,7 @@ impl Queue {
 
     /// Returns what waits, or `Pending` if nothing does. `None` when the stream has ended.
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if !state.waiting.is_empty() {
             let taken = state.waiting.split().freeze();
             drop(state);
@@ -99,7 +99,7 @@ impl Queue {
 
     /// Ends the stream, if it has not ended yet.
     pub(crate) fn end(&self, ended: Ended) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.ended == Ended::Gone || state.ended == ended {
             return;
         }
@@ -114,17 +114,14 @@ impl Queue {
     }
 
     pub(crate) fn ended(&self) -> Ended {
-        self.lock().ended
+        self.state.lock().ended
     }
 
     pub(crate) fn waiting(&self) -> usize {
-        self.lock().waiting.len()
+        self.state.lock().waiting.len()
     }
 
     pub(crate) fn listen(&self) -> EventListener {
         self.changed.listen()
-    }
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
     }
 }

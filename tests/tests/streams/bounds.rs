@@ -7,6 +7,7 @@ use std::task::Poll;
 use crossws_tokio::HeadLimits;
 use h2::Reason;
 
+use super::malformed::{CONNECT, block};
 use super::*;
 
 /// Returns a connection without a library: its preface and settings are written.
@@ -31,40 +32,22 @@ fn get_block() -> Vec<u8> {
     [&[0x82, 0x86, 0x84, 0x01, 9][..], b"localhost"].concat()
 }
 
-/// The header block of a CONNECT for a WebSocket, as literals.
-fn connect_block() -> Vec<u8> {
-    connect_to(b"/")
-}
-
-/// The same, with a path of at most 127 bytes.
-pub(super) fn connect_to(path: &[u8]) -> Vec<u8> {
-    let mut block = vec![0x02, 7];
-    block.extend(b"CONNECT");
-    block.extend([0x00, 9]);
-    block.extend(b":protocol");
-    block.push(9);
-    block.extend(b"websocket");
-    block.extend([0x86, 0x04, path.len() as u8]);
-    block.extend(path);
-    block.extend([0x01, 9]);
-    block.extend(b"localhost");
-    block.extend([0x00, 21]);
-    block.extend(b"sec-websocket-version");
-    block.extend([2]);
-    block.extend(b"13");
-    block
+/// Reads the next frame. Returns its kind, its stream and its payload, or `None` at the connection's end.
+pub(super) async fn next_frame(stream: &mut TcpStream) -> Option<(u8, u8, Vec<u8>)> {
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.ok()?;
+    let len = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+    let mut payload = vec![0; len as usize];
+    stream.read_exact(&mut payload).await.ok()?;
+    Some((head[3], head[8], payload))
 }
 
 /// Reads to the next frame of this kind. Returns its stream and its payload.
 async fn next_of(stream: &mut TcpStream, kind: u8) -> (u8, Vec<u8>) {
     loop {
-        let mut head = [0; 9];
-        stream.read_exact(&mut head).await.unwrap();
-        let len = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-        let mut payload = vec![0; len as usize];
-        stream.read_exact(&mut payload).await.unwrap();
-        if head[3] == kind {
-            return (head[8], payload);
+        let (of, id, payload) = next_frame(stream).await.unwrap();
+        if of == kind {
+            return (id, payload);
         }
     }
 }
@@ -72,20 +55,12 @@ async fn next_of(stream: &mut TcpStream, kind: u8) -> (u8, Vec<u8>) {
 /// Reads to the end of the connection. Returns the reason of its `GOAWAY`.
 async fn reason(stream: &mut TcpStream) -> Option<u32> {
     let mut last = None;
-    loop {
-        let mut head = [0; 9];
-        if soon("the end", stream.read_exact(&mut head)).await.is_err() {
-            return last;
-        }
-        let len = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-        let mut payload = vec![0; len as usize];
-        if stream.read_exact(&mut payload).await.is_err() {
-            return last;
-        }
-        if head[3] == 7 {
+    while let Some((kind, _, payload)) = soon("the end", next_frame(stream)).await {
+        if kind == 7 {
             last = Some(u32::from_be_bytes(payload[4..8].try_into().unwrap()));
         }
     }
+    last
 }
 
 #[test]
@@ -111,7 +86,7 @@ fn more_streams_than_allowed_are_refused() {
         let server = start(Server::builder(echo()).http2(known().max_streams(2))).await;
         let mut stream = raw(&server).await;
         for id in [1, 3, 5] {
-            let head = raw_frame(1, 4, id, &connect_block());
+            let head = raw_frame(1, 4, id, &block(&CONNECT));
             stream.write_all(&head).await.unwrap();
         }
         // The third stream is reset with REFUSED_STREAM.
@@ -127,7 +102,7 @@ fn a_thousand_streams_at_once_are_refused_or_end_their_own_connection() {
         let mut other = open(&server.dial().await, "/").await;
         let mut stream = raw(&server).await;
         for id in 0..1000 {
-            let head = raw_frame(1, 4, 2 * id + 1, &connect_block());
+            let head = raw_frame(1, 4, 2 * id + 1, &block(&CONNECT));
             // An error is the end of the connection.
             let _ = stream.write_all(&head).await;
         }
@@ -153,7 +128,7 @@ fn floods_of_frames_that_carry_nothing_hold_up_no_other_connection() {
             raw_frame(0, 8, 1, &[9, 0, 0, 0, 0, 0, 0, 0, 0, 0]), // of padding alone
         ] {
             let mut stream = raw(&server).await;
-            let head = raw_frame(1, 4, 1, &connect_block());
+            let head = raw_frame(1, 4, 1, &block(&CONNECT));
             stream.write_all(&head).await.unwrap();
             // Never read from.
             let flooding = tokio::spawn(async move {

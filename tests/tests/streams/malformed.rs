@@ -1,12 +1,12 @@
 //! Requests that no library writes.
 
-use super::bounds::{raw, raw_frame};
+use super::bounds::{next_frame, raw, raw_frame};
 use super::*;
 
-type Field = (&'static str, &'static str);
+pub(super) type Field = (&'static str, &'static str);
 
 /// The fields of a CONNECT for a WebSocket.
-const CONNECT: [Field; 6] = [
+pub(super) const CONNECT: [Field; 6] = [
     (":method", "CONNECT"),
     (":protocol", "websocket"),
     (":scheme", "http"),
@@ -16,7 +16,7 @@ const CONNECT: [Field; 6] = [
 ];
 
 /// Encodes a header block, as literals of HPACK without Huffman codes.
-fn block(fields: &[Field]) -> Vec<u8> {
+pub(super) fn block(fields: &[Field]) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in fields {
         block.push(0);
@@ -32,13 +32,9 @@ fn block(fields: &[Field]) -> Vec<u8> {
 /// reset, or the connection's end.
 async fn outcome(stream: &mut TcpStream) -> Option<(u8, Vec<u8>)> {
     loop {
-        let mut head = [0; 9];
-        stream.read_exact(&mut head).await.ok()?;
-        let len = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-        let mut payload = vec![0; len as usize];
-        stream.read_exact(&mut payload).await.ok()?;
-        if matches!(head[3], 1 | 3 | 7) {
-            return Some((head[3], payload));
+        let (kind, _, payload) = next_frame(stream).await?;
+        if matches!(kind, 1 | 3 | 7) {
+            return Some((kind, payload));
         }
     }
 }
@@ -91,6 +87,9 @@ fn a_connect_that_breaks_a_rule_opens_no_websocket() {
             (":path", ""),
             (":path", "*"),
             (":path", "room"),
+            (":path", "/a b"),
+            (":path", "ftp://host/x"),
+            (":path", "http://localhost/x"),
             (":protocol", ""),
             (":protocol", "websocket, h2c"),
             (":authority", "a b"),
@@ -104,6 +103,7 @@ fn a_connect_that_breaks_a_rule_opens_no_websocket() {
             }
             assert!(!opens(&server, &fields).await, "{name} {value:?}");
         }
+        assert_eq!(server.handle.hub().stats().accepted, 2);
         works(&mut other).await;
     });
 }

@@ -9,8 +9,6 @@ use h2::Reason;
 use http::HeaderValue;
 use tokio::sync::mpsc;
 
-use crate::bounds::{connect_to, raw, raw_frame};
-
 use super::*;
 
 #[test]
@@ -49,42 +47,6 @@ fn a_path_is_the_whole_path() {
             }
         }
     });
-}
-
-#[test]
-fn a_path_that_is_none_opens_nothing() {
-    run(async {
-        let server = serve().await;
-        for path in ["", "*", "abc", "ftp://host/x", "http://localhost/x", "/a b"] {
-            let mut stream = raw(&server).await;
-            let request = raw_frame(1, 4, 1, &connect_to(path.as_bytes()));
-            stream.write_all(&request).await.unwrap();
-            // A status other than 200, or a reset of the malformed stream.
-            let status = soon("an answer", first_answer(&mut stream)).await;
-            assert_ne!(status, Some(200), "{path}");
-            assert_eq!(server.handle.hub().stats().accepted, 0, "{path}");
-        }
-    });
-}
-
-/// Returns the status of the first response, or `None` if its stream is reset.
-async fn first_answer(stream: &mut TcpStream) -> Option<u16> {
-    loop {
-        let mut head = [0; 9];
-        stream.read_exact(&mut head).await.unwrap();
-        let len = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-        let mut payload = vec![0; len as usize];
-        stream.read_exact(&mut payload).await.unwrap();
-        match (head[3], payload.first()) {
-            // Of HPACK's static table.
-            (1, Some(0x88)) => return Some(200),
-            (1, Some(0x8c)) => return Some(400),
-            (1, Some(0x8d)) => return Some(404),
-            (1, first) => panic!("a response that begins with {first:?}"),
-            (3 | 7, _) => return None,
-            _ => {}
-        }
-    }
 }
 
 #[test]
@@ -198,19 +160,22 @@ fn a_pong_that_lay_unread_is_in_time() {
     // The whole server stands still, like a stopped process, while its clients do what they should.
     const STREAMS: usize = 20;
     let every = Duration::from_millis(300);
+    // The clients have this long on a busy machine.
+    let timeout = Duration::from_secs(1);
     let stands = Arc::new(AtomicBool::new(false));
     let stand = Arc::clone(&stands);
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         run(async {
-            let limits = Limits::default().ping_interval(every).pong_timeout(every);
+            let limits = Limits::default().ping_interval(every);
+            let limits = limits.pong_timeout(timeout);
             let server = start(Server::builder(echo()).limits(limits).http2(known())).await;
             tell.send((server.addr, server.handle.hub().clone()))
                 .unwrap();
             loop {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 if stand.swap(false, Ordering::SeqCst) {
-                    std::thread::sleep(4 * every);
+                    std::thread::sleep(2 * timeout);
                 }
             }
         });

@@ -137,11 +137,9 @@ async fn a_proxy_that_is_its_own_target_is_refused_by_name() {
 
 #[tokio::test]
 async fn a_loop_of_two_proxies_is_refused_by_name() {
-    let free = || {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap()
-    };
-    let (one, other) = (free(), free());
+    // Both at once, so that they differ.
+    let free = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let [one, other] = free.map(|listener| listener.local_addr().unwrap());
     let begun = Arc::new(Mutex::new(Vec::new()));
     for (addr, target) in [(one, other), (other, one)] {
         let begun = Arc::clone(&begun);

@@ -9,7 +9,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use crossws_core::adapter::sync::{Mutex, MutexGuard};
+use crossws_core::adapter::sync::Mutex;
 use crossws_core::adapter::{Background, PeerEvents};
 use crossws_core::{CloseFrame, Closed, ClosedBy, Message, Settings};
 use crossws_proto::frame::Violation;
@@ -30,7 +30,7 @@ impl Clock for Time {
     }
 }
 
-/// One connection: what its stream, its posts, its driver and its peer share.
+/// One connection: what its stream, its posts, its pump and its peer share.
 pub(crate) struct Connection {
     pub(crate) outbox: Outbox<EventFrame, Time>,
     /// The up-link's secret.
@@ -52,12 +52,14 @@ struct State {
     inbound: VecDeque<Message>,
     inbound_bytes: usize,
     posts: usize,
-    /// A message has come since the driver last looked.
+    /// Those of `posts` whose message is there, and waits for room.
+    waiting_posts: usize,
+    /// A message has come since the pump last looked.
     was_heard: bool,
-    driver: Option<Waker>,
-    /// When the driver wakes by itself.
-    driver_due: Option<Duration>,
-    /// When the driver must look whether the server has asked for more. Events until then need not wake it.
+    pump: Option<Waker>,
+    /// When the pump wakes by itself.
+    pump_due: Option<Duration>,
+    /// When the pump must look whether the server has asked for more. Events until then need not wake it.
     look_at: Option<Duration>,
     /// The queue has run empty after it had piled up.
     drain_due: bool,
@@ -113,9 +115,10 @@ impl Connection {
                 inbound: VecDeque::new(),
                 inbound_bytes: 0,
                 posts: 0,
+                waiting_posts: 0,
                 was_heard: false,
-                driver: None,
-                driver_due: None,
+                pump: None,
+                pump_due: None,
                 look_at: None,
                 drain_due: false,
                 stream: None,
@@ -153,7 +156,7 @@ impl Connection {
     /// Makes a new stream the one that writes. Returns its number, and what it must write first:
     /// the events after `last`. `None` if not all of them are there, or the connection is ending.
     pub(crate) fn attach(&self, last: u64) -> Option<(u64, Vec<Bytes>)> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.is_ending() {
             return None;
         }
@@ -162,7 +165,7 @@ impl Connection {
         state.attached = Some(state.streams);
         state.detached_since = None;
         let stream = state.streams;
-        let wakers = [state.stream.take(), state.driver.take()];
+        let wakers = [state.stream.take(), state.pump.take()];
         drop(state);
         wake(wakers);
         Some((stream, events))
@@ -170,7 +173,7 @@ impl Connection {
 
     /// Notes that a stream is gone.
     pub(crate) fn detach(&self, stream: u64, now: Duration) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.attached != Some(stream) {
             return;
         }
@@ -178,7 +181,7 @@ impl Connection {
         state.stalled_since = None;
         state.detached_since = Some(now);
         let gone = state.stream.take();
-        let wakers = [state.driver.take()];
+        let wakers = [state.pump.take()];
         drop(state);
         drop(gone);
         // From here on, the limits judge what waits.
@@ -192,60 +195,60 @@ impl Connection {
         limit.map_or(Duration::MAX, |limit| now.saturating_add(limit))
     }
 
-    /// Wakes the stream, which has something to write. Wakes the driver if it has losses to report, or
+    /// Wakes the stream, which has something to write. Wakes the pump if it has losses to report, or
     /// no stream waits.
     pub(crate) fn wake_stream(&self) {
         let has_lost = self.outbox.has_lost();
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let stream = state.stream.take();
         let must_look = has_lost || stream.is_none();
-        let driver = must_look.then(|| state.driver.take()).flatten();
+        let pump = must_look.then(|| state.pump.take()).flatten();
         drop(state);
-        if let Some(driver) = driver {
-            driver.wake();
+        if let Some(pump) = pump {
+            pump.wake();
         }
         if let Some(stream) = stream {
             stream.wake();
         }
     }
 
-    /// Wakes the driver, whose deadlines have changed.
-    pub(crate) fn wake_driver(&self) {
-        let waker = self.lock().driver.take();
+    /// Wakes the pump, whose deadlines have changed.
+    pub(crate) fn wake_pump(&self) {
+        let waker = self.state.lock().pump.take();
         wake([waker]);
     }
 
     /// Wakes both.
     pub(crate) fn wake(&self) {
-        let mut state = self.lock();
-        let wakers = [state.stream.take(), state.driver.take()];
+        let mut state = self.state.lock();
+        let wakers = [state.stream.take(), state.pump.take()];
         drop(state);
         wake(wakers);
     }
 
     /// Returns whether the queue has run empty after it had piled up, once.
     pub(crate) fn take_drained(&self) -> bool {
-        self.outbox.take_drained() | std::mem::take(&mut self.lock().drain_due)
+        self.outbox.take_drained() | std::mem::take(&mut self.state.lock().drain_due)
     }
 
     /// Cuts the connection of a client that does not even take the close.
     pub(crate) fn close_too_late(&self) {
         let unwritten = self.outbox.unsent_close();
-        self.lock().unwritten = unwritten;
+        self.state.lock().unwritten = unwritten;
         self.terminate();
     }
 
     /// Cuts the connection.
     pub(crate) fn terminate(&self) {
         self.outbox.terminate();
-        self.lock().terminated = true;
+        self.state.lock().terminated = true;
         self.wake();
     }
 
     /// Returns the next message from the client, unless its reply would have no room. A connection that
     /// has ended has no replies.
     pub(crate) fn next_message(&self, has_ended: bool) -> Option<Message> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let next = state.inbound.front()?;
         if !has_ended && self.outbox.is_congested(next.len()) {
             return None;
@@ -259,7 +262,7 @@ impl Connection {
 
     /// Notes that the client closes. Returns `false` if the connection is over.
     pub(crate) fn close_by_client(&self, frame: CloseFrame) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.over || state.client_close.is_some() {
             return false;
         }
@@ -277,38 +280,38 @@ impl Connection {
 
     /// Returns whether the client has closed.
     pub(crate) fn is_closed_by_client(&self) -> bool {
-        self.lock().client_close.is_some()
+        self.state.lock().client_close.is_some()
     }
 
     /// Notes that the client has broken a rule. The first one counts.
     pub(crate) fn violated(&self, violation: Violation) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.violation.get_or_insert(violation);
-        let wakers = [state.driver.take()];
+        let wakers = [state.pump.take()];
         drop(state);
         wake(wakers);
     }
 
     /// Returns what the client did wrong, once.
     pub(crate) fn take_violation(&self) -> Option<Violation> {
-        self.lock().violation.take()
+        self.state.lock().violation.take()
     }
 
     /// Returns when what the server has not taken is too old.
     pub(crate) fn too_old_at(&self) -> Option<Duration> {
-        let since = self.lock().stalled_since?;
+        let since = self.state.lock().stalled_since?;
         Some(self.too_late(since)).filter(|due| *due < Duration::MAX)
     }
 
     /// Notes that the queue is too old, once.
     pub(crate) fn too_old(&self) {
-        self.lock().stalled_since = None;
+        self.state.lock().stalled_since = None;
         self.outbox.too_old();
     }
 
     /// Returns how the connection has ended, if it has. `closing` says that this side closes.
     pub(crate) fn ended(&self, closing: bool, now: Duration, grace: Duration) -> Option<Closed> {
-        let state = self.lock();
+        let state = self.state.lock();
         if let Some(frame) = &state.client_close {
             // Once the reply is written, or cannot be.
             let is_over = state.closed.is_some() || state.attached.is_none() || state.terminated;
@@ -335,7 +338,7 @@ impl Connection {
 
     /// Returns when [`ended`](Self::ended) must be asked again.
     pub(crate) fn next_due(&self, grace: Duration, now: Duration) -> Option<Duration> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.look_at.take_if(|at| *at <= now);
         let detached = state
             .detached_since
@@ -346,7 +349,7 @@ impl Connection {
     /// Ends the connection: nothing goes in or out any more.
     pub(crate) fn end(&self) {
         self.outbox.end();
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.over = true;
         // It has the peer, which has this.
         let events = state.events.take();
@@ -357,27 +360,24 @@ impl Connection {
         self.changed.notify(usize::MAX);
     }
 
-    /// Sets the driver's task, which is woken by whatever concerns it.
+    /// Sets the pump's task, which is woken by whatever concerns it.
     pub(crate) fn watch(&self, cx: &Context<'_>) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         // It is not known before it has looked.
-        state.driver_due = None;
-        let old = state.driver.replace(cx.waker().clone());
+        state.pump_due = None;
+        let old = state.pump.replace(cx.waker().clone());
         drop(state);
         drop(old);
     }
 
-    /// Notes when the driver wakes by itself.
+    /// Notes when the pump wakes by itself.
     pub(crate) fn wakes_at(&self, due: Option<Duration>) {
-        self.lock().driver_due = due;
+        self.state.lock().pump_due = due;
     }
 
     /// Sets the peer that is told of a shorter queue.
     pub(crate) fn tell(&self, events: PeerEvents) {
-        self.lock().events = Some(events);
-    }
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
+        self.state.lock().events = Some(events);
     }
 }
 

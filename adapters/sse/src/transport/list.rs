@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crossws_core::adapter::sync::{Mutex, MutexGuard};
+use crossws_core::adapter::sync::Mutex;
 use crossws_core::{Capabilities, Hub};
 
 use crate::transport::connection::Connection;
@@ -41,14 +41,14 @@ impl List {
         create: impl FnOnce(Key<32>, Key<16>, String) -> Connection,
     ) -> Result<Listed, getrandom::Error> {
         let serial = {
-            let mut open = self.lock();
+            let mut open = self.open.lock();
             open.last += 1;
             open.last
         };
         let (secret, resume) = (Key::random(serial)?, Key::random(serial)?);
         let connection = Arc::new(create(secret, resume, self.text(&resume)));
         let listed = Arc::clone(&connection);
-        self.lock().connections.insert(serial, listed);
+        self.open.lock().connections.insert(serial, listed);
         Ok(Listed {
             list: Arc::clone(self),
             connection,
@@ -56,7 +56,7 @@ impl List {
     }
 
     pub(crate) fn get(&self, serial: u64) -> Option<Arc<Connection>> {
-        self.lock().connections.get(&serial).cloned()
+        self.open.lock().connections.get(&serial).cloned()
     }
 
     /// Returns a key as its client has it.
@@ -67,10 +67,6 @@ impl List {
     /// Returns the key that a client has sent, if it is of this place.
     pub(crate) fn key<const N: usize>(&self, text: &str) -> Option<Key<N>> {
         Key::parse(text.strip_prefix(&*self.place)?)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Open> {
-        self.open.lock()
     }
 }
 
@@ -84,7 +80,7 @@ impl Drop for Listed {
     fn drop(&mut self) {
         self.connection.end();
         let serial = self.connection.secret.serial;
-        let removed = self.list.lock().connections.remove(&serial);
+        let removed = self.list.open.lock().connections.remove(&serial);
         drop(removed);
     }
 }

@@ -104,7 +104,7 @@ impl Transport for EventTransport {
     }
 
     fn wake_timer(&self) {
-        self.connection.wake_driver();
+        self.connection.wake_pump();
     }
 
     fn close(&self, frame: CloseFrame) {

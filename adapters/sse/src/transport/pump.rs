@@ -15,7 +15,7 @@ use crossws_proto::reasons;
 use crate::transport::connection::Connection;
 
 /// Runs one connection's hooks, and keeps its time.
-pub(crate) struct Driver {
+pub(crate) struct Pump {
     connection: Arc<Connection>,
     background: Arc<dyn Background>,
     peer: Peer,
@@ -63,7 +63,7 @@ pub(crate) async fn run<H: Hooks + ?Sized>(
     };
     connection.tell(joined.lifeline());
     let now = background.now();
-    let mut driver = Driver {
+    let mut pump = Pump {
         live: Liveness::new(&kept, peer.id(), now),
         lifeline: joined.lifeline(),
         connection,
@@ -80,20 +80,20 @@ pub(crate) async fn run<H: Hooks + ?Sized>(
         timed_out: false,
         closed: None,
     };
-    let mut session = driver.alongside(joined.open()).await;
+    let mut session = pump.alongside(joined.open()).await;
     let closed = loop {
-        match poll_fn(|cx| driver.poll_next(&mut session, cx)).await {
-            Next::Message(message) => driver.alongside(session.message(message)).await,
-            Next::Drain => driver.alongside(session.drain()).await,
-            Next::Failed(error) => driver.alongside(session.error(error)).await,
-            Next::Notice(notice) => driver.alongside(session.notice(notice)).await,
+        match poll_fn(|cx| pump.poll_next(&mut session, cx)).await {
+            Next::Message(message) => pump.alongside(session.message(message)).await,
+            Next::Drain => pump.alongside(session.drain()).await,
+            Next::Failed(error) => pump.alongside(session.error(error)).await,
+            Next::Notice(notice) => pump.alongside(session.notice(notice)).await,
             Next::Closed(closed) => break closed,
         }
     };
     session.close(closed).await;
 }
 
-impl Driver {
+impl Pump {
     /// Runs a hook to its end, and keeps the connection's time concurrently.
     async fn alongside<F: Future>(&mut self, hook: F) -> F::Output {
         let mut hook = pin!(hook);
@@ -178,7 +178,9 @@ impl Driver {
             self.lifeline.drained();
         }
         self.drain_due |= self.connection.take_drained();
-        let now = self.judged_now();
+        // Events count from `now`. Only deadlines are compared with `judged`.
+        let now = self.background.now();
+        let judged = self.judged_at(now);
         // Also while a hook is busy: a message counts from when it came.
         if self.connection.take_heard() {
             self.live.heard(now);
@@ -188,7 +190,7 @@ impl Driver {
             self.peer.close(violation.code(), violation.reason());
             self.failed = Some(Error::protocol(violation));
         }
-        self.keep_time(now);
+        self.keep_time(now, judged);
         let closed_by_client = self.connection.is_closed_by_client();
         if closed_by_client {
             self.lifeline.ended();
@@ -199,11 +201,11 @@ impl Driver {
         if closing && self.closing_since.is_none() {
             self.closing_since = Some(now);
         }
-        let late = self.close_due().is_some_and(|due| now >= due);
+        let late = self.close_due().is_some_and(|due| judged >= due);
         if late {
             self.connection.close_too_late();
         }
-        self.closed = self.connection.ended(closing, now, self.grace);
+        self.closed = self.connection.ended(closing, judged, self.grace);
         if let Some(closed) = &mut self.closed {
             if self.timed_out {
                 closed.by = ClosedBy::Timeout;
@@ -216,8 +218,7 @@ impl Driver {
     /// Returns the time by which the client is judged. It stands still for a moment after this task was
     /// woken far too late, as in a process that was stopped: what the client has sent meanwhile (a message,
     /// a request for the stream's rest) has arrived, and other tasks have yet to read it.
-    fn judged_now(&mut self) -> Duration {
-        let now = self.background.now();
+    fn judged_at(&mut self, now: Duration) -> Duration {
         if let Some((due, _)) = self.timer
             && self.excused_until.is_none()
             && now.saturating_sub(due) > LATE
@@ -237,14 +238,15 @@ impl Driver {
     }
 
     /// Acts on the deadlines that have passed.
-    fn keep_time(&mut self, now: Duration) {
-        if self.connection.too_old_at().is_some_and(|due| now >= due) {
+    fn keep_time(&mut self, now: Duration, judged: Duration) {
+        let too_old = self.connection.too_old_at();
+        if too_old.is_some_and(|due| judged >= due) {
             self.connection.too_old();
         }
         let expires_at = self.lifeline.expires_at();
         let steady_clock = || self.background.steady_clock();
         self.live.credentials(expires_at, now, steady_clock);
-        while let Some(due) = self.live.poll(now) {
+        while let Some(due) = self.live.poll(judged) {
             match due {
                 LivenessEvent::Expired => self.peer.close_frame(reasons::expired()),
                 LivenessEvent::CredentialsExpired => {
@@ -277,8 +279,8 @@ impl Driver {
     }
 }
 
-/// However the driver ends, its connection is over.
-impl Drop for Driver {
+/// However the pump ends, its connection is over.
+impl Drop for Pump {
     fn drop(&mut self) {
         self.connection.end();
     }

@@ -1,6 +1,8 @@
 //! What a client says and does counts as it did: its path, its headers, and when it sent something.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use crossws_core::adapter::Background;
 use crossws_core::http::HeaderValue;
@@ -109,33 +111,82 @@ fn messages_that_wait_for_a_busy_hook_count_from_when_they_came() {
 }
 
 #[test]
-fn a_client_whose_messages_have_no_room_is_not_inactive() {
+fn a_client_whose_message_waits_for_room_is_not_inactive() {
     block_on(async {
         let limits = Limits::default().inactivity_timeout(Duration::from_secs(60));
-        let limits = limits.max_inbound(1);
-        let world = World::with(limits, |sockets| sockets);
-        let ann = world.open("/room").await;
-        for text in ["wait", "full"] {
-            assert_eq!(world.post(&ann, text).await, 204);
+        for (limits, queued) in [
+            // No room for another message, or not for one so long.
+            (limits.clone().max_inbound(1), &[1][..]),
+            (limits.max_message_size(1000), &[1000, 900]),
+        ] {
+            let world = World::with(limits, |sockets| sockets);
+            let is_open = || !world.server.hub().peers().is_empty();
+            let ann = world.open("/room").await;
+            assert_eq!(world.post(&ann, "wait").await, 204);
+            world.server.settle().await;
+            for len in queued {
+                assert_eq!(world.post(&ann, "x".repeat(*len)).await, 204);
+            }
+            let mut post = Box::pin(world.post(&ann, "x".repeat(500)));
+            assert!(poll_once(&mut post).await.is_none());
+            world.advance(600).await;
+            assert!(is_open(), "{:?}", world.seen());
+            // The client withdraws it between two looks at it. From then on it is silent.
+            world.advance(30).await;
+            drop(post);
+            world.advance(59).await;
+            assert!(is_open(), "{:?}", world.seen());
+            world.advance(2).await;
+            assert!(!is_open());
         }
-        world.advance(600).await;
-        assert_eq!(world.server.hub().peers().len(), 1, "{:?}", world.seen());
     });
 }
 
 /// A clock that jumps ahead of the tasks, as it does for a process that was stopped.
+#[derive(Clone)]
 struct Stopped {
     inner: Arc<dyn Background>,
-    seconds: AtomicU64,
+    seconds: Arc<AtomicU64>,
+}
+
+impl Stopped {
+    /// Sets the clock of a world's connections.
+    fn in_world(world: &World) -> Self {
+        let hub = world.server.hub();
+        let stopped = Self {
+            inner: hub.background().unwrap(),
+            seconds: Arc::default(),
+        };
+        hub.lend_background(Arc::new(stopped.clone()));
+        stopped
+    }
+
+    fn stop(&self, seconds: u64) {
+        self.seconds.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    fn stopped(&self) -> Duration {
+        Duration::from_secs(self.seconds.load(Ordering::SeqCst))
+    }
 }
 
 impl Background for Stopped {
     fn now(&self) -> Duration {
-        self.inner.now() + Duration::from_secs(self.seconds.load(Ordering::SeqCst))
+        self.inner.now() + self.stopped()
     }
 
+    fn wall_clock(&self) -> SystemTime {
+        self.inner.wall_clock() + self.stopped()
+    }
+
+    /// A task that is woken finds that its timer has ended meanwhile.
     fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
-        self.inner.sleep(time)
+        let (clock, due) = (self.clone(), self.now() + time);
+        let mut timer = self.inner.sleep(time);
+        Box::pin(poll_fn(move |cx| match clock.now() >= due {
+            true => Poll::Ready(()),
+            false => timer.as_mut().poll(cx),
+        }))
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
@@ -147,19 +198,14 @@ impl Background for Stopped {
 fn a_client_that_came_back_to_a_stopped_process_goes_on() {
     block_on(async {
         let world = World::new();
-        let hub = world.server.hub();
-        let inner = hub.background().unwrap();
-        let seconds = AtomicU64::new(0);
-        let stopped = Arc::new(Stopped { inner, seconds });
-        hub.lend_background(Arc::clone(&stopped) as _);
+        let stopped = Stopped::in_world(&world);
         let ann = world.open("/room").await;
         let last = ann.last.clone();
         drop(ann);
         world.server.settle().await;
-        let stop = |seconds| stopped.seconds.fetch_add(seconds, Ordering::SeqCst);
-        stop(600);
-        // Its driver looks before the request of the client is read.
-        let peer = hub.peers().remove(0);
+        stopped.stop(600);
+        // Its pump looks before the request of the client is read.
+        let peer = world.server.hub().peers().remove(0);
         peer.send("missed").unwrap();
         world.server.settle().await;
         let mut ann = Source::new(world.get("/room", &last).await);
@@ -167,9 +213,64 @@ fn a_client_that_came_back_to_a_stopped_process_goes_on() {
         // A client that does not come back is gone.
         drop(ann);
         world.server.settle().await;
-        stop(600);
+        stopped.stop(600);
         peer.send("missed").unwrap();
         world.advance(2).await;
         assert_eq!(world.seen(), ["open", "close 1006 network false"]);
+    });
+}
+
+#[test]
+fn what_a_client_does_after_a_stop_counts_from_then() {
+    block_on(async {
+        let limits = Limits::default().inactivity_timeout(Duration::from_secs(60));
+        let world = World::with(limits, |sockets| sockets);
+        let stopped = Stopped::in_world(&world);
+        let ann = world.open("/room").await;
+        stopped.stop(600);
+        assert_eq!(world.post(&ann, "back").await, 204);
+        world.advance(59).await;
+        assert_eq!(world.seen(), ["open", "back"]);
+        assert_eq!(world.server.hub().peers().len(), 1);
+        world.advance(2).await;
+        assert_eq!(world.server.hub().peers().len(), 0);
+    });
+}
+
+#[test]
+fn credentials_that_are_renewed_after_a_stop_end_when_they_say() {
+    block_on(async {
+        let limits = Limits::default().inactivity_timeout(Duration::from_secs(3600));
+        let world = World::with(limits, |sockets| sockets);
+        let stopped = Stopped::in_world(&world);
+        let _ann = world.open("/room").await;
+        let peer = world.server.hub().peers().remove(0);
+        peer.set_expiry(Duration::from_secs(60)).unwrap();
+        world.server.settle().await;
+        stopped.stop(600);
+        peer.set_expiry(Duration::from_secs(300)).unwrap();
+        world.advance(299).await;
+        assert_eq!(world.server.hub().peers().len(), 1);
+        world.advance(2).await;
+        assert_eq!(world.server.hub().peers().len(), 0);
+    });
+}
+
+#[test]
+fn a_close_that_begins_after_a_stop_has_its_whole_time() {
+    block_on(async {
+        let limits = Limits::default().inactivity_timeout(Duration::from_secs(60));
+        let world = World::with(limits.max_queue_age(None), |sockets| sockets);
+        let stopped = Stopped::in_world(&world);
+        let mut ann = world.open("/room").await;
+        assert_eq!(world.post(&ann, "flood").await, 204);
+        world.server.settle().await;
+        stopped.stop(600);
+        assert_eq!(world.post(&ann, "close").await, 204);
+        world.advance(3).await;
+        for n in 0..FLOOD {
+            ann.expect(&flooded(n)).await;
+        }
+        assert_eq!(ann.next().await.event, "close");
     });
 }

@@ -7,24 +7,31 @@ use super::{Connection, State, wake};
 const MOST_POSTS: usize = 16;
 
 /// A request with a message from the client.
-pub(crate) struct Post<'a>(&'a Connection);
+pub(crate) struct Post<'a> {
+    connection: &'a Connection,
+    /// The message is there, and has found no room.
+    waits: bool,
+}
 
 impl Connection {
     /// Begins a request with a message, before its body is read. `None` if there are too many.
     pub(crate) fn begin_post(&self) -> Option<Post<'_>> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.posts >= MOST_POSTS {
             return None;
         }
         state.posts += 1;
-        Some(Post(self))
+        Some(Post {
+            connection: self,
+            waits: false,
+        })
     }
 
-    /// Returns whether the client has sent a message since the last call, or could send none, because there
-    /// is no room: then silence says nothing about it.
+    /// Returns whether the client has sent a message since the last call, or one waits for room: then its
+    /// silence says nothing about it.
     pub(crate) fn take_heard(&self) -> bool {
-        let mut state = self.lock();
-        std::mem::take(&mut state.was_heard) || !state.has_room(0, &self.settings.limits)
+        let mut state = self.state.lock();
+        std::mem::take(&mut state.was_heard) || state.waiting_posts > 0
     }
 }
 
@@ -41,12 +48,12 @@ impl State {
 impl Post<'_> {
     /// Queues the message, in order, when there is room for it. Returns `false` if the connection is
     /// over.
-    pub(crate) async fn receive(self, message: Message) -> bool {
-        let connection = self.0;
+    pub(crate) async fn receive(mut self, message: Message) -> bool {
+        let connection = self.connection;
         loop {
             let listener = connection.changed.listen();
             {
-                let mut state = connection.lock();
+                let mut state = connection.state.lock();
                 if state.is_ending() {
                     return false;
                 }
@@ -54,10 +61,13 @@ impl Post<'_> {
                     state.inbound_bytes += message.len();
                     state.inbound.push_back(message);
                     state.was_heard = true;
-                    let wakers = [state.driver.take()];
+                    let wakers = [state.pump.take()];
                     drop(state);
                     wake(wakers);
                     return true;
+                }
+                if !std::mem::replace(&mut self.waits, true) {
+                    state.waiting_posts += 1;
                 }
             }
             listener.await;
@@ -67,6 +77,16 @@ impl Post<'_> {
 
 impl Drop for Post<'_> {
     fn drop(&mut self) {
-        self.0.lock().posts -= 1;
+        let mut state = self.connection.state.lock();
+        state.posts -= 1;
+        let mut pump = None;
+        if self.waits {
+            state.waiting_posts -= 1;
+            // The client's silence begins now, also if the message has not been taken.
+            state.was_heard = true;
+            pump = state.pump.take();
+        }
+        drop(state);
+        wake([pump]);
     }
 }

@@ -38,7 +38,7 @@ impl Connection {
         now: Duration,
         cx: &mut Context<'_>,
     ) -> Poll<Write> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.attached != Some(stream) {
             return Poll::Ready(Write::Over);
         }
@@ -69,7 +69,7 @@ impl Connection {
             || !state.inbound.is_empty()
             || self.outbox.has_lost()
             || must_watch;
-        let driver = must_look.then(|| state.driver.take()).flatten();
+        let pump = must_look.then(|| state.pump.take()).flatten();
         let events = state.events.as_ref();
         let events = events.filter(|events| next.is_some() && events.awaits_drain());
         let events = events.cloned();
@@ -78,8 +78,8 @@ impl Connection {
         if let Some(events) = events {
             events.drained();
         }
-        if let Some(driver) = driver {
-            driver.wake();
+        if let Some(pump) = pump {
+            pump.wake();
         }
         match next {
             _ if is_cut => Poll::Ready(Write::Cut),
@@ -89,11 +89,11 @@ impl Connection {
         }
     }
 
-    /// Returns whether the driver must be woken to keep the time of what the server has taken now. The time runs
+    /// Returns whether the pump must be woken to keep the time of what the server has taken now. The time runs
     /// until the server asks again, which it usually does at once.
     fn must_watch(&self, state: &mut State, now: Duration) -> bool {
         let too_late = self.too_late(now);
-        let must_watch = too_late < state.driver_due.unwrap_or(Duration::MAX);
+        let must_watch = too_late < state.pump_due.unwrap_or(Duration::MAX);
         if must_watch {
             state.look_at = Some(too_late);
         }
@@ -122,7 +122,7 @@ impl Connection {
 
     /// Writes the queue in the server's place, as far as there is room. Returns whether it did.
     pub(crate) fn flush(&self) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let mut wrote = false;
         while state.attached.is_some() && state.handed_bytes < MOST_HANDED {
             let mut batch = Batch::default();
