@@ -1,11 +1,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::bounds::BoxError;
 use crate::error::{Error, HookKind};
 use crate::hooks::catch::catch;
 use crate::hub::Hub;
-use crate::hub::settings::invalid::SettingsError;
-use crate::hub::settings::setters::SettingsIgnored;
 use crate::sync::Event;
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::upgrade::rejection::Rejection;
@@ -39,11 +38,26 @@ impl Start {
         resolver: &Arc<R>,
         hub: &Hub,
     ) -> Result<(), Error> {
+        self.run_checked(Ok(()), resolver, hub).await
+    }
+
+    /// As [`run`](Self::run), for a server with settings of its own: `checked` is what it found wrong
+    /// with them. The hook does not run if there is such an error.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and the error in `checked`.
+    ///
+    /// # Cancel safety
+    /// As [`run`](Self::run).
+    pub async fn run_checked<R: Resolve + ?Sized>(
+        &self,
+        checked: Result<(), BoxError>,
+        resolver: &Arc<R>,
+        hub: &Hub,
+    ) -> Result<(), Error> {
         let start = async {
+            checked?;
             hub.topic_overflows().check()?;
-            if hub.extensions().get::<SettingsIgnored>().is_some() {
-                return Err(SettingsError::Ignored.into());
-            }
             hub.settings().validate()?;
             hub.limits().check_topics(&hub.settings().topics)?;
             resolver.start(hub).await

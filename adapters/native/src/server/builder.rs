@@ -113,7 +113,7 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
         let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let local_addr = listener.local_addr()?.unwrap_or(nowhere);
         let runtime = T::default();
-        let hub = self.hub.build();
+        let (hub, checked) = self.hub.build();
         if let Some(api) = &self.api {
             hub.lend_http(api);
         }
@@ -132,7 +132,8 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
         if let Some(bind) = self.bind_sockets {
             bind(&handle);
         }
-        let run = run(listener, self.resolver, self.fallback, handle.clone());
+        let (resolver, fallback) = (self.resolver, self.fallback);
+        let run = run(listener, resolver, fallback, handle.clone(), checked);
         Ok(Server {
             local_addr,
             run: Box::pin(run),

@@ -23,11 +23,12 @@ pub enum SettingsError {
     /// close.
     #[error("`{0}` is zero, which would refuse or end every connection")]
     Zero(&'static str),
-    /// Settings on the builder of a server that was given a hub with settings of its own.
+    /// The first setter that was called on the builder of a server with a given hub, which has
+    /// settings of its own. Other servers of that hub start.
     #[error(
-        "a server with a given hub has settings that would change nothing: set them where the hub is built"
+        "`{0}` on the builder of a server with a given hub would change nothing: set it where the hub is built"
     )]
-    Ignored,
+    Ignored(&'static str),
 }
 
 // A `main` that returns it shows the sentence.
