@@ -28,8 +28,7 @@ impl Start {
     ///
     /// # Errors
     /// What the hook returned, or its panic; or what is wrong with the hub's own configuration: a
-    /// [`SettingsError`](crate::SettingsError), topics that the limits refuse to every peer, or a
-    /// [policy](crate::HubBuilder::topic_overflow) for topics that cannot be.
+    /// [`SettingsError`](crate::SettingsError), or a [policy](crate::HubBuilder::topic_overflow) for topics that cannot be.
     ///
     /// # Cancel safety
     /// Dropping the future drops the hook; tasks in [`ready`](Self::ready) wait on.
@@ -59,7 +58,6 @@ impl Start {
             checked?;
             hub.topic_overflows().check()?;
             hub.settings().validate()?;
-            hub.limits().check_topics(&hub.settings().topics)?;
             resolver.start(hub).await
         };
         let result = catch(HookKind::Start, start).await;
