@@ -227,7 +227,7 @@ fn topics_of_a_route_that_exceed_a_limit_keep_the_server_from_starting() {
     ] {
         assert_eq!(router.check(), Ok(()), "the hub's limits are not known");
         let error = start(router, hub).unwrap_err();
-        for part in ["the route `/a/{id}`", exceeded] {
+        for part in ["the settings cannot be used: the route `/a/{id}`", exceeded] {
             assert!(error.contains(part), "{error}");
         }
     }

@@ -1,10 +1,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::bounds::BoxError;
 use crate::error::{Error, HookKind};
 use crate::hooks::catch::catch;
 use crate::hub::Hub;
+use crate::hub::settings::invalid::SettingsError;
 use crate::sync::Event;
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::upgrade::rejection::Rejection;
@@ -27,8 +27,8 @@ impl Start {
     /// Runs the `start` hook of the resolver's hooks. A failure is logged, too.
     ///
     /// # Errors
-    /// What the hook returned, or its panic; or what is wrong with the hub's own configuration: a
-    /// [`SettingsError`](crate::SettingsError), or a [policy](crate::HubBuilder::topic_overflow) for topics that cannot be.
+    /// What the hook returned, or its panic; or a [`SettingsError`], whose kind is
+    /// [`ErrorKind::Settings`](crate::ErrorKind::Settings).
     ///
     /// # Cancel safety
     /// Dropping the future drops the hook; tasks in [`ready`](Self::ready) wait on.
@@ -50,7 +50,7 @@ impl Start {
     /// As [`run`](Self::run).
     pub async fn run_checked<R: Resolve + ?Sized>(
         &self,
-        checked: Result<(), BoxError>,
+        checked: Result<(), SettingsError>,
         resolver: &Arc<R>,
         hub: &Hub,
     ) -> Result<(), Error> {
@@ -60,7 +60,7 @@ impl Start {
             hub.settings().validate()?;
             resolver.start(hub).await
         };
-        let result = catch(HookKind::Start, start).await;
+        let result = catch(HookKind::Start, start).await.map_err(Error::of_start);
         let state = if result.is_ok() { STARTED } else { FAILED };
         if let Err(error) = &result {
             tracing::error!(%error, "the application has not started");

@@ -125,6 +125,10 @@ fn settings_that_nothing_could_come_of_keep_the_server_from_starting() {
     ];
     for (settings, named) in wrong {
         let error = start(&settings).unwrap_err();
+        assert!(
+            error.starts_with("the settings cannot be used: "),
+            "{error}"
+        );
         assert!(error.contains(named), "{named}: {error}");
     }
     // These say what they mean.

@@ -54,7 +54,7 @@ impl<R: Resolve> App for Resolved<R> {
     fn start(&self) -> BoxFuture<'static, ()> {
         let (hub, resolver) = (self.hub.clone(), Arc::clone(&self.resolver));
         let start = Arc::clone(&self.start);
-        let checked = self.checked.clone().map_err(Into::into);
+        let checked = self.checked.clone();
         Box::pin(async move {
             // The error has been logged, and the upgrades that wait for the hook are refused.
             let _ = start.run_checked(checked, &resolver, &hub).await;

@@ -32,7 +32,6 @@ pub(super) async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
 ) -> io::Result<()> {
     let shared = &handle.0;
     let watch = shared.stop.watch();
-    let checked = checked.map_err(Into::into);
     let start = Start::default();
     let started = start.run_checked(checked, &resolver, &shared.hub).await;
     started.map_err(io::Error::other)?;

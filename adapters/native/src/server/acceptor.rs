@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossws_core::adapter::{HubChoice, Start};
 use crossws_core::{
-    Error, HookKind, Hub, Report, Resolve, SettingsError, SharedResolver, Shutdown, hub_setters,
+    Error, Hub, Report, Resolve, SettingsError, SharedResolver, Shutdown, hub_setters,
 };
 
 use crate::driver::transport::fan_out::ServerCrew;
@@ -137,9 +137,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     #[allow(clippy::manual_async_fn)]
     pub fn start(&self) -> impl Future<Output = Result<(), Error>> + Send {
         async {
-            let head = self.head.check();
-            head.map_err(|error| Error::hook(HookKind::Start, error.into()))?;
-            let checked = self.checked.clone().map_err(Into::into);
+            let checked = self.checked.clone().and_then(|()| self.head.check());
             let start = Start::default();
             start.run_checked(checked, &self.resolver, &self.hub).await
         }

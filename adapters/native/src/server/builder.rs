@@ -104,10 +104,11 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
         expect(unused_mut, reason = "HTTP/2 alone changes it")
     )]
     fn serve(mut self, listener: impl Listen<T>) -> io::Result<Server<R, T>> {
-        self.head.check()?;
+        let invalid = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
+        self.head.check().map_err(invalid)?;
         #[cfg(feature = "http2")]
         if let Some(http2) = &self.http2 {
-            http2.check()?;
+            http2.check().map_err(invalid)?;
             self.head.http2 = listener.is_secure() || http2.allows_prior_knowledge();
         }
         let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));

@@ -29,6 +29,7 @@ pub enum RouterError {
         /// The route's pattern.
         pattern: Pattern,
         /// What is wrong.
+        #[source]
         error: SettingsError,
     },
     /// Two routes of one name.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::error::SubscribeError;
 use crate::hub::settings::limits::{Limit, Limits};
 use crate::hub::settings::{RouteSettings, Settings};
+use crate::pubsub::pattern::InvalidPattern;
 use crate::upgrade::token::is_token;
 
 /// A setting that would refuse or end every connection, or has no effect. A server that finds one
@@ -23,13 +24,21 @@ pub enum SettingsError {
     Protocol(String),
     /// A [limit](crate::Limits) of zero that would refuse or end every connection: `max_unfinished`,
     /// `max_fragments`, `max_control_rate`, `max_name_len`, `max_target`, and every time but those of queues and of the
-    /// close.
+    /// close. Or a bound of zero on an HTTP request's head, such as `HeadLimits::timeout`.
     #[error("`{0}` is zero, which would refuse or end every connection")]
     Zero(&'static str),
     /// Topics of every peer that the limits refuse: a name above `max_name_len`, or more than
     /// `max_topics`.
     #[error("the topics of every peer exceed a limit: {0}")]
     Topics(SubscribeError),
+    /// A [policy](crate::HubBuilder::topic_overflow) for topics that cannot be.
+    #[error("a policy is for the topics `{topics}`: {source}")]
+    TopicOverflow {
+        /// What was named as topics.
+        topics: Arc<str>,
+        /// Why it is no pattern.
+        source: InvalidPattern,
+    },
     /// The first setter that was called on the builder of a server with a given hub, which has
     /// settings of its own. Other servers of that hub start.
     #[error(
