@@ -2,6 +2,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use crate::bounds::BoxError;
+use crate::hub::settings::invalid::SettingsError;
 use crate::message::Message;
 use crate::message::codec::EncodeError;
 use crate::peer::id::PeerId;
@@ -82,6 +83,9 @@ pub enum ErrorKind {
     Hook(HookKind),
     /// A hook panicked. The peer is closed whatever the `error` hook returns.
     Panic(HookKind),
+    /// The settings keep the application from starting: the source is a
+    /// [`SettingsError`](crate::SettingsError), or a route's error with such a source.
+    Settings,
     /// The client broke the protocol or a limit. The peer is closed whatever the `error` hook
     /// returns.
     Protocol,
@@ -117,6 +121,17 @@ impl Error {
     pub fn protocol(source: impl Into<BoxError>) -> Self {
         let text = "the client broke the protocol or a limit".to_owned();
         Self::new(ErrorKind::Protocol, text, Some(source.into()))
+    }
+
+    /// Returns the error of the application's start: of its settings, if that is what the `start` hook's
+    /// error comes from.
+    pub(crate) fn of_start(mut self) -> Self {
+        let mut causes = std::iter::successors(self.source(), |&error| error.source());
+        if causes.any(|error| error.is::<SettingsError>()) {
+            self.0.kind = ErrorKind::Settings;
+            "the settings cannot be used".clone_into(&mut self.0.text);
+        }
+        self
     }
 
     fn new(kind: ErrorKind, text: String, source: Option<BoxError>) -> Self {

@@ -13,7 +13,7 @@ use crossws_core::Limits;
 use sha1_smol::Sha1;
 
 pub use self::answer_error::AnswerError;
-pub use self::client::{ClientHandshake, NoToken};
+pub use self::client::{ClientHandshake, InvalidProtocol};
 use self::extensions::Agreement;
 pub use self::extensions::Malformed;
 pub use self::lookup::Lookup;

@@ -80,17 +80,35 @@ fn a_hub_that_exists_keeps_its_settings_and_a_builder_may_have_no_others() {
     let acceptor = crossws_tokio::Acceptor::builder(hooks());
     let acceptor = acceptor.limits(other.clone()).hub(hub()).build_typed();
     has_everything(acceptor.hub());
-    let ignored = SettingsError::Ignored.to_string();
+    let ignored = |setter| SettingsError::Ignored(setter).to_string();
     let error = smol::block_on(acceptor.start()).unwrap_err();
-    assert!(error.to_string().contains(&ignored), "{error}");
+    assert!(error.to_string().contains(&ignored("limits")), "{error}");
     let server = crossws_smol::Server::builder(hooks()).hub(hub()).counters();
     let server = smol::block_on(server.bind("127.0.0.1:0")).unwrap();
     let error = smol::block_on(server.run()).unwrap_err();
-    assert!(error.to_string().contains(&ignored), "{error}");
+    assert!(error.to_string().contains(&ignored("counters")), "{error}");
     let memory = crossws_memory::TestServer::builder(hooks()).hub(hub());
     let server = memory.limits(other).build();
     let error = smol::block_on(server.connect("/").into_future()).unwrap_err();
     assert_eq!(error.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[test]
+fn a_builder_whose_settings_a_shared_hub_ignores_does_not_keep_other_servers_from_starting() {
+    let hub = Hub::default();
+    let right = crossws_tokio::Acceptor::builder(hooks()).hub(hub.clone());
+    let right = right.build_typed();
+    let wrong = crossws_tokio::Acceptor::builder(hooks()).hub(hub.clone());
+    let wrong = wrong.counters().build_typed();
+    let dropped = crossws_memory::TestServer::builder(hooks()).hub(hub.clone());
+    drop(dropped.topic("news").build());
+    smol::block_on(wrong.start()).unwrap_err();
+    smol::block_on(right.start()).unwrap();
+    let later = crossws_tokio::Acceptor::<_>::sharing_hub(hooks(), hub.clone());
+    smol::block_on(later.start()).unwrap();
+    let memory = crossws_memory::TestServer::builder(hooks()).hub(hub);
+    let memory = memory.build();
+    let _client = smol::block_on(memory.connect("/").into_future()).unwrap();
 }
 
 #[test]

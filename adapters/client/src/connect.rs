@@ -108,7 +108,7 @@ impl Connect {
         self
     }
 
-    /// The handshake would leave out a name that is not a token.
+    /// Remembers the error of a name that is not a token, with which no handshake can begin.
     fn check_protocol(&mut self, name: &str) {
         if !is_token(name) {
             self.error

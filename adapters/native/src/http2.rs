@@ -11,10 +11,9 @@ pub(crate) mod h2_io;
 pub(crate) mod stream;
 pub(crate) mod streams;
 
-use std::io;
 use std::time::Duration;
 
-use crate::server::head::zero;
+use crossws_core::SettingsError;
 
 /// The first bytes of a client that speaks HTTP/2 (RFC 9113 section 3.4).
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -76,10 +75,10 @@ impl Http2 {
     }
 
     /// Refuses bounds with which no request could be read.
-    pub(crate) fn check(&self) -> io::Result<()> {
+    pub(crate) fn check(&self) -> Result<(), SettingsError> {
         match (self.max_streams, self.stream_window) {
-            (0, _) => Err(zero("Http2", "max_streams")),
-            (_, 0) => Err(zero("Http2", "stream_window")),
+            (0, _) => Err(SettingsError::Zero("Http2::max_streams")),
+            (_, 0) => Err(SettingsError::Zero("Http2::stream_window")),
             _ => Ok(()),
         }
     }

@@ -25,7 +25,9 @@ mod tls;
 pub use crossws_core::{Report, Shutdown};
 #[cfg(not(feature = "http"))]
 pub use crossws_proto::handshake::is_upgrade;
-pub use crossws_proto::handshake::{Agreed, AnswerError, ClientHandshake, Handshake, NoToken};
+pub use crossws_proto::handshake::{
+    Agreed, AnswerError, ClientHandshake, Handshake, InvalidProtocol,
+};
 pub use driver::pump::pump;
 pub use driver::raw::RawStream;
 pub use driver::transport::CAPABILITIES;

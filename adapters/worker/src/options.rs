@@ -33,7 +33,7 @@ impl Default for Options {
     fn default() -> Self {
         let options = Self {
             // Other objects hold the remaining peers.
-            hub: HubChoice::default().change(HubBuilder::partial),
+            hub: HubChoice::default().change("partial", HubBuilder::partial),
             auto_response: None,
             #[cfg(feature = "sse")]
             events: crossws_sse::StreamSettings::default(),
@@ -109,7 +109,7 @@ impl Options {
     {
         self.hub = self
             .hub
-            .change(|hub| hub.http(crate::http::api::service(fetch)));
+            .change("http", |hub| hub.http(crate::http::api::service(fetch)));
         self
     }
 
@@ -133,7 +133,7 @@ impl Options {
             Some(retained) => retained.set(hub.lacks(lacks)),
             None => hub.lacks(lacks),
         };
-        let hub = self.hub.clone().change(set).build();
+        let hub = set(self.hub.own().clone()).build();
         hub.lend_background(background);
         hub
     }

@@ -52,9 +52,9 @@ impl PreparedRoute {
     /// Runs the `start` hook. Must be called once, before the first connection.
     ///
     /// # Errors
-    /// The error that the hook returned, or a setting of the route that cannot mean what it says.
+    /// The error that the hook returned, or the [`SettingsError`](crossws_core::SettingsError) of the route.
     pub async fn start(&self, hub: &Hub) -> HookResult {
-        self.0.settings.validate()?;
+        self.0.settings.validate_on(hub.settings())?;
         self.0.hooks.start(hub).await
     }
 

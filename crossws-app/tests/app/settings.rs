@@ -1,8 +1,10 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossws_app::{RequestExt, Router, RouterError, route};
+use crossws_core::adapter::Start;
 use crossws_core::{
-    HooksBuilder, Hub, Limit, Origin, Peer, RouteSettings, SettingsError, Upgrade, hooks,
+    HooksBuilder, Hub, Limit, Limits, Origin, Peer, RouteSettings, SettingsError, Upgrade, hooks,
 };
 use crossws_memory::{Frame, TestServer};
 use futures_lite::future::block_on;
@@ -156,7 +158,7 @@ fn a_namespace_of_typed_parameters_is_the_same_however_the_path_is_spelled() {
 }
 
 #[test]
-fn a_setting_that_cannot_be_meant_is_an_error_of_its_route() {
+fn a_setting_that_cannot_be_used_is_an_error_of_its_route() {
     let nowhere = || Origin::listed(["https://*.example"]);
     let wrong = [
         Router::new().route("/a/{id}", route(says("")).origin(nowhere())),
@@ -195,4 +197,53 @@ fn a_setting_that_cannot_be_meant_is_an_error_of_its_route() {
     let prepared = route(says("")).heartbeat(Duration::ZERO).prepare();
     let error = block_on(prepared.start(&Hub::default())).unwrap_err();
     assert!(error.to_string().contains("`ping_interval`"), "{error}");
+}
+
+#[test]
+fn topics_of_a_route_that_exceed_a_limit_keep_the_server_from_starting() {
+    let start = |router: Router, hub: &Hub| {
+        let started = block_on(Start::default().run(&Arc::new(router), hub));
+        started.map_err(|error| error.to_string())
+    };
+    let long = || "t".repeat(256);
+    let three = || route(says("")).topic("b").topic("c").topic("d");
+    let (hub, most) = (Hub::default(), Limits::default().max_topics(3));
+    let full = Hub::builder().limits(most).topic("a").build();
+    for (router, hub, exceeded) in [
+        (
+            Router::new().route("/a/{id}", route(says("")).topic(long())),
+            &hub,
+            "256 bytes, at most 255",
+        ),
+        (
+            Router::new()
+                .settings(RouteSettings::new().topic(long()))
+                .route("/a/{id}", says("")),
+            &hub,
+            "256 bytes, at most 255",
+        ),
+        // With the topic of the hub.
+        (Router::new().route("/a/{id}", three()), &full, "3 topics"),
+    ] {
+        assert_eq!(router.check(), Ok(()), "the hub's limits are not known");
+        let error = start(router, hub).unwrap_err();
+        for part in ["the settings cannot be used: the route `/a/{id}`", exceeded] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+    let fallback = Router::new().fallback(route(says("")).topic(long()));
+    start(fallback, &hub).unwrap_err();
+    start(Router::new().route("/", three()), &hub).unwrap();
+    // The route's own limit is used.
+    let longer = RouteSettings::new().max_name_len(256);
+    let router = Router::new().settings(longer);
+    let router = router.route("/", route(says("")).topic(long()));
+    start(router, &hub).unwrap();
+    // Of a framework's routes.
+    let prepared = route(says("")).topic(long()).prepare();
+    let error = block_on(prepared.start(&hub)).unwrap_err();
+    assert!(
+        error.to_string().contains("256 bytes, at most 255"),
+        "{error}"
+    );
 }

@@ -42,7 +42,7 @@ impl HubBuilder {
         self
     }
 
-    settings_setters!(self => self.settings);
+    settings_setters!(self, _setter => self.settings);
 
     /// Keeps these headers of a request, besides those that were named before: a peer still has them
     /// when it was restored, and drops them last where

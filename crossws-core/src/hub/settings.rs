@@ -55,7 +55,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    settings_setters!(self => self);
+    settings_setters!(self, _setter => self);
 
     /// Returns the pattern of the route that these settings belong to, such as `/rooms/{room}`.
     pub fn route(&self) -> Option<&Arc<str>> {

@@ -5,7 +5,6 @@ use crate::error::{Error, HookKind};
 use crate::hooks::catch::catch;
 use crate::hub::Hub;
 use crate::hub::settings::invalid::SettingsError;
-use crate::hub::settings::setters::SettingsIgnored;
 use crate::sync::Event;
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::upgrade::rejection::Rejection;
@@ -28,9 +27,8 @@ impl Start {
     /// Runs the `start` hook of the resolver's hooks. A failure is logged, too.
     ///
     /// # Errors
-    /// What the hook returned, or its panic; or what is wrong with the hub's own configuration: a
-    /// [`SettingsError`](crate::SettingsError), topics that the limits refuse to every peer, or a
-    /// [policy](crate::HubBuilder::topic_overflow) for topics that cannot be.
+    /// What the hook returned, or its panic; or a [`SettingsError`], whose kind is
+    /// [`ErrorKind::Settings`](crate::ErrorKind::Settings).
     ///
     /// # Cancel safety
     /// Dropping the future drops the hook; tasks in [`ready`](Self::ready) wait on.
@@ -39,16 +37,30 @@ impl Start {
         resolver: &Arc<R>,
         hub: &Hub,
     ) -> Result<(), Error> {
+        self.run_checked(Ok(()), resolver, hub).await
+    }
+
+    /// As [`run`](Self::run), for a server with settings of its own: `checked` is what it found wrong
+    /// with them. The hook does not run if there is such an error.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and the error in `checked`.
+    ///
+    /// # Cancel safety
+    /// As [`run`](Self::run).
+    pub async fn run_checked<R: Resolve + ?Sized>(
+        &self,
+        checked: Result<(), SettingsError>,
+        resolver: &Arc<R>,
+        hub: &Hub,
+    ) -> Result<(), Error> {
         let start = async {
+            checked?;
             hub.topic_overflows().check()?;
-            if hub.extensions().get::<SettingsIgnored>().is_some() {
-                return Err(SettingsError::Ignored.into());
-            }
             hub.settings().validate()?;
-            hub.limits().check_topics(&hub.settings().topics)?;
             resolver.start(hub).await
         };
-        let result = catch(HookKind::Start, start).await;
+        let result = catch(HookKind::Start, start).await.map_err(Error::of_start);
         let state = if result.is_ok() { STARTED } else { FAILED };
         if let Err(error) = &result {
             tracing::error!(%error, "the application has not started");

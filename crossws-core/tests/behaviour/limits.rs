@@ -1,5 +1,5 @@
-//! `docs/limits.md` lists every limit with the default that the code has. Settings that cannot mean what
-//! they say are errors.
+//! `docs/limits.md` lists every limit with the default that the code has. A server does not start
+//! with settings that would refuse or end every connection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +61,7 @@ fn start(settings: &Settings) -> Result<(), String> {
 }
 
 #[test]
-fn settings_that_nothing_could_come_of_keep_the_server_from_starting() {
+fn settings_that_cannot_be_used_keep_the_server_from_starting() {
     let limits =
         |change: fn(Limits) -> Limits| Settings::default().limits(change(Limits::default()));
     let wrong = [
@@ -125,9 +125,13 @@ fn settings_that_nothing_could_come_of_keep_the_server_from_starting() {
     ];
     for (settings, named) in wrong {
         let error = start(&settings).unwrap_err();
+        assert!(
+            error.starts_with("the settings cannot be used: "),
+            "{error}"
+        );
         assert!(error.contains(named), "{named}: {error}");
     }
-    // These say what they mean.
+    // Zero is allowed here.
     for settings in [
         Settings::default(),
         limits(|it| {

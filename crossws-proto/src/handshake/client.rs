@@ -20,7 +20,7 @@ use super::{Agreed, accept};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the subprotocol {0:?} is not a token")]
 #[non_exhaustive]
-pub struct NoToken(pub String);
+pub struct InvalidProtocol(pub String);
 
 /// A client's opening handshake: its headers, and the check of the response. The connection then
 /// uses a [`Decoder`](crate::frame::Decoder) in the client's role.
@@ -69,14 +69,14 @@ impl ClientHandshake {
     /// One that is named twice is offered once.
     ///
     /// # Errors
-    /// [`NoToken`] if one of them cannot be offered.
+    /// [`InvalidProtocol`] if one of them cannot be offered.
     pub fn with_protocols<S: Into<String>>(
         mut self,
         protocols: impl IntoIterator<Item = S>,
-    ) -> Result<Self, NoToken> {
+    ) -> Result<Self, InvalidProtocol> {
         for protocol in protocols.into_iter().map(Into::into) {
             if !is_token(&protocol) {
-                return Err(NoToken(protocol));
+                return Err(InvalidProtocol(protocol));
             }
             if !self.protocols.contains(&protocol) {
                 self.protocols.push(protocol);
@@ -285,7 +285,7 @@ mod tests {
     fn a_subprotocol_that_is_not_a_token_is_an_error() {
         for name in ["", "not a token", "a,b", "żółć", "a\r\nb"] {
             let error = new(None).with_protocols(["v1", name]).unwrap_err();
-            assert_eq!(error, NoToken(name.to_owned()));
+            assert_eq!(error, InvalidProtocol(name.to_owned()));
         }
     }
 

@@ -168,7 +168,8 @@ async fn handshake<I: Io>(mut io: I, dial: Dial) -> Result<Opened, ConnectError>
     let handshake = ClientHandshake::new(settings.deflate.as_ref())
         .map_err(|error| ConnectError::Io(no_random(error)))?
         .with_protocols(&dial.protocols)
-        .map_err(|error| ConnectError::Header(format!("subprotocol {:?}", error.0)))?;
+        // Every name has been checked; the one that was not may be a secret.
+        .map_err(|_| ConnectError::Header("subprotocol".to_owned()))?;
     let mut headers = dial.headers;
     let host = HeaderValue::try_from(&dial.target.authority);
     headers.insert(

@@ -10,7 +10,7 @@ use crossws_core::adapter::{
 };
 use crossws_core::{
     ApiRequest, BoxFuture, Bytes, ConnectionInfo, Hooks, Hub, MaybeSend, MaybeSync, Rejection,
-    Resolve, Sockets, UpgradeRequest,
+    Resolve, SettingsError, Sockets, UpgradeRequest,
 };
 use crossws_proto::handshake::Offers;
 use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_EXTENSIONS, UPGRADE};
@@ -41,6 +41,8 @@ pub(crate) struct Resolved<R: ?Sized> {
     pub(crate) hub: Hub,
     pub(crate) clock: Arc<Clock>,
     pub(crate) resolver: Arc<R>,
+    /// What the builder found wrong with its settings.
+    pub(crate) checked: Result<(), SettingsError>,
     pub(crate) start: Arc<Start>,
     pub(crate) http: Option<Arc<dyn HttpService>>,
     pub(crate) chance: Chance,
@@ -52,9 +54,10 @@ impl<R: Resolve> App for Resolved<R> {
     fn start(&self) -> BoxFuture<'static, ()> {
         let (hub, resolver) = (self.hub.clone(), Arc::clone(&self.resolver));
         let start = Arc::clone(&self.start);
+        let checked = self.checked.clone();
         Box::pin(async move {
             // The error has been logged, and the upgrades that wait for the hook are refused.
-            let _ = start.run(&resolver, &hub).await;
+            let _ = start.run_checked(checked, &resolver, &hub).await;
         })
     }
 

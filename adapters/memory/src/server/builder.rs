@@ -111,7 +111,7 @@ impl<R: Resolve> TestServerBuilder<R> {
 
     /// Builds the server.
     pub fn build(self) -> TestServer {
-        let hub = self.hub.build();
+        let (hub, checked) = self.hub.build();
         if let Some(http) = &self.http {
             hub.lend_http(http);
         }
@@ -123,6 +123,7 @@ impl<R: Resolve> TestServerBuilder<R> {
             hub: hub.clone(),
             clock: Arc::clone(&clock),
             resolver: self.resolver,
+            checked,
             start: Arc::default(),
             http: self.http.clone(),
             chance: self.chance.clone(),

@@ -9,7 +9,7 @@ use std::task::Poll;
 #[cfg(feature = "http2")]
 use crossws_core::Sockets;
 use crossws_core::adapter::Start;
-use crossws_core::{ConnectionInfo, Resolve};
+use crossws_core::{ConnectionInfo, Resolve, SettingsError};
 
 use crate::driver::stage::Stage;
 #[cfg(feature = "http2")]
@@ -28,10 +28,12 @@ pub(super) async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
     resolver: Arc<R>,
     fallback: Option<Fallback<R, T>>,
     handle: ServerHandle<T>,
+    checked: Result<(), SettingsError>,
 ) -> io::Result<()> {
     let shared = &handle.0;
     let watch = shared.stop.watch();
-    let started = Start::default().run(&resolver, &shared.hub).await;
+    let start = Start::default();
+    let started = start.run_checked(checked, &resolver, &shared.hub).await;
     started.map_err(io::Error::other)?;
     shared.crew.hire(&shared.tasks, &shared.runtime);
     let mut stopping = pin!(watch.stopping());

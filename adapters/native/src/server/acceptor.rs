@@ -3,7 +3,9 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crossws_core::adapter::{HubChoice, Start};
-use crossws_core::{Error, HookKind, Hub, Report, Resolve, SharedResolver, Shutdown, hub_setters};
+use crossws_core::{
+    Error, Hub, Report, Resolve, SettingsError, SharedResolver, Shutdown, hub_setters,
+};
 
 use crate::driver::server_crew::ServerCrew;
 use crate::runtime::ServerRuntime;
@@ -28,6 +30,8 @@ use crate::server::tasks::Tasks;
 pub struct Acceptor<R, T> {
     resolver: Arc<R>,
     hub: Hub,
+    /// What the builder found wrong with its settings.
+    checked: Result<(), SettingsError>,
     tasks: Tasks,
     /// The crew of the server that this is a part of. In a foreign server, connections may run on
     /// several runtimes, and none may write for another.
@@ -80,9 +84,11 @@ impl<R, T: ServerRuntime> AcceptorBuilder<R, T> {
     where
         R: Resolve,
     {
+        let (hub, checked) = self.hub.build();
         Acceptor {
+            checked,
             head: self.head,
-            ..Acceptor::typed(self.resolver, self.hub.build())
+            ..Acceptor::typed(self.resolver, hub)
         }
     }
 }
@@ -131,9 +137,9 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     #[allow(clippy::manual_async_fn)]
     pub fn start(&self) -> impl Future<Output = Result<(), Error>> + Send {
         async {
-            let head = self.head.check();
-            head.map_err(|error| Error::hook(HookKind::Start, error.into()))?;
-            Start::default().run(&self.resolver, &self.hub).await
+            let checked = self.checked.clone().and_then(|()| self.head.check());
+            let start = Start::default();
+            start.run_checked(checked, &self.resolver, &self.hub).await
         }
     }
 
@@ -185,6 +191,7 @@ impl<R, T> Acceptor<R, T> {
         Self {
             resolver,
             hub,
+            checked: Ok(()),
             tasks,
             crew,
             head: HeadLimits::default(),
@@ -218,6 +225,7 @@ impl<R, T> Clone for Acceptor<R, T> {
         Self {
             resolver: Arc::clone(&self.resolver),
             hub: self.hub.clone(),
+            checked: self.checked.clone(),
             tasks: self.tasks.clone(),
             crew: self.crew.clone(),
             head: self.head.clone(),

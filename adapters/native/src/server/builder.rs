@@ -104,16 +104,17 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
         expect(unused_mut, reason = "HTTP/2 alone changes it")
     )]
     fn serve(mut self, listener: impl Listen<T>) -> io::Result<Server<R, T>> {
-        self.head.check()?;
+        let invalid = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
+        self.head.check().map_err(invalid)?;
         #[cfg(feature = "http2")]
         if let Some(http2) = &self.http2 {
-            http2.check()?;
+            http2.check().map_err(invalid)?;
             self.head.http2 = listener.is_secure() || http2.allows_prior_knowledge();
         }
         let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let local_addr = listener.local_addr()?.unwrap_or(nowhere);
         let runtime = T::default();
-        let hub = self.hub.build();
+        let (hub, checked) = self.hub.build();
         if let Some(api) = &self.api {
             hub.lend_http(api);
         }
@@ -132,7 +133,8 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
         if let Some(bind) = self.bind_sockets {
             bind(&handle);
         }
-        let run = run(listener, self.resolver, self.fallback, handle.clone());
+        let (resolver, fallback) = (self.resolver, self.fallback);
+        let run = run(listener, resolver, fallback, handle.clone(), checked);
         Ok(Server {
             local_addr,
             run: Box::pin(run),

@@ -20,8 +20,6 @@ use crate::runtime::io::Io;
 use crossws_proto::handshake::{BAD_TARGET, Handshake, asks, is_target};
 
 pub use self::limits::HeadLimits;
-#[cfg(feature = "http2")]
-pub(crate) use self::limits::zero;
 
 /// A request whose head has been read.
 pub(crate) struct Head {

@@ -23,12 +23,13 @@ pub enum RouterError {
     /// Two fallbacks for one path.
     #[error("there are two fallbacks below `{0}`")]
     TwoFallbacks(Pattern),
-    /// A setting of a route, or of a router that it is in, that cannot mean what it says.
+    /// A setting of a route, or of a router that it is in, that [cannot be used](SettingsError).
     #[error("the route `{pattern}`: {error}")]
     Settings {
         /// The route's pattern.
         pattern: Pattern,
         /// What is wrong.
+        #[source]
         error: SettingsError,
     },
     /// Two routes of one name.

@@ -15,6 +15,7 @@ impl Resolve for Router {
 
     async fn start(self: &Arc<Self>, hub: &Hub) -> HookResult {
         let table = self.table().map_err(Clone::clone)?;
+        table.check_on(hub)?;
         for hooks in &self.globals {
             hooks.start(hub).await?;
         }

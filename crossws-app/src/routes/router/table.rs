@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crossws_core::{BeforeUpgrade, Params, PathNotUtf8, Route, RouteSettings, SharedHooks};
+use crossws_core::{BeforeUpgrade, Hub, Params, PathNotUtf8, Route, RouteSettings, SharedHooks};
 
 use crate::request::path::{decode, normalize};
 use crate::routes::pattern::Pattern;
@@ -135,6 +135,18 @@ impl Table {
     pub(super) fn hooks(&self) -> impl Iterator<Item = (Arc<str>, &SharedHooks)> {
         let all = self.routes.iter().chain(&self.fallbacks);
         all.map(|route| (route.pattern.to_string().into(), &*route.hooks))
+    }
+
+    /// Checks the settings of each route and fallback on this hub.
+    pub(super) fn check_on(&self, hub: &Hub) -> Result<(), RouterError> {
+        let mut all = self.routes.iter().chain(&self.fallbacks);
+        all.try_for_each(|route| {
+            let checked = route.settings.validate_on(hub.settings());
+            checked.map_err(|error| RouterError::Settings {
+                pattern: route.pattern.clone(),
+                error,
+            })
+        })
     }
 
     /// Returns the route of a path as it was sent.

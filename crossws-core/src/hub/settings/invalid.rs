@@ -1,11 +1,15 @@
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::error::SubscribeError;
 use crate::hub::settings::limits::{Limit, Limits};
 use crate::hub::settings::{RouteSettings, Settings};
+use crate::pubsub::pattern::InvalidPattern;
 use crate::upgrade::token::is_token;
 
-/// A setting that cannot be meant. No server starts with it.
+/// A setting that would refuse or end every connection, or has no effect. A server that finds one
+/// when it starts does not start.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
@@ -20,14 +24,27 @@ pub enum SettingsError {
     Protocol(String),
     /// A [limit](crate::Limits) of zero that would refuse or end every connection: `max_unfinished`,
     /// `max_fragments`, `max_control_rate`, `max_name_len`, `max_target`, and every time but those of queues and of the
-    /// close.
+    /// close. Or a bound of zero on an HTTP request's head, such as `HeadLimits::timeout`.
     #[error("`{0}` is zero, which would refuse or end every connection")]
     Zero(&'static str),
-    /// Settings on the builder of a server that was given a hub with settings of its own.
+    /// Topics of every peer that the limits refuse: a name above `max_name_len`, or more than
+    /// `max_topics`.
+    #[error("the topics of every peer exceed a limit: {0}")]
+    Topics(SubscribeError),
+    /// A [policy](crate::HubBuilder::topic_overflow) for topics that cannot be.
+    #[error("a policy is for the topics `{topics}`: {source}")]
+    TopicOverflow {
+        /// What was named as topics.
+        topics: Arc<str>,
+        /// Why it is no pattern.
+        source: InvalidPattern,
+    },
+    /// The first setter that was called on the builder of a server with a given hub, which has
+    /// settings of its own. Other servers of that hub start.
     #[error(
-        "a server with a given hub has settings that would change nothing: set them where the hub is built"
+        "`{0}` on the builder of a server with a given hub would change nothing: set it where the hub is built"
     )]
-    Ignored,
+    Ignored(&'static str),
 }
 
 // A `main` that returns it shows the sentence.
@@ -47,8 +64,15 @@ impl Settings {
     /// ```
     ///
     /// # Errors
-    /// [`SettingsError`] names the first that cannot be meant.
+    /// The first [`SettingsError`].
     pub fn validate(&self) -> Result<(), SettingsError> {
+        self.validate_each()?;
+        let topics = self.limits.check_topics(&self.topics);
+        topics.map_err(SettingsError::Topics)
+    }
+
+    /// Checks each setting by itself.
+    fn validate_each(&self) -> Result<(), SettingsError> {
         self.origin.check()?;
         if let Some(name) = self.protocols.iter().find(|name| !is_token(name)) {
             return Err(SettingsError::Protocol(name.clone()));
@@ -85,12 +109,21 @@ fn zero(limits: &Limits) -> Option<&'static str> {
 }
 
 impl RouteSettings {
-    /// Checks what the route changes, as [`Settings::validate`] does. A router does so when it is
-    /// checked or started.
+    /// Checks what the route changes, as [`Settings::validate`] does, except for its topics: the hub
+    /// has limits and topics too. A router does so when it is checked.
     ///
     /// # Errors
-    /// [`SettingsError`] names the first that cannot be meant.
+    /// The first [`SettingsError`].
     pub fn validate(&self) -> Result<(), SettingsError> {
-        self.changed_from(&Settings::default()).validate()
+        self.changed_from(&Settings::default()).validate_each()
+    }
+
+    /// Checks the settings of the route's connections on a hub with these `defaults`, its topics
+    /// included. A router does so when it is started.
+    ///
+    /// # Errors
+    /// The first [`SettingsError`].
+    pub fn validate_on(&self, defaults: &Arc<Settings>) -> Result<(), SettingsError> {
+        self.apply(defaults).validate()
     }
 }

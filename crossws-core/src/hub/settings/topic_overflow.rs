@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::hub::settings::invalid::SettingsError;
 use crate::message::send::SendOptions;
-use crate::pubsub::pattern::{InvalidPattern, TopicPattern};
+use crate::pubsub::pattern::TopicPattern;
 
 /// What happens to a message to a topic that would have to wait for a slow client, in addition to
 /// the policy of the client's queue ([`Overflow`](crate::Overflow)): see
@@ -30,15 +31,7 @@ fn own_key(topic: &str) -> String {
 pub(crate) struct TopicOverflows {
     policies: Vec<(TopicPattern, TopicOverflow)>,
     /// The first that is none.
-    invalid: Option<InvalidTopics>,
-}
-
-/// What was named as topics is no pattern.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("a policy is for the topics `{topics}`: {source}")]
-pub(crate) struct InvalidTopics {
-    topics: Arc<str>,
-    source: InvalidPattern,
+    invalid: Option<SettingsError>,
 }
 
 impl TopicOverflows {
@@ -46,13 +39,14 @@ impl TopicOverflows {
         match TopicPattern::new(Arc::clone(&topics)) {
             Ok(topics) => self.policies.push((topics, overflow)),
             Err(source) => {
-                self.invalid.get_or_insert(InvalidTopics { topics, source });
+                self.invalid
+                    .get_or_insert(SettingsError::TopicOverflow { topics, source });
             }
         }
     }
 
     /// Whether all of them are for topics that can be.
-    pub(crate) fn check(&self) -> Result<(), InvalidTopics> {
+    pub(crate) fn check(&self) -> Result<(), SettingsError> {
         self.invalid.clone().map_or(Ok(()), Err)
     }
 

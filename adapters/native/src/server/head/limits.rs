@@ -1,5 +1,6 @@
-use std::io;
 use std::time::Duration;
+
+use crossws_core::SettingsError;
 
 /// Bounds of reading a request's head.
 ///
@@ -39,24 +40,18 @@ impl HeadLimits {
     pub const MOST_HEADERS: usize = 256;
 
     /// Refuses bounds with which no request could be read.
-    pub(crate) fn check(&self) -> io::Result<()> {
+    pub(crate) fn check(&self) -> Result<(), SettingsError> {
         let bounds = [
-            ("timeout", self.timeout.is_zero()),
-            ("max_head", self.max_head == 0),
-            ("max_line", self.max_line == 0),
-            ("max_headers", self.max_headers == 0),
+            ("HeadLimits::timeout", self.timeout.is_zero()),
+            ("HeadLimits::max_head", self.max_head == 0),
+            ("HeadLimits::max_line", self.max_line == 0),
+            ("HeadLimits::max_headers", self.max_headers == 0),
         ];
         match bounds.iter().find(|(_, is_zero)| *is_zero) {
-            Some((name, _)) => Err(zero("HeadLimits", name)),
+            Some((name, _)) => Err(SettingsError::Zero(name)),
             None => Ok(()),
         }
     }
-}
-
-/// Returns the error of a bound that lets nothing in.
-pub(crate) fn zero(of: &str, name: &str) -> io::Error {
-    let text = format!("`{of}::{name}` is zero, so that no request could be read");
-    io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 
 impl Default for HeadLimits {
