@@ -382,6 +382,14 @@ function openCalls(
     return { failure: new CallError(message, 0, undefined, kind) };
   }
 
+  /** Reports an error of the app's as uncaught, and returns the answer, which has no details. */
+  function unexpected(error) {
+    environment.setTimeout(() => {
+      throw error;
+    }, 0);
+    return { error: { code: -32603, message: "the method failed" } };
+  }
+
   async function reply(id, method, args) {
     const own = connection;
     const handler = handlers.get(method);
@@ -393,21 +401,28 @@ function openCalls(
     } else {
       running++;
       try {
-        answer = { result: (await handler(args)) ?? null };
+        const result = (await handler(args)) ?? null;
+        // A function or a symbol, with which the answer would have no result.
+        if (JSON.stringify(result) === undefined) throw new TypeError("the result has no JSON");
+        answer = { result };
       } catch (error) {
         if (error instanceof CallError) {
           answer = { error: { code: error.code, message: error.message, data: error.data } };
         } else {
-          answer = { error: { code: -32603, message: "the method failed" } };
-          environment.setTimeout(() => {
-            throw error;
-          }, 0);
+          answer = unexpected(error);
         }
       } finally {
         running--;
       }
     }
-    if (own === connection) socket.send(rpc ? { jsonrpc: "2.0", id, ...answer } : { id, ...answer });
+    if (own !== connection) return;
+    const send = (answer) => socket.send(rpc ? { jsonrpc: "2.0", id, ...answer } : { id, ...answer });
+    try {
+      send(answer);
+    } catch (error) {
+      // The data of an error has no JSON: a `bigint`, or an object that contains itself.
+      send(unexpected(error));
+    }
   }
 
   socket.onMessage((message) => {
