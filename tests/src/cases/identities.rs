@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::pubsub::topic;
-use crate::{Ask, Do, Event, Group, Peer, Scene, Stage};
+use crate::{Ask, Do, Event, Group, Scene};
 
 group! {
     labels_of_the_upgrade_are_known_in_every_hook: [],

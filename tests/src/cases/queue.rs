@@ -301,7 +301,7 @@ async fn what_a_slow_subscriber_loses_is_counted(scene: Scene<'_>) {
     let id = slow.id().await;
     // Before a write has had to wait, a publisher may not know that the client is slow.
     stage.fill(&mut slow, "slow", many(), &[]).await;
-    let sent = stage.backlog(id.clone()).await["dropped"].as_u64().unwrap();
+    let sent = stage.backlog(id).await["dropped"].as_u64().unwrap();
     let mut publisher = stage.join("/", "publisher").await;
     let (count, size) = (PLENTY >> 16, 1 << 16);
     let topic = "news".to_owned();
