@@ -20,7 +20,7 @@ use crate::hooks::{Hooks, OnError};
 use crate::hub::group::labels::LabelError;
 use crate::message::Message;
 use crate::message::close::{CloseFrame, Closed, ClosedBy};
-use crate::observe::watch::{self, Rest};
+use crate::observe::watch::{self, Remaining};
 use crate::peer::Peer;
 use crate::peer::deadlines::expiry::ExpiryError;
 use crate::peer::events::PeerEvents;
@@ -122,7 +122,7 @@ impl<H: Hooks + ?Sized> Session<H> {
             }
             if peer.life().is_followed() {
                 let rest = self.tasks.count(peer, message.len());
-                if rest != Rest::Counted {
+                if rest != Remaining::Counted {
                     // Moved and returned: borrowing the message here would copy it once more.
                     message = watch::received(peer, message, &mut self.tasks, rest);
                 }

@@ -95,9 +95,9 @@ impl Provider for FixedText {
     }
 }
 
-struct Call<F>(F);
+struct FnProvider<F>(F);
 
-impl<F: Fn() -> P + MaybeSend + MaybeSync, P: Provided> Provider for Call<F> {
+impl<F: Fn() -> P + MaybeSend + MaybeSync, P: Provided> Provider for FnProvider<F> {
     fn provide(&self) -> BoxFuture<'static, Result<Option<String>, BoxError>> {
         let text = (self.0)().into_provided();
         Box::pin(async move { text })
@@ -141,7 +141,7 @@ where
     P: Provided + 'static,
 {
     fn into_provider(self) -> Box<dyn Provider> {
-        Box::new(Call(self))
+        Box::new(FnProvider(self))
     }
 }
 

@@ -21,10 +21,10 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// it is caught here.
 pub(crate) struct Sleep {
     left: Duration,
-    timer: Option<Timer>,
+    timer: Option<SleepTimer>,
 }
 
-struct Timer {
+struct SleepTimer {
     id: JsValue,
     state: Rc<RefCell<State>>,
     /// What the platform calls.
@@ -54,7 +54,7 @@ impl Future for Sleep {
             let Some(timer) = &self.timer else {
                 let part = self.left.min(LONGEST);
                 self.left -= part;
-                self.timer = Some(Timer::set(part));
+                self.timer = Some(SleepTimer::set(part));
                 continue;
             };
             let mut state = timer.state.borrow_mut();
@@ -71,7 +71,7 @@ impl Future for Sleep {
     }
 }
 
-impl Timer {
+impl SleepTimer {
     fn set(time: Duration) -> Self {
         let state = Rc::<RefCell<State>>::default();
         let rings = Rc::clone(&state);
@@ -99,7 +99,7 @@ impl Timer {
     }
 }
 
-impl Drop for Timer {
+impl Drop for SleepTimer {
     fn drop(&mut self) {
         if !self.state.borrow().rang {
             // An error means that the event whose timer it is has ended, and the timer with it.

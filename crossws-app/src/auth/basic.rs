@@ -7,7 +7,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use crossws_core::UpgradeRequest;
 use crossws_core::http::header::AUTHORIZATION;
 
-use crate::auth::token::{NoToken, Place};
+use crate::auth::token::{NoToken, TokenPlace};
 
 /// Some clients leave the padding out.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -57,7 +57,7 @@ impl BasicCredentials {
     /// Returns the error for wrong credentials: as a rejection, a 401 with the same challenge as
     /// for missing ones.
     pub fn refused(&self) -> NoToken {
-        NoToken(Place::Basic(self.realm))
+        NoToken(TokenPlace::Basic(self.realm))
     }
 }
 
@@ -85,7 +85,7 @@ pub(crate) fn basic(
         let colon = text.find(':')?;
         Some(BasicCredentials { realm, text, colon })
     };
-    credentials().ok_or(NoToken(Place::Basic(realm)))
+    credentials().ok_or(NoToken(TokenPlace::Basic(realm)))
 }
 
 #[cfg(test)]

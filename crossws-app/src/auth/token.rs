@@ -9,7 +9,7 @@ use crate::auth::challenge::Challenge;
 use crate::request::{cookies, query};
 
 pub(crate) fn bearer(request: &UpgradeRequest) -> Result<&str, NoToken> {
-    let missing = NoToken(Place::Authorization);
+    let missing = NoToken(TokenPlace::Authorization);
     let value = request.header(AUTHORIZATION).ok_or(missing)?;
     let (scheme, token) = value.trim().split_once(' ').ok_or(missing)?;
     let token = token.trim_start();
@@ -27,7 +27,7 @@ pub(crate) fn in_query<'r>(
     let value = request.query().and_then(|query| query::first(query, name));
     value
         .filter(|token| !token.is_empty())
-        .ok_or(NoToken(Place::Query(name)))
+        .ok_or(NoToken(TokenPlace::Query(name)))
 }
 
 pub(crate) fn in_cookie<'r>(
@@ -37,7 +37,7 @@ pub(crate) fn in_cookie<'r>(
     let value = cookies::first(request, name);
     value
         .filter(|token| !token.is_empty())
-        .ok_or(NoToken(Place::Cookie(name)))
+        .ok_or(NoToken(TokenPlace::Cookie(name)))
 }
 
 pub(crate) fn in_protocol<'r>(
@@ -48,16 +48,16 @@ pub(crate) fn in_protocol<'r>(
     offered
         .find(|protocol| *protocol == marker)
         .and_then(|_| offered.next())
-        .ok_or(NoToken(Place::Protocol(marker)))
+        .ok_or(NoToken(TokenPlace::Protocol(marker)))
 }
 
 /// A request without the required token. As a rejection it is a 401 with a challenge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct NoToken(pub(crate) Place);
+pub struct NoToken(pub(crate) TokenPlace);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Place {
+pub(crate) enum TokenPlace {
     #[error("no token in the `authorization` header")]
     Authorization,
     #[error("no token in the query's `{0}`")]
@@ -75,7 +75,7 @@ impl NoToken {
     /// Returns the challenge for the client.
     pub fn challenge(self) -> Challenge {
         match self.0 {
-            Place::Basic(realm) => Challenge::basic(realm),
+            TokenPlace::Basic(realm) => Challenge::basic(realm),
             _ => Challenge::bearer(),
         }
     }

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::calls::error::CallError;
 use crate::calls::event_message::event;
-use crate::calls::pending::{Connection, Place};
+use crate::calls::pending::{CallPlace, Connection};
 use crate::calls::wire::{WireForm, message};
 
 /// Calls to the client and events for it, on routes with [`calls`](crate::calls::calls).
@@ -127,7 +127,7 @@ impl<T: DeserializeOwned> Call<T> {
 struct Withdrawal<'a> {
     peer: &'a Peer,
     form: WireForm,
-    place: &'a Place,
+    place: &'a CallPlace,
     due: bool,
 }
 

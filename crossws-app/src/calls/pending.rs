@@ -34,15 +34,15 @@ struct Kept(OnceLock<Arc<Connection>>);
 /// slept, and of which no hook has run since, is known to have calls: from the hooks' start, or
 /// after a hook of another peer has run.
 #[derive(Default)]
-struct Known(Mutex<HashMap<Arc<str>, Settings>>);
+struct RoutesWithCalls(Mutex<HashMap<Arc<str>, Settings>>);
 
 #[derive(Default)]
 struct State {
     last_id: u64,
-    waiting: HashMap<u64, Slot>,
+    waiting: HashMap<u64, CallSlot>,
 }
 
-enum Slot {
+enum CallSlot {
     Waiting(Option<Waker>),
     Answered(Answer),
 }
@@ -67,7 +67,7 @@ pub(super) fn started(hub: &Hub, settings: Settings) {
         .get::<Starting>()
         .and_then(|starting| starting.0.lock().clone());
     if let Some(route) = route {
-        let known = hub.extensions().get_or_default::<Known>();
+        let known = hub.extensions().get_or_default::<RoutesWithCalls>();
         known.0.lock().insert(route, settings);
     }
 }
@@ -78,7 +78,7 @@ impl Connection {
         let kept = peer.extensions().get_or_default::<Kept>();
         let connection = kept.0.get_or_init(|| {
             if let Some(route) = peer.route() {
-                let known = peer.hub().extensions().get_or_default::<Known>();
+                let known = peer.hub().extensions().get_or_default::<RoutesWithCalls>();
                 known.0.lock().insert(route, settings);
             }
             Arc::new(Self {
@@ -96,13 +96,16 @@ impl Connection {
         {
             return Some(Arc::clone(connection));
         }
-        let (route, known) = (peer.route()?, peer.hub().extensions().get::<Known>()?);
+        let (route, known) = (
+            peer.route()?,
+            peer.hub().extensions().get::<RoutesWithCalls>()?,
+        );
         let settings = known.0.lock().get(&route).copied()?;
         Some(Self::of(peer, settings))
     }
 
     /// Reserves a place for the answer to a new call.
-    pub(super) fn begin(self: &Arc<Self>) -> Result<Place, CallError> {
+    pub(super) fn begin(self: &Arc<Self>) -> Result<CallPlace, CallError> {
         let mut state = self.state.lock();
         let most = self.settings.max_pending;
         if state.waiting.len() >= most {
@@ -110,10 +113,10 @@ impl Connection {
         }
         state.last_id += 1;
         let id = state.last_id;
-        state.waiting.insert(id, Slot::Waiting(None));
+        state.waiting.insert(id, CallSlot::Waiting(None));
         drop(state);
         let connection = Arc::clone(self);
-        Ok(Place { connection, id })
+        Ok(CallPlace { connection, id })
     }
 
     /// Handles the client's answer. Returns whether a call waits for it: answers may be late, or to
@@ -123,12 +126,12 @@ impl Connection {
             return false;
         };
         let mut state = self.state.lock();
-        let Some(slot @ Slot::Waiting(_)) = state.waiting.get_mut(&id) else {
+        let Some(slot @ CallSlot::Waiting(_)) = state.waiting.get_mut(&id) else {
             return false;
         };
-        let old = std::mem::replace(slot, Slot::Answered(answer));
+        let old = std::mem::replace(slot, CallSlot::Answered(answer));
         drop(state);
-        if let Slot::Waiting(Some(waker)) = old {
+        if let CallSlot::Waiting(Some(waker)) = old {
             waker.wake();
         }
         true
@@ -136,23 +139,23 @@ impl Connection {
 }
 
 /// Where the answer to one call arrives. Dropping it ends the wait.
-pub(super) struct Place {
+pub(super) struct CallPlace {
     connection: Arc<Connection>,
     pub(super) id: u64,
 }
 
-impl Place {
+impl CallPlace {
     pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<Answer> {
         let mut state = self.connection.state.lock();
         match state.waiting.get_mut(&self.id) {
-            Some(Slot::Waiting(waker)) => {
+            Some(CallSlot::Waiting(waker)) => {
                 let old = waker.replace(cx.waker().clone());
                 drop(state);
                 drop(old);
                 Poll::Pending
             }
             _ => match state.waiting.remove(&self.id) {
-                Some(Slot::Answered(answer)) => Poll::Ready(answer),
+                Some(CallSlot::Answered(answer)) => Poll::Ready(answer),
                 // The answer was taken before.
                 _ => Poll::Pending,
             },
@@ -160,7 +163,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for CallPlace {
     fn drop(&mut self) {
         let slot = self.connection.state.lock().waiting.remove(&self.id);
         drop(slot);

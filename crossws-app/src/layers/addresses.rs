@@ -48,19 +48,19 @@ pub struct PerAddress {
 #[derive(Debug, Default)]
 struct Shared {
     clock: Clock,
-    known: Mutex<Known>,
+    known: Mutex<KnownAddresses>,
 }
 
 /// The addresses that have connections or have begun one lately.
 #[derive(Debug, Default)]
-struct Known {
-    counts: HashMap<IpAddr, Counts>,
+struct KnownAddresses {
+    counts: HashMap<IpAddr, AddressCounts>,
     /// Those without connections, by the time when they can be forgotten.
     idle: BTreeSet<(Duration, IpAddr)>,
 }
 
 #[derive(Debug, Default)]
-struct Counts {
+struct AddressCounts {
     connections: usize,
     /// When none of the begun connections counts any more; zero without a rate.
     busy_until: Duration,
@@ -115,7 +115,7 @@ impl PerAddress {
     }
 }
 
-impl Known {
+impl KnownAddresses {
     /// Forgets the addresses whose connections have ended and count no more.
     fn forget_until(&mut self, now: Duration) {
         while self.idle.first().is_some_and(|(until, _)| *until <= now) {

@@ -118,9 +118,9 @@ struct Paced {
 
 /// The counts of one client, for each layer of this kind around its route.
 #[derive(Default)]
-struct Counts(Mutex<Vec<(usize, Count)>>);
+struct RateCounts(Mutex<Vec<(usize, Count)>>);
 
-impl Counts {
+impl RateCounts {
     /// Calls `work` with the count of this layer.
     fn with<T>(&self, layer: usize, work: impl FnOnce(&mut Count) -> T) -> T {
         let mut counts = self.0.lock();
@@ -165,7 +165,7 @@ impl Count {
 }
 
 impl Paced {
-    /// Counts a message, or returns how long until it is within the rate.
+    /// RateCounts a message, or returns how long until it is within the rate.
     fn take(&self, peer: &Peer, bytes: usize) -> Result<(), Duration> {
         let Some(now) = self.clock.now() else {
             return Ok(());
@@ -187,7 +187,7 @@ impl Paced {
     }
 
     fn counted<T>(&self, peer: &Peer, work: impl FnOnce(&mut Count) -> T) -> T {
-        let counts = peer.extensions().get_or_default::<Counts>();
+        let counts = peer.extensions().get_or_default::<RateCounts>();
         counts.with(Arc::as_ptr(&self.clock).addr(), work)
     }
 }

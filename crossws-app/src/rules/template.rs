@@ -10,7 +10,7 @@ use serde_json::{Map, Number, Value};
 pub(super) enum Template {
     Fixed(Value),
     /// A string that is one place: it becomes the value at that place.
-    Place(Place),
+    Placeholder(Placeholder),
     Text(Vec<Piece>),
     List(Vec<Template>),
     Object(Vec<(String, Template)>),
@@ -19,21 +19,21 @@ pub(super) enum Template {
 #[derive(Debug, Clone)]
 pub(super) enum Piece {
     Text(String),
-    Place(Place),
+    Placeholder(Placeholder),
     /// A place in a text that is JSON: the value is inserted as JSON.
-    Json(Place),
+    Json(Placeholder),
     /// A place in a string of a text that is JSON: the value is inserted as text, escaped.
-    JsonString(Place),
+    JsonString(Placeholder),
 }
 
 /// `{{message}}`, `{{message.a.b}}` or `{{peer.id}}`.
 #[derive(Debug, Clone)]
-pub(super) enum Place {
+pub(super) enum Placeholder {
     Message(Vec<String>),
     PeerId,
 }
 
-impl Place {
+impl Placeholder {
     fn parse(text: &str) -> Result<Self, String> {
         let mut parts = text.trim().split('.');
         let (root, rest) = (parts.next(), parts.map(str::to_owned).collect::<Vec<_>>());
@@ -98,7 +98,7 @@ fn as_json(pieces: &[Piece]) -> Option<Vec<Piece>> {
                 sample.push_str(text);
                 json.push(piece.clone());
             }
-            Piece::Place(place) | Piece::Json(place) | Piece::JsonString(place) => {
+            Piece::Placeholder(place) | Piece::Json(place) | Piece::JsonString(place) => {
                 let place = place.clone();
                 sample.push_str(if inside { "x" } else { "null" });
                 json.push(match inside {
@@ -114,7 +114,7 @@ fn as_json(pieces: &[Piece]) -> Option<Vec<Piece>> {
     is_json.then_some(json)
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Placeholder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PeerId => f.write_str("{{peer.id}}"),
@@ -139,7 +139,7 @@ impl Template {
             if !before.is_empty() {
                 pieces.push(Piece::Text(before.to_owned()));
             }
-            pieces.push(Piece::Place(Place::parse(place)?));
+            pieces.push(Piece::Placeholder(Placeholder::parse(place)?));
             rest = after;
         }
         if pieces.is_empty() {
@@ -149,7 +149,7 @@ impl Template {
             pieces.push(Piece::Text(rest.to_owned()));
         }
         match &pieces[..] {
-            [Piece::Place(place)] => Ok(Self::Place(place.clone())),
+            [Piece::Placeholder(place)] => Ok(Self::Placeholder(place.clone())),
             _ => Ok(Self::Text(as_json(&pieces).unwrap_or(pieces))),
         }
     }
@@ -158,13 +158,13 @@ impl Template {
     pub(super) fn value(&self, peer: &Peer, message: &Value) -> Value {
         match self {
             Self::Fixed(value) => value.clone(),
-            Self::Place(place) => place.value(peer, message),
+            Self::Placeholder(place) => place.value(peer, message),
             Self::Text(pieces) => {
                 let mut text = String::new();
                 for piece in pieces {
                     match piece {
                         Piece::Text(piece) => text.push_str(piece),
-                        Piece::Place(place) => text.push_str(&place.text(peer, message)),
+                        Piece::Placeholder(place) => text.push_str(&place.text(peer, message)),
                         Piece::Json(place) => {
                             text.push_str(&place.value(peer, message).to_string());
                         }
@@ -187,11 +187,11 @@ impl Template {
     fn to_json(&self) -> Value {
         match self {
             Self::Fixed(value) => value.clone(),
-            Self::Place(place) => place.to_string().into(),
+            Self::Placeholder(place) => place.to_string().into(),
             Self::Text(pieces) => {
                 let piece = |piece: &Piece| match piece {
                     Piece::Text(text) => text.clone(),
-                    Piece::Place(place) | Piece::Json(place) | Piece::JsonString(place) => {
+                    Piece::Placeholder(place) | Piece::Json(place) | Piece::JsonString(place) => {
                         place.to_string()
                     }
                 };

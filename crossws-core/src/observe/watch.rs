@@ -26,7 +26,7 @@ use crate::pubsub::topic::Each;
 use crate::transport::capabilities::Capabilities;
 
 pub(crate) use self::connections::{connected, disconnected, dropped, rejected, restored, slow};
-pub(crate) use self::run::Run;
+pub(crate) use self::run::CountedRun;
 
 /// The observers and the log of a hub, and its counters for them. A hub without observers has none,
 /// and pays one look at a pointer.
@@ -328,7 +328,7 @@ fn tell_each(observers: &[Arc<dyn Observer>], tell: impl Fn(&dyn Observer)) {
 
 /// What is left to be done for a received message once it is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rest {
+pub(crate) enum Remaining {
     /// Nothing.
     Counted,
     /// It must be reported.
@@ -340,9 +340,14 @@ pub(crate) enum Rest {
 /// Reports a message of a followed peer before its hook, which runs with these tasks.
 #[cold]
 #[inline(never)]
-pub(crate) fn received(peer: &Peer, message: Message, tasks: &mut Tasks, rest: Rest) -> Message {
+pub(crate) fn received(
+    peer: &Peer,
+    message: Message,
+    tasks: &mut Tasks,
+    rest: Remaining,
+) -> Message {
     if let Some(watch) = peer.watch() {
-        watch.received(peer, &message, tasks, rest == Rest::Time);
+        watch.received(peer, &message, tasks, rest == Remaining::Time);
     }
     message
 }

@@ -54,7 +54,7 @@ pub(crate) struct Life {
 }
 
 /// The class of the messages that need no closer look than a count: see
-/// [`Run`](crate::observe::watch::Run). Here, so that a meter that begins ends the run from another thread.
+/// [`CountedRun`](crate::observe::watch::CountedRun). Here, so that a meter that begins ends the run from another thread.
 struct RunClass(AtomicU8);
 
 impl Default for RunClass {

@@ -11,7 +11,7 @@ use crate::error::{Error, HookKind};
 use crate::hooks::catch::{catch, contained};
 use crate::hooks::notice::{Kind, Notice};
 use crate::hooks::output::HookResult;
-use crate::observe::watch::{Rest, Run, WatchedHook};
+use crate::observe::watch::{CountedRun, Remaining, WatchedHook};
 use crate::peer::Peer;
 use crate::sync::Mutex;
 
@@ -129,7 +129,7 @@ fn drop_cleanups(mut cleanups: Vec<BoxFuture<'static, HookResult>>) {
 
 /// The futures of one connection while they run. Boxed, because most have none.
 #[derive(Default)]
-pub(crate) struct Tasks(Option<Box<Futures>>, Run);
+pub(crate) struct Tasks(Option<Box<Futures>>, CountedRun);
 
 #[derive(Default)]
 struct Futures {
@@ -205,7 +205,7 @@ impl Tasks {
 
     /// Counts a message of a followed peer, of so many bytes, for its hub and for itself.
     #[inline]
-    pub(crate) fn count(&mut self, peer: &Peer, bytes: usize) -> Rest {
+    pub(crate) fn count(&mut self, peer: &Peer, bytes: usize) -> Remaining {
         self.1.count(peer, bytes)
     }
 

@@ -99,15 +99,15 @@ impl Kept {
 }
 
 impl Retained {
-    pub(crate) fn lock(&self) -> Locked<'_> {
-        Locked(self.0.lock())
+    pub(crate) fn lock(&self) -> LockedMessages<'_> {
+        LockedMessages(self.0.lock())
     }
 }
 
 /// The retained messages of a namespace, while they are locked.
-pub(crate) struct Locked<'a>(MutexGuard<'a, Option<Box<Messages>>>);
+pub(crate) struct LockedMessages<'a>(MutexGuard<'a, Option<Box<Messages>>>);
 
-impl Locked<'_> {
+impl LockedMessages<'_> {
     /// Retains a message in place of the earlier one, which it returns.
     pub(crate) fn insert(&mut self, topic: Arc<str>, kept: Kept) -> Option<Box<Kept>> {
         let messages = self.0.get_or_insert_default();

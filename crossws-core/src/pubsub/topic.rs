@@ -28,7 +28,7 @@ use crate::transport::Receipt;
 
 pub(crate) use self::each::Each;
 pub(crate) use self::matched::publish_matched;
-pub(crate) use self::several::{Audience, Several};
+pub(crate) use self::several::{Several, SubscribersOf};
 
 pub(crate) struct Topic {
     /// `None` for the topic of all peers of a namespace.

@@ -26,9 +26,9 @@ pub trait FromConnection: Sized + 'static {
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) type Run<C> = Box<dyn FnOnce(C) -> BoxFuture<'static, HookResult> + Send>;
+pub(crate) type TakeFn<C> = Box<dyn FnOnce(C) -> BoxFuture<'static, HookResult> + Send>;
 #[cfg(target_arch = "wasm32")]
-pub(crate) type Run<C> = Box<dyn FnOnce(C) -> BoxFuture<'static, HookResult>>;
+pub(crate) type TakeFn<C> = Box<dyn FnOnce(C) -> BoxFuture<'static, HookResult>>;
 
 #[cfg(not(target_arch = "wasm32"))]
 type AnyRun = Box<dyn Any + Send>;
@@ -40,7 +40,7 @@ type AnyRun = Box<dyn Any>;
 pub(crate) struct Take {
     stream: &'static str,
     connection: TypeId,
-    /// A [`Run`] for that type of connection. It is never locked: the mutex makes it `Sync`.
+    /// A [`TakeFn`] for that type of connection. It is never locked: the mutex makes it `Sync`.
     run: Mutex<AnyRun>,
 }
 
@@ -51,7 +51,7 @@ impl Take {
         F: FnOnce(S) -> Fut + MaybeSend + 'static,
         Fut: Future<Output: HookOutput> + MaybeSend + 'static,
     {
-        let run: Run<S::Connection> = Box::new(|connection| {
+        let run: TakeFn<S::Connection> = Box::new(|connection| {
             let future = with(S::from_connection(connection));
             Box::pin(async { future.await.into_hook_result() })
         });
@@ -77,7 +77,7 @@ impl Take {
     }
 
     /// Returns the function for a connection of this type. Returns itself if it takes another type.
-    pub(crate) fn for_connection<C: 'static>(self: Box<Self>) -> Result<Run<C>, Box<Self>> {
+    pub(crate) fn for_connection<C: 'static>(self: Box<Self>) -> Result<TakeFn<C>, Box<Self>> {
         if self.connection != TypeId::of::<C>() {
             return Err(self);
         }
@@ -87,7 +87,7 @@ impl Take {
             run,
         } = *self;
         let run = run.into_inner();
-        match run.downcast::<Run<C>>() {
+        match run.downcast::<TakeFn<C>>() {
             Ok(run) => Ok(*run),
             Err(run) => Err(Box::new(Self {
                 stream,
@@ -116,14 +116,14 @@ pub(crate) struct NoRawStream {
 /// [`Accepted::taken`](crate::adapter::Accepted::taken). It does not become a peer.
 #[must_use = "the connection is served when this runs"]
 pub struct Taken<C> {
-    run: Run<C>,
+    run: TakeFn<C>,
     path: String,
     /// A shutdown waits for it.
     ongoing: Ongoing,
 }
 
 impl<C> Taken<C> {
-    pub(crate) fn new(run: Run<C>, path: &str, ongoing: Ongoing) -> Self {
+    pub(crate) fn new(run: TakeFn<C>, path: &str, ongoing: Ongoing) -> Self {
         let path = path.to_owned();
         Self { run, path, ongoing }
     }

@@ -12,7 +12,7 @@ use super::{Batch, Framing};
 /// news. They leave in one order: a frame that is sent while there are news remembers the time, and
 /// so its place among them.
 #[derive(Debug, Default)]
-pub(super) struct Queue<F> {
+pub(super) struct FrameQueue<F> {
     /// The frames that were sent before there were any news.
     pub(super) direct: Batch<F>,
     /// Nearly always one.
@@ -44,7 +44,7 @@ struct Part {
     size: QueueSize,
 }
 
-impl<F: Framing> Queue<F> {
+impl<F: Framing> FrameQueue<F> {
     /// Returns whether there are only sent frames, so that the next frame is appended to `direct`.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {

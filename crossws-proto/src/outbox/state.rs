@@ -3,14 +3,14 @@ use crossws_core::adapter::{MeterCell, QueueSize};
 
 use super::control::{ControlFrames, Controls};
 use super::lost::Losses;
-use super::queue::Queue;
+use super::queue::FrameQueue;
 use super::{Clock, Framing};
 use crate::reasons;
 
 /// The part of an outbox that its lock guards.
 #[derive(Debug, Default)]
 pub(super) struct State<F> {
-    pub(super) queue: Queue<F>,
+    pub(super) queue: FrameQueue<F>,
     /// The frames that the writer has taken and not yet written.
     pub(super) taken_bytes: usize,
     pub(super) taken_frames: u32,
@@ -65,7 +65,7 @@ impl<F: Framing> State<F> {
         self.queue.sent() + self.taken()
     }
 
-    /// As [`sent`](Self::sent), where the queue is [plain](Queue::is_plain).
+    /// As [`sent`](Self::sent), where the queue is [plain](FrameQueue::is_plain).
     #[inline]
     pub(super) fn sent_plainly(&self) -> QueueSize {
         self.queue.direct.size() + self.taken()

@@ -17,9 +17,9 @@ pub(crate) async fn run<H: Hooks + ?Sized>(mut link: Link, joined: OpeningPeer<H
     loop {
         let next = poll_fn(|cx| next(&mut link, &mut session, cx)).await;
         match next {
-            Next::Step(Step::Closed) => break,
-            Next::Step(step) => tell(&mut link, &mut session, step).await,
-            Next::Notice(notice) => link.alongside(session.notice(notice)).await,
+            PumpNext::Step(Step::Closed) => break,
+            PumpNext::Step(step) => tell(&mut link, &mut session, step).await,
+            PumpNext::Notice(notice) => link.alongside(session.notice(notice)).await,
         }
     }
     let closed = link.closed();
@@ -27,7 +27,7 @@ pub(crate) async fn run<H: Hooks + ?Sized>(mut link: Link, joined: OpeningPeer<H
     link.finish().await;
 }
 
-enum Next {
+enum PumpNext {
     Step(Step),
     Notice(Notice),
 }
@@ -37,13 +37,13 @@ fn next<H: Hooks + ?Sized>(
     link: &mut Link,
     session: &mut Session<H>,
     cx: &mut Context<'_>,
-) -> Poll<Next> {
+) -> Poll<PumpNext> {
     if let Poll::Ready(step) = link.poll_next(cx) {
-        return Poll::Ready(Next::Step(step));
+        return Poll::Ready(PumpNext::Step(step));
     }
     // A message of the peer's own futures wakes this again.
     let hub = link.hub();
-    hook::polled(&hub, || session.poll_notice(cx)).map(Next::Notice)
+    hook::polled(&hub, || session.poll_notice(cx)).map(PumpNext::Notice)
 }
 
 async fn tell<H: Hooks + ?Sized>(link: &mut Link, session: &mut Session<H>, step: Step) {

@@ -45,7 +45,7 @@ struct Deadlines {
 
 #[derive(Default)]
 struct State {
-    entries: BTreeSet<Entry>,
+    entries: BTreeSet<TimerEntry>,
     /// The tick until which the task sleeps; 0 while the task is awake, which looks at the list
     /// before it sleeps.
     until: u64,
@@ -56,7 +56,7 @@ struct State {
 }
 
 /// Ordered by time. Alarms of the same time have any fixed order.
-struct Entry {
+struct TimerEntry {
     /// The time in ticks.
     at: u64,
     outbox: Arc<TaskHandle>,
@@ -122,7 +122,7 @@ impl Timers {
     /// Wakes the task of this outbox at a time, instead of at `old`. Returns `false`, and keeps
     /// nothing, where there is no task to wake it.
     pub(crate) fn set(&self, outbox: &Arc<TaskHandle>, old: Option<Instant>, at: Instant) -> bool {
-        let mut entry = Entry {
+        let mut entry = TimerEntry {
             at: old.map_or(0, |old| self.0.0.tick(old)),
             outbox: Arc::clone(outbox),
         };
@@ -147,7 +147,7 @@ impl Timers {
 
     /// Removes the wake-up at `old`.
     pub(crate) fn cancel(&self, outbox: &Arc<TaskHandle>, old: Instant) {
-        let entry = Entry {
+        let entry = TimerEntry {
             at: self.0.0.tick(old),
             outbox: Arc::clone(outbox),
         };
@@ -220,7 +220,7 @@ impl Deadlines {
 
 enum Due {
     /// The due entries; and until when to sleep, if no other is due now.
-    Woken(Vec<Entry>, Option<Option<Instant>>),
+    Woken(Vec<TimerEntry>, Option<Option<Instant>>),
     Over,
 }
 
@@ -273,28 +273,28 @@ impl Drop for Driver {
     }
 }
 
-impl Entry {
+impl TimerEntry {
     fn key(&self) -> (u64, *const TaskHandle) {
         (self.at, Arc::as_ptr(&self.outbox))
     }
 }
 
-impl Ord for Entry {
+impl Ord for TimerEntry {
     fn cmp(&self, other: &Self) -> Ordering {
         self.key().cmp(&other.key())
     }
 }
 
-impl PartialOrd for Entry {
+impl PartialOrd for TimerEntry {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Entry {
+impl PartialEq for TimerEntry {
     fn eq(&self, other: &Self) -> bool {
         self.key() == other.key()
     }
 }
 
-impl Eq for Entry {}
+impl Eq for TimerEntry {}

@@ -51,7 +51,7 @@ impl Tasks {
         }
     }
 
-    fn enter(&self) -> Entry {
+    fn enter(&self) -> TaskEntry {
         let mut switches = self.0.lock();
         let vacant = switches.vacant_entry();
         let switch = Arc::new(Switch {
@@ -61,7 +61,7 @@ impl Tasks {
             list: self.clone(),
         });
         vacant.insert(Arc::clone(&switch));
-        Entry(switch)
+        TaskEntry(switch)
     }
 
     /// Drops every connection at its next await.
@@ -81,9 +81,9 @@ impl Tasks {
 
 /// A task's place in the list, until it ends. One pointer: together with a [`Stage`], a tokio task
 /// then has its minimal size.
-struct Entry(Arc<Switch>);
+struct TaskEntry(Arc<Switch>);
 
-impl Drop for Entry {
+impl Drop for TaskEntry {
     fn drop(&mut self) {
         let _ended = self.0.list.0.lock().try_remove(self.0.key as usize);
     }
@@ -92,7 +92,7 @@ impl Drop for Entry {
 pin_project! {
     /// See [`Tasks::run`].
     pub(crate) struct Task<F> {
-        entry: Entry,
+        entry: TaskEntry,
         #[pin]
         future: F,
     }
@@ -119,7 +119,7 @@ impl<F: Future> Future for Task<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
         let this = self.project();
-        let Entry(switch) = this.entry;
+        let TaskEntry(switch) = this.entry;
         switch.task.register(cx.waker());
         if switch.off.load(Ordering::Acquire) {
             return Poll::Ready(None);

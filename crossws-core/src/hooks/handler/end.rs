@@ -76,15 +76,15 @@ where
 
 /// The cleanup of a connection whose loop has returned: see [`keep_open`] and [`keep_open_then`].
 /// Dropping it drops its value or function.
-pub struct Cleanup(Box<dyn Run>);
+pub struct Cleanup(Box<dyn RunCleanup>);
 
-trait Run: MaybeSend {
+trait RunCleanup: MaybeSend {
     fn run(self: Box<Self>, closed: Closed) -> BoxFuture<'static, HookResult>;
 }
 
 struct Guard<G>(G);
 
-impl<G: MaybeSend + 'static> Run for Guard<G> {
+impl<G: MaybeSend + 'static> RunCleanup for Guard<G> {
     fn run(self: Box<Self>, _: Closed) -> BoxFuture<'static, HookResult> {
         drop(self);
         Box::pin(async { Ok(()) })
@@ -93,7 +93,7 @@ impl<G: MaybeSend + 'static> Run for Guard<G> {
 
 struct Function<F>(F);
 
-impl<F, Fut> Run for Function<F>
+impl<F, Fut> RunCleanup for Function<F>
 where
     F: FnOnce(Closed) -> Fut + MaybeSend + 'static,
     Fut: Future<Output: HookOutput> + MaybeSend + 'static,

@@ -1,6 +1,6 @@
 //! What a connection receives at once, counted once.
 
-use super::Rest;
+use super::Remaining;
 use crate::observe::histogram::Class;
 use crate::peer::Peer;
 
@@ -8,47 +8,47 @@ use crate::peer::Peer;
 /// other tasks run, without the first. Counting one more takes a few instructions; the first is looked
 /// at closely, and decides that none of the others is. `Life` knows the class.
 #[derive(Default)]
-pub(crate) struct Run {
+pub(crate) struct CountedRun {
     /// The number of the class, if a run has begun: a byte, because every connection has it.
     class: Option<u8>,
     messages: u32,
     bytes: u64,
 }
 
-impl Run {
+impl CountedRun {
     /// Counts a message of so many bytes.
     #[inline]
-    pub(crate) fn count(&mut self, peer: &Peer, bytes: usize) -> Rest {
+    pub(crate) fn count(&mut self, peer: &Peer, bytes: usize) -> Remaining {
         let class = Class::of(bytes);
         if !peer.life().is_in_run(class.0) {
             return self.begin(peer, class, bytes);
         }
         self.messages += 1;
         self.bytes += bytes as u64;
-        Rest::Counted
+        Remaining::Counted
     }
 
     #[cold]
     #[inline(never)]
-    fn begin(&mut self, peer: &Peer, class: Class, bytes: usize) -> Rest {
+    fn begin(&mut self, peer: &Peer, class: Class, bytes: usize) -> Remaining {
         self.end(peer);
         if peer.life().is_metered() {
             peer.count_received(bytes);
         }
         let Some(watch) = peer.watch() else {
-            return Rest::Counted;
+            return Remaining::Counted;
         };
         if watch.counters.count_first(class, bytes as u64) {
             // The next decides anew.
-            return Rest::Time;
+            return Remaining::Time;
         }
         if watch.reports_messages() {
-            return Rest::Report;
+            return Remaining::Report;
         }
         if peer.life().begin_run(class.0) {
             self.class = Some(class.0 as u8);
         }
-        Rest::Counted
+        Remaining::Counted
     }
 
     /// Ends the run: the next message begins one.

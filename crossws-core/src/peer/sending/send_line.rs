@@ -23,12 +23,12 @@ struct Line {
 }
 
 /// A place in the line. Dropping it lets the next task go on.
-struct Place {
+struct PlaceInLine {
     line: Arc<SendLine>,
     number: u64,
 }
 
-impl Place {
+impl PlaceInLine {
     fn take(line: Arc<SendLine>) -> Self {
         let mut state = line.0.lock();
         state.last += 1;
@@ -60,7 +60,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for PlaceInLine {
     fn drop(&mut self) {
         let mut state = self.line.0.lock();
         let was_first = state
@@ -114,7 +114,7 @@ impl Peer {
     /// If the future is dropped before it is ready, the message was not queued.
     pub async fn send_when_ready(&self, message: impl IntoMessage) -> Result<Sent, SendError> {
         let mut message = message.into_message()?;
-        let place = Place::take(self.extensions().get_or_default::<SendLine>());
+        let place = PlaceInLine::take(self.extensions().get_or_default::<SendLine>());
         place.is_first().await;
         loop {
             let drained = self.life().drained();

@@ -41,12 +41,12 @@ pub(super) struct Extent<'a> {
 pub(super) struct ChunkIndex {
     /// Where each message ends.
     ends: Vec<usize>,
-    runs: Vec<Run>,
+    runs: Vec<MessageRun>,
 }
 
 /// Consecutive messages of one author, whose numbers are consecutive too.
 #[derive(Debug)]
-struct Run {
+struct MessageRun {
     author: Option<Key>,
     /// The number of its first message.
     seq: u64,
@@ -70,7 +70,7 @@ impl ChunkIndex {
             Some(run) if run.author == author && run.seq + (place - run.from) as u64 == seq => {
                 run.to = place + 1;
             }
-            _ => self.runs.push(Run {
+            _ => self.runs.push(MessageRun {
                 author,
                 seq,
                 from: place,
@@ -99,13 +99,13 @@ impl ChunkIndex {
 
     /// Returns how many bytes of memory the contents need.
     pub(super) fn memory(&self) -> usize {
-        self.ends.len() * size_of::<usize>() + self.runs.len() * size_of::<Run>()
+        self.ends.len() * size_of::<usize>() + self.runs.len() * size_of::<MessageRun>()
     }
 
     /// Returns how many bytes of memory are allocated.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
-        self.ends.capacity() * size_of::<usize>() + self.runs.capacity() * size_of::<Run>()
+        self.ends.capacity() * size_of::<usize>() + self.runs.capacity() * size_of::<MessageRun>()
     }
 
     /// Takes messages from one on. Returns where it stopped.
@@ -188,7 +188,7 @@ impl ChunkIndex {
         into: &mut Vec<LogSlice>,
         own: &mut Total,
     ) {
-        let mut emit = |run: Option<&Run>, messages: std::ops::Range<usize>| {
+        let mut emit = |run: Option<&MessageRun>, messages: std::ops::Range<usize>| {
             if let Some(run) = run
                 && !messages.is_empty()
             {

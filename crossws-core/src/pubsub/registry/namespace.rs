@@ -13,7 +13,7 @@ use crate::pubsub::registry::patterns::Patterns;
 use crate::pubsub::registry::retaining::Holds;
 use crate::pubsub::retained::Retained;
 use crate::pubsub::topic;
-use crate::pubsub::topic::{Audience, Several, Told, Topic};
+use crate::pubsub::topic::{Several, SubscribersOf, Told, Topic};
 use crate::pubsub::topic_kind::TopicKind;
 use crate::pubsub::topics::Topics;
 use crate::sync::Mutex;
@@ -51,7 +51,7 @@ pub(super) struct Index {
 
 impl Namespace {
     /// Returns the topics of the addressed peers.
-    pub(super) fn audience<'a, 'f>(&self, recipients: &'a Recipients<'f>) -> Audience<'a, 'f> {
+    pub(super) fn audience<'a, 'f>(&self, recipients: &'a Recipients<'f>) -> SubscribersOf<'a, 'f> {
         let any = match &recipients.to {
             Target::Everyone => std::iter::once(Arc::clone(&self.everyone)).collect(),
             Target::Topics(topics) => self.several(topics),
@@ -61,7 +61,7 @@ impl Namespace {
                 any
             }
         };
-        Audience::new(
+        SubscribersOf::new(
             any,
             self.without_patterns(&recipients.except),
             &recipients.only,

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::several::{Audience, Locked, is_member};
+use super::several::{LockedTopic, SubscribersOf, is_member};
 use super::{State, Told};
 use crate::peer::Peer;
 use crate::pubsub::publication::Publication;
@@ -26,7 +26,7 @@ impl Each {
     }
 }
 
-impl Audience<'_, '_> {
+impl SubscribersOf<'_, '_> {
     /// Returns the members, each once, except `except`.
     pub(crate) fn members(&self, except: Option<&Peer>) -> Vec<Peer> {
         let states: SmallVec<[MutexGuard<'_, State>; 4]> =
@@ -48,7 +48,7 @@ impl Audience<'_, '_> {
     pub(crate) fn publish_each(&self, publications: &mut [Each], told: &mut Told) {
         let states: SmallVec<[MutexGuard<'_, State>; 4]> =
             self.any.iter().map(|topic| topic.state.lock()).collect();
-        let places: SmallVec<[Locked<'_>; 4]> = self.places(&states);
+        let places: SmallVec<[LockedTopic<'_>; 4]> = self.places(&states);
         for each in publications {
             if is_member(&places, &each.peer) {
                 let receipt = each.peer.transport().publish(&each.publication);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::several::{self, Locked, hand_on};
-use super::{Audience, Several, State, Told, Topic};
+use super::several::{self, LockedTopic, hand_on};
+use super::{Several, State, SubscribersOf, Told, Topic};
 use crate::peer::Peer;
 use crate::pubsub::filter::Filter;
 use crate::pubsub::publication::Publication;
@@ -24,7 +24,7 @@ pub(crate) fn publish_matched(
         Some(topic) => topic.publish_matched(patterns, except, publication, told),
         None => {
             let only = Filter::default();
-            let audience = Audience::new(patterns, Several::new(), &only);
+            let audience = SubscribersOf::new(patterns, Several::new(), &only);
             audience.publish(except, publication.into(), told);
         }
     }
@@ -58,7 +58,7 @@ impl Topic {
                 .iter()
                 .map(|pattern| pattern.state.lock())
                 .collect();
-            let mut places: SmallVec<[Locked<'_>; 4]> = SmallVec::new();
+            let mut places: SmallVec<[LockedTopic<'_>; 4]> = SmallVec::new();
             places.push((self, state));
             places.extend(
                 patterns

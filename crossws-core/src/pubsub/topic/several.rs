@@ -18,7 +18,7 @@ use crate::sync::MutexGuard;
 pub(crate) type Several = SmallVec<[Arc<Topic>; 4]>;
 
 /// A topic and its state, while it is locked.
-pub(super) type Locked<'a> = (&'a Arc<Topic>, &'a State);
+pub(super) type LockedTopic<'a> = (&'a Arc<Topic>, &'a State);
 
 /// Sorts topics that are locked together into the one order in which topics are locked: patterns last,
 /// and otherwise by address.
@@ -29,13 +29,13 @@ pub(super) fn sort(topics: &mut [Arc<Topic>]) {
 
 /// The members of any of these topics that are members of no excluded topic and that the filter
 /// admits, once each.
-pub(crate) struct Audience<'a, 'f> {
+pub(crate) struct SubscribersOf<'a, 'f> {
     pub(super) any: Several,
     none: Several,
     only: &'a Filter<'f>,
 }
 
-impl<'a, 'f> Audience<'a, 'f> {
+impl<'a, 'f> SubscribersOf<'a, 'f> {
     pub(crate) fn new(mut any: Several, mut none: Several, only: &'a Filter<'f>) -> Self {
         for topics in [&mut any, &mut none] {
             sort(topics);
@@ -69,7 +69,7 @@ impl<'a, 'f> Audience<'a, 'f> {
     pub(super) fn places<'s>(
         &'s self,
         states: &'s [MutexGuard<'_, State>],
-    ) -> SmallVec<[Locked<'s>; 4]> {
+    ) -> SmallVec<[LockedTopic<'s>; 4]> {
         let places = self.any.iter().zip(states);
         places.map(|(topic, state)| (topic, &**state)).collect()
     }
@@ -123,7 +123,7 @@ impl State {
 /// Passes its publication to each member of the topics from `first` on that is in no earlier topic, and
 /// is not excluded. `of` returns a member's.
 pub(super) fn hand_on<'p>(
-    places: &[Locked<'_>],
+    places: &[LockedTopic<'_>],
     first: usize,
     is_left_out: impl Fn(&Peer) -> bool,
     of: impl Fn(&Peer) -> &'p Publication,
@@ -144,7 +144,7 @@ pub(super) fn hand_on<'p>(
 
 /// Returns whether the peer is a member of one of these topics, whose members have already got the
 /// message.
-pub(super) fn is_member(places: &[Locked<'_>], peer: &Peer) -> bool {
+pub(super) fn is_member(places: &[LockedTopic<'_>], peer: &Peer) -> bool {
     if places.is_empty() {
         return false;
     }
