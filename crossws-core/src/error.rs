@@ -2,7 +2,6 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use crate::bounds::BoxError;
-use crate::hub::settings::invalid::SettingsError;
 use crate::message::Message;
 use crate::message::codec::EncodeError;
 use crate::peer::id::PeerId;
@@ -123,14 +122,10 @@ impl Error {
         Self::new(ErrorKind::Protocol, text, Some(source.into()))
     }
 
-    /// Returns the error of the application's start: of its settings, if that is what the `start` hook's
-    /// error comes from.
-    pub(crate) fn of_start(mut self) -> Self {
-        let mut causes = std::iter::successors(self.source(), |&error| error.source());
-        if causes.any(|error| error.is::<SettingsError>()) {
-            self.0.kind = ErrorKind::Settings;
-            "the settings cannot be used".clone_into(&mut self.0.text);
-        }
+    /// Returns the error with another kind and text, and the same source.
+    pub(crate) fn retold(mut self, kind: ErrorKind, text: &str) -> Self {
+        self.0.kind = kind;
+        text.clone_into(&mut self.0.text);
         self
     }
 

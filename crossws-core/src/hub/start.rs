@@ -1,7 +1,9 @@
+use std::error::Error as _;
 use std::fmt;
+use std::iter::successors;
 use std::sync::Arc;
 
-use crate::error::{Error, HookKind};
+use crate::error::{Error, ErrorKind, HookKind};
 use crate::hooks::catch::catch;
 use crate::hub::Hub;
 use crate::hub::settings::invalid::SettingsError;
@@ -60,7 +62,7 @@ impl Start {
             hub.settings().validate()?;
             resolver.start(hub).await
         };
-        let result = catch(HookKind::Start, start).await.map_err(Error::of_start);
+        let result = catch(HookKind::Start, start).await.map_err(of_start);
         let state = if result.is_ok() { STARTED } else { FAILED };
         if let Err(error) = &result {
             tracing::error!(%error, "the application has not started");
@@ -86,6 +88,15 @@ impl Start {
                 _ => listener.await,
             }
         }
+    }
+}
+
+/// Returns the error of a start: of its settings, if that is what the `start` hook's error comes from.
+fn of_start(error: Error) -> Error {
+    let mut causes = successors(error.source(), |&error| error.source());
+    match causes.any(|error| error.is::<SettingsError>()) {
+        true => error.retold(ErrorKind::Settings, "the settings cannot be used"),
+        false => error,
     }
 }
 

@@ -344,6 +344,9 @@ async fn messages_to_several_topics_have_one_order(scene: Scene<'_>) {
         .map(|index| to_each("news red", "", &format!("several {index}")))
         .collect();
     b.perform(&several).await;
+    for who in ["a", "b"] {
+        stage.wait(who, "message.end").await;
+    }
     let mut orders = Vec::new();
     for reader in &mut readers {
         let mut order = Vec::new();
