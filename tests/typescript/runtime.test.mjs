@@ -93,7 +93,7 @@ test("the route's protocols are offered, and others if they are named", async ()
   connectStatus({ ...options, protocols: ["v9"] });
   connectEverything(options);
   await settled();
-  assert.deepEqual(Fake.all.map(({ protocols }) => protocols), [["v2", 'a"b'], ["v9"], undefined]);
+  assert.deepEqual(Fake.all.map(({ protocols }) => protocols), [["v2", "a'b`$"], ["v9"], undefined]);
 });
 
 test("a token is asked for before each try", async () => {
