@@ -165,7 +165,7 @@ impl Count {
 }
 
 impl Paced {
-    /// RateCounts a message, or returns how long until it is within the rate.
+    /// Counts a message, or returns how long until it is within the rate.
     fn take(&self, peer: &Peer, bytes: usize) -> Result<(), Duration> {
         let Some(now) = self.clock.now() else {
             return Ok(());
