@@ -76,11 +76,10 @@ impl Http2 {
 
     /// Refuses bounds with which no request could be read.
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
-        match (self.max_streams, self.stream_window) {
-            (0, _) => Err(SettingsError::Zero("Http2::max_streams")),
-            (_, 0) => Err(SettingsError::Zero("Http2::stream_window")),
-            _ => Ok(()),
-        }
+        SettingsError::of_zeros([
+            ("Http2::max_streams", self.max_streams == 0),
+            ("Http2::stream_window", self.stream_window == 0),
+        ])
     }
 
     pub(crate) fn allows_prior_knowledge(&self) -> bool {

@@ -54,6 +54,18 @@ impl fmt::Debug for SettingsError {
     }
 }
 
+impl SettingsError {
+    /// Refuses the first of these bounds that is zero: `true`, beside its name.
+    #[doc(hidden)]
+    pub fn of_zeros(bounds: impl IntoIterator<Item = (&'static str, bool)>) -> Result<(), Self> {
+        let mut bounds = bounds.into_iter();
+        match bounds.find(|(_, is_zero)| *is_zero) {
+            Some((name, _)) => Err(Self::Zero(name)),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Settings {
     /// Checks the settings. A server does so when it starts.
     ///
@@ -77,15 +89,12 @@ impl Settings {
         if let Some(name) = self.protocols.iter().find(|name| !is_token(name)) {
             return Err(SettingsError::Protocol(name.clone()));
         }
-        match zero(&self.limits) {
-            Some(name) => Err(SettingsError::Zero(name)),
-            None => Ok(()),
-        }
+        check_zeros(&self.limits)
     }
 }
 
-/// Returns the name of the first limit that is zero and so would refuse or end every connection.
-fn zero(limits: &Limits) -> Option<&'static str> {
+/// Refuses limits of zero that would refuse or end every connection.
+fn check_zeros(limits: &Limits) -> Result<(), SettingsError> {
     let counts = [
         ("max_unfinished", limits.max_unfinished),
         ("max_fragments", limits.max_fragments),
@@ -104,8 +113,7 @@ fn zero(limits: &Limits) -> Option<&'static str> {
     ];
     let counts = counts.map(|(name, most)| (name, most == Limit::At(0)));
     let times = times.map(|(name, time)| (name, time == Some(Duration::ZERO)));
-    let mut all = counts.into_iter().chain(times);
-    all.find_map(|(name, is_zero)| is_zero.then_some(name))
+    SettingsError::of_zeros(counts.into_iter().chain(times))
 }
 
 impl RouteSettings {

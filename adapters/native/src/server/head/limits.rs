@@ -41,16 +41,12 @@ impl HeadLimits {
 
     /// Refuses bounds with which no request could be read.
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
-        let bounds = [
+        SettingsError::of_zeros([
             ("HeadLimits::timeout", self.timeout.is_zero()),
             ("HeadLimits::max_head", self.max_head == 0),
             ("HeadLimits::max_line", self.max_line == 0),
             ("HeadLimits::max_headers", self.max_headers == 0),
-        ];
-        match bounds.iter().find(|(_, is_zero)| *is_zero) {
-            Some((name, _)) => Err(SettingsError::Zero(name)),
-            None => Ok(()),
-        }
+        ])
     }
 }
 
