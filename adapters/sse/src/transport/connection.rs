@@ -167,7 +167,7 @@ impl Connection {
         let stream = state.streams;
         let wakers = [state.stream.take(), state.pump.take()];
         drop(state);
-        wake(wakers);
+        wakers.into_iter().for_each(wake);
         Some((stream, events))
     }
 
@@ -181,12 +181,12 @@ impl Connection {
         state.stalled_since = None;
         state.detached_since = Some(now);
         let gone = state.stream.take();
-        let wakers = [state.pump.take()];
+        let pump = state.pump.take();
         drop(state);
         drop(gone);
         // From here on, the limits judge what waits.
         self.outbox.must_wait();
-        wake(wakers);
+        wake(pump);
     }
 
     /// Returns when what the server takes now is too old.
@@ -204,18 +204,14 @@ impl Connection {
         let must_look = has_lost || stream.is_none();
         let pump = must_look.then(|| state.pump.take()).flatten();
         drop(state);
-        if let Some(pump) = pump {
-            pump.wake();
-        }
-        if let Some(stream) = stream {
-            stream.wake();
-        }
+        wake(pump);
+        wake(stream);
     }
 
     /// Wakes the pump, whose deadlines have changed.
     pub(crate) fn wake_pump(&self) {
-        let waker = self.state.lock().pump.take();
-        wake([waker]);
+        let pump = self.state.lock().pump.take();
+        wake(pump);
     }
 
     /// Wakes both.
@@ -223,7 +219,7 @@ impl Connection {
         let mut state = self.state.lock();
         let wakers = [state.stream.take(), state.pump.take()];
         drop(state);
-        wake(wakers);
+        wakers.into_iter().for_each(wake);
     }
 
     /// Returns whether the queue has run empty after it had piled up, once.
@@ -287,9 +283,9 @@ impl Connection {
     pub(crate) fn violated(&self, violation: Violation) {
         let mut state = self.state.lock();
         state.violation.get_or_insert(violation);
-        let wakers = [state.pump.take()];
+        let pump = state.pump.take();
         drop(state);
-        wake(wakers);
+        wake(pump);
     }
 
     /// Returns what the client did wrong, once.
@@ -353,10 +349,10 @@ impl Connection {
         state.over = true;
         // It has the peer, which has this.
         let events = state.events.take();
-        let wakers = [state.stream.take()];
+        let stream = state.stream.take();
         drop(state);
         drop(events);
-        wake(wakers);
+        wake(stream);
         self.changed.notify(usize::MAX);
     }
 
@@ -381,8 +377,10 @@ impl Connection {
     }
 }
 
-fn wake(wakers: impl IntoIterator<Item = Option<Waker>>) {
-    wakers.into_iter().flatten().for_each(Waker::wake);
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
 }
 
 /// Returns a path as a relative reference. By itself, one that begins with two slashes would name another

@@ -61,9 +61,9 @@ impl Post<'_> {
                     state.inbound_bytes += message.len();
                     state.inbound.push_back(message);
                     state.was_heard = true;
-                    let wakers = [state.pump.take()];
+                    let pump = state.pump.take();
                     drop(state);
-                    wake(wakers);
+                    wake(pump);
                     return true;
                 }
                 if !std::mem::replace(&mut self.waits, true) {
@@ -87,6 +87,6 @@ impl Drop for Post<'_> {
             pump = state.pump.take();
         }
         drop(state);
-        wake([pump]);
+        wake(pump);
     }
 }

@@ -78,9 +78,7 @@ impl Connection {
         if let Some(events) = events {
             events.drained();
         }
-        if let Some(pump) = pump {
-            pump.wake();
-        }
+        wake(pump);
         match next {
             _ if is_cut => Poll::Ready(Write::Cut),
             next if is_last => Poll::Ready(Write::Last(next.unwrap_or_default())),
@@ -140,7 +138,7 @@ impl Connection {
         if is_full {
             self.outbox.must_wait();
         }
-        wake([waker]);
+        wake(waker);
         wrote
     }
 
