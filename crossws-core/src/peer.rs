@@ -23,6 +23,7 @@ use crate::hooks::notice::Notice;
 use crate::hooks::output::HookOutput;
 use crate::hub::Hub;
 use crate::hub::settings::Settings;
+use crate::message::formats::InFormats;
 use crate::observe::{Watch, Watched};
 use crate::peer::context::ContextCell;
 use crate::peer::deadlines::expiry::MomentCell;
@@ -34,6 +35,7 @@ use crate::peer::rare::RareCell;
 use crate::peer::tasks::Inbox;
 use crate::peer::topics::subscriptions::Subscriptions;
 use crate::peer::weak::WeakPeer;
+use crate::pubsub::publication::Publication;
 use crate::pubsub::publication::wire::Wire;
 use crate::transport::Transport;
 use crate::transport::capabilities::Capabilities;
@@ -228,6 +230,12 @@ impl Peer {
     /// Returns the client's address, if the platform knows it.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
         self.0.request.remote_addr()
+    }
+
+    /// Returns what the client reads of a publication in several formats.
+    #[inline]
+    pub(crate) fn format_of<'p>(&self, publication: InFormats<'p>) -> &'p Publication {
+        publication.of(|| self.protocol())
     }
 
     /// Returns the negotiated subprotocol, if there is one.

@@ -52,7 +52,7 @@ impl Roster {
         let mut peers = Vec::new();
         self.peers_into(&mut peers);
         for peer in peers.iter().filter(|peer| only.admits(peer)) {
-            let publication = publication.of(|| peer.protocol());
+            let publication = peer.format_of(publication);
             if let Some(wire) = peer.wire()
                 && wire.takes_long(publication)
             {
@@ -68,7 +68,7 @@ impl Roster {
         let _order = self.order.lock();
         self.peers_into(&mut peers);
         for peer in peers.iter().filter(|peer| only.admits(peer)) {
-            let receipt = peer.transport().publish(publication.of(|| peer.protocol()));
+            let receipt = peer.transport().publish(peer.format_of(publication));
             told.published.queued += usize::from(receipt.queued);
             told.count(peer, receipt);
         }

@@ -61,7 +61,7 @@ impl<'a, 'f> SubscribersOf<'a, 'f> {
             &places,
             0,
             is_left_out,
-            |peer| publication.of(|| peer.protocol()),
+            |peer| peer.format_of(publication),
             told,
         );
     }
@@ -113,7 +113,7 @@ impl State {
             return Some((all.first, wire));
         }
         self.members.iter().find_map(|(peer, _)| {
-            let (publication, wire) = (all.of(|| peer.protocol()), peer.wire()?);
+            let (publication, wire) = (peer.format_of(all), peer.wire()?);
             let wants = wire.takes_long(publication) && publication.known(wire).is_none();
             wants.then_some((publication, wire))
         })
