@@ -129,11 +129,12 @@ impl Options {
         background: Arc<dyn Background>,
     ) -> Hub {
         let lacks = capabilities.missing();
-        let set = |hub: HubBuilder| match retained {
-            Some(retained) => retained.set(hub.lacks(lacks)),
-            None => hub.lacks(lacks),
+        let hub = self.hub.own().clone().lacks(lacks);
+        let hub = match retained {
+            Some(retained) => retained.set(hub),
+            None => hub,
         };
-        let hub = set(self.hub.own().clone()).build();
+        let hub = hub.build();
         hub.lend_background(background);
         hub
     }

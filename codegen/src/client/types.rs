@@ -84,22 +84,12 @@ impl<'d> Types<'d> {
 
     /// Returns whether a type refers to itself with neither an object nor a list between, which compilers refuse.
     fn is_circular(&self, definition: &str) -> bool {
-        let mut left: Vec<_> = self
-            .description
-            .definitions
-            .get(definition)
-            .into_iter()
-            .collect();
+        let mut left = Vec::from_iter(self.description.definitions.get(definition));
         let mut seen = BTreeSet::new();
         while let Some(schema) = left.pop() {
             for key in ["oneOf", "anyOf", "allOf"] {
-                left.extend(
-                    schema
-                        .get(key)
-                        .and_then(Value::as_array)
-                        .into_iter()
-                        .flatten(),
-                );
+                let variants = schema.get(key).and_then(Value::as_array);
+                left.extend(variants.into_iter().flatten());
             }
             let reference = schema.get("$ref").and_then(Value::as_str);
             if let Some((name, found)) = reference.and_then(|name| self.description.resolve(name)) {
