@@ -1,5 +1,6 @@
 //! Measures what messages, connections and silence cost crossws and other servers: see README.md.
 
+mod bounds;
 mod certificate;
 mod facts;
 mod load;
@@ -9,6 +10,7 @@ mod process;
 mod report;
 mod results;
 mod rounds;
+mod row;
 mod rows;
 mod table;
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::certificate;
 use crate::load::Framing;
 use crate::process::Launch;
-use crate::rows::Who;
+use crate::row::Who;
 
 /// The core of the server, in the rows in which it does not have all cores.
 pub(crate) const SERVER_CORE: usize = 0;

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use crate::peers::Peer;
 use crate::results::Results;
-use crate::rows::{Measure, ROWS};
+use crate::row::Measure;
+use crate::rows::ROWS;
 
 const COLOURS: [&str; 12] = [
     "#d62728", "#ff9896", "#7f7f7f", "#c7c7c7", "#1f77b4", "#2ca02c", "#9467bd", "#8c564b",

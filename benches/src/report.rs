@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{fs, io};
 
+use crate::bounds::wanted;
 use crate::peers::{self, Peer};
 use crate::plot;
 use crate::results::{Results, RowResult, median};
-use crate::rows::{Bound, Measure, ROWS, Row, Who};
+use crate::row::{Measure, Row, Who};
+use crate::rows::ROWS;
 use crate::table::amount;
 
 const BEGIN: &str = "<!-- measured: written by `benches/run --update` -->\n";
@@ -62,7 +64,7 @@ fn short(results: &Results) -> String {
     for (row, result) in compared(results).filter(|(row, _)| SHORT.contains(&row.id)) {
         let _ = write!(out, "| {} |", row.title);
         for name in ["ours", "bun", "uws", floor_of(row)] {
-            let _ = write!(out, " {} |", text(row.measure, value(result, name)));
+            let _ = write!(out, " {} |", text(row.measure, result.median(name)));
         }
         out.push('\n');
     }
@@ -126,7 +128,7 @@ fn main_table(results: &Results) -> String {
         .to_owned();
     for (row, result) in compared(results) {
         let names = ["ours", "bun", "uws", floor_of(row)];
-        let values = names.map(|name| value(result, name));
+        let values = names.map(|name| result.median(name));
         let _ = write!(out, "| {} |", row.title);
         for value in values {
             let _ = write!(out, " {} |", text(row.measure, value));
@@ -161,7 +163,7 @@ fn everybody(results: &Results, peers: &[Peer]) -> String {
                 .peers
                 .get(peer.name)
                 .is_some_and(|peer| peer.failed.is_some());
-            let value = value(result, peer.name);
+            let value = result.median(peer.name);
             let text = if failed {
                 "failed".to_owned()
             } else {
@@ -182,7 +184,7 @@ fn scaling(results: &Results) -> String {
     for (row, result) in rows {
         let _ = write!(out, "| {} |", row.title);
         for name in ["ours", "bun", "uws", "floor"] {
-            let _ = write!(out, " {} |", text(row.measure, value(result, name)));
+            let _ = write!(out, " {} |", text(row.measure, result.median(name)));
         }
         let _ = writeln!(out, " {} |", wanted(row, result, results));
     }
@@ -194,7 +196,7 @@ fn threads(results: &Results) -> String {
                    | --- | --- | --- | --- | --- | --- | --- |\n"
         .to_owned();
     for (row, result) in measured(results).filter(|(row, _)| row.who == Who::Threads) {
-        let (one, two) = (value(result, "ours-one"), value(result, "ours-two"));
+        let (one, two) = (result.median("ours-one"), result.median("ours-two"));
         let _ = writeln!(
             out,
             "| {} | {} | {} | {} | {} | {} | {} |",
@@ -225,16 +227,36 @@ fn side_by_side(results: &Results, peers: &[Peer], who: Who) -> String {
     out.push('\n');
     for (row, result) in measured(results).filter(|(row, _)| row.who == who) {
         let _ = write!(out, "| {} |", row.title);
-        let values: Vec<_> = peers.iter().map(|peer| value(result, peer.name)).collect();
+        let values: Vec<_> = peers.iter().map(|peer| result.median(peer.name)).collect();
         for value in &values {
             let _ = write!(out, " {} |", text(row.measure, *value));
         }
-        for value in &values[1..] {
-            let _ = write!(out, " {} |", ratio(values[0], *value));
+        for peer in &peers[1..] {
+            let _ = write!(out, " {} |", paired(result, peers[0].name, peer.name));
         }
         out.push('\n');
     }
     out
+}
+
+/// Returns the median of the rounds' ratios. From 15 rounds on, it comes with the interval that contains it
+/// with a probability of 95 %.
+fn paired(result: &RowResult, ours: &str, other: &str) -> String {
+    let values = |name| result.peers.get(name).map(|peer| &*peer.values);
+    let (Some(ours), Some(other)) = (values(ours), values(other)) else {
+        return ratio(None, None);
+    };
+    let mut ratios: Vec<_> = ours.iter().zip(other).map(|(ours, it)| ours / it).collect();
+    ratios.sort_by(f64::total_cmp);
+    let middle = ratio(median(&ratios), Some(1.0));
+    if ratios.len() < 15 {
+        return middle;
+    }
+    // The ranks of the sign test.
+    let rounds = ratios.len() as f64;
+    let left_out = ((rounds - 1.96 * rounds.sqrt()) / 2.0) as usize;
+    let (least, most) = (ratios[left_out], ratios[ratios.len() - 1 - left_out]);
+    format!("{middle} ({least:.2} to {most:.2})")
 }
 
 /// Returns how many cores a server kept busy.
@@ -247,13 +269,13 @@ fn cores(result: &RowResult, name: &str) -> String {
 fn losses(results: &Results, peers: &[Peer]) -> String {
     let mut out = String::new();
     for (row, result) in compared(results) {
-        let Some(ours) = value(result, "ours") else {
+        let Some(ours) = result.median("ours") else {
             continue;
         };
         let mut better: Vec<_> = peers
             .iter()
             .filter(|peer| peer.is_server() && !peer.is_of_this_crate())
-            .filter_map(|peer| Some((peer.label, value(result, peer.name)?)))
+            .filter_map(|peer| Some((peer.label, result.median(peer.name)?)))
             .map(|(label, value)| {
                 (
                     label,
@@ -297,10 +319,6 @@ fn machine(results: &Results) -> String {
     )
 }
 
-fn value(result: &RowResult, name: &str) -> Option<f64> {
-    result.peers.get(name)?.median()
-}
-
 fn text(measure: Measure, value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), |value| amount(measure, value))
 }
@@ -310,99 +328,4 @@ fn ratio(ours: Option<f64>, theirs: Option<f64>) -> String {
         (Some(ours), Some(theirs)) => format!("{:.2}", ours / theirs),
         _ => "–".to_owned(),
     }
-}
-
-/// Formats the bounds of a row, and whether each is kept.
-fn wanted(row: &Row, result: &RowResult, results: &Results) -> String {
-    let subject = match row.who {
-        Who::Threads => "ours-two",
-        _ => "ours",
-    };
-    let ours = value(result, subject);
-    let sign = if row.measure == Measure::Rate {
-        "≥"
-    } else {
-        "≤"
-    };
-    // The lower bound for every server that makes a system call per message.
-    let floors = ["floor", "tcp-echo"];
-    let floor = floors.iter().filter_map(|name| value(result, name));
-    let floor = floor
-        .reduce(f64::min)
-        .filter(|_| row.measure == Measure::Cpu);
-    let mut said = Vec::new();
-    for bound in row.bounds {
-        let (text, have, limit) = match *bound {
-            Bound::Peer(name, times) => {
-                let label = match name {
-                    "bun" => "Bun",
-                    "uws" => "uWS",
-                    "tcp-echo" => "TCP",
-                    "ours-one" => "one",
-                    name => name,
-                };
-                let limit = value(result, name).map(|value| value * times);
-                (format!("{sign} {times:.2} × {label}"), ours, limit)
-            }
-            Bound::Best(times) => {
-                let others = result
-                    .peers
-                    .iter()
-                    .filter(|(name, _)| !name.starts_with("ours") && *name != "floor");
-                let best = others
-                    .filter_map(|(_, peer)| peer.median())
-                    .reduce(f64::max);
-                (
-                    format!("{sign} the best"),
-                    ours,
-                    best.map(|best| best * times),
-                )
-            }
-            Bound::Row(id, times) => {
-                let other = results.rows.get(id);
-                // The growth of a server that does no work at all.
-                let floors = value(result, "floor")
-                    .zip(other.and_then(|other| value(other, "floor")))
-                    .map_or_else(String::new, |(floor, other)| {
-                        format!(" (the floor {:.2})", floor / other)
-                    });
-                let other = other.and_then(|other| value(other, subject));
-                (
-                    format!("{sign} {times:.2} × the row above{floors}"),
-                    ours,
-                    other.map(|other| other * times),
-                )
-            }
-            Bound::User(most) => {
-                let user = result
-                    .peers
-                    .get(subject)
-                    .and_then(|peer| median(&peer.user));
-                let have =
-                    user.map_or_else(String::new, |user| format!(" (is {:.1})", user / 1000.0));
-                (
-                    format!("own time ≤ {:.1} µs{have}", most / 1000.0),
-                    user,
-                    Some(most),
-                )
-            }
-            Bound::Bytes(most) => (format!("{sign} {:.0} KiB", most / 1024.0), ours, Some(most)),
-        };
-        let kept = have.zip(limit).map(|(have, limit)| {
-            if row.measure == Measure::Rate {
-                have >= limit
-            } else {
-                have <= limit
-            }
-        });
-        said.push(match kept {
-            Some(true) => format!("{text}: yes"),
-            Some(false) if matches!(bound, Bound::Peer(..)) && limit < floor => {
-                format!("{text}: **no**, and less than the floor's")
-            }
-            Some(false) => format!("{text}: **no**"),
-            None => format!("{text}: not measured"),
-        });
-    }
-    said.join("; ")
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::load::Sample;
-use crate::rows::Measure;
+use crate::row::Measure;
 
 /// All measurements, row by row. Rows may come from different runs; the values within a row come
 /// from one run.
@@ -39,6 +39,13 @@ pub(crate) struct PeerResult {
     /// Why there are no values, if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) failed: Option<String>,
+}
+
+impl RowResult {
+    /// Returns the median of a server that took part.
+    pub(crate) fn median(&self, name: &str) -> Option<f64> {
+        self.peers.get(name)?.median()
+    }
 }
 
 impl PeerResult {

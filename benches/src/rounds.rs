@@ -10,7 +10,7 @@ use crate::load::{Target, Work};
 use crate::peers::{LOAD_CORE, Peer};
 use crate::process::{self, Server};
 use crate::results::{PeerResult, Results, RowResult};
-use crate::rows::Row;
+use crate::row::Row;
 use crate::table;
 
 /// The duration and number of rounds.

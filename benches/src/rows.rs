@@ -1,87 +1,8 @@
 //! The rows that are measured, and their bounds.
 
 use crate::load::Work;
-
-/// The part of a sample that a row reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Measure {
-    /// The server's CPU time, user and system, per delivered message.
-    Cpu,
-    /// The same per connection: how many connections one second of CPU time serves.
-    Rate,
-    /// The wall time per delivered message.
-    Wall,
-    /// The server's resident memory per connection.
-    Memory,
-}
-
-/// A bound of a crossws row.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Bound {
-    /// At most (for a rate: at least) this multiple of this peer's value in this row.
-    Peer(&'static str, f64),
-    /// At most (for a rate: at least) this multiple of the best peer's value in this row.
-    Best(f64),
-    /// At most this multiple of crossws's value in that other row.
-    Row(&'static str, f64),
-    /// At most this many nanoseconds of user time per message.
-    User(f64),
-    /// At most this many bytes.
-    Bytes(f64),
-}
-
-/// One row of the table.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Row {
-    pub(crate) id: &'static str,
-    pub(crate) title: &'static str,
-    pub(crate) measure: Measure,
-    pub(crate) work: Work,
-    /// The servers that take part.
-    pub(crate) who: Who,
-    pub(crate) bounds: &'static [Bound],
-}
-
-/// The servers that take part in a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Who {
-    /// Every server, and the floor of echoes.
-    Echoes,
-    /// Every server that has rooms, and the floor of chats.
-    Rooms,
-    /// Every server, and the floor of chats.
-    Servers,
-    /// crossws on tokio, and two servers whose growth it is compared with: Bun and uWebSockets.
-    Scale,
-    /// The same in one room, and the floor of chats.
-    ScaleOfRoom,
-    /// crossws on tokio alone: other servers have no such paths.
-    Topics,
-    /// crossws on tokio, on one thread and on two, which may use all cores.
-    Threads,
-    /// The encrypted servers.
-    Tls,
-    /// The servers of WebSockets over HTTP/2.
-    Http2,
-    /// crossws on tokio, with all of its mechanisms and without one of them.
-    Without,
-    /// The same on two threads, which may use all cores.
-    WithoutOnTwo,
-}
-
-impl Who {
-    /// Returns whether the row compares crossws with all other servers.
-    pub(crate) fn is_compared(self) -> bool {
-        matches!(self, Self::Echoes | Self::Rooms | Self::Servers)
-    }
-
-    /// Returns whether the row shows how cost grows. Such rows have a table of their own.
-    pub(crate) fn is_scale(self) -> bool {
-        matches!(self, Self::Scale | Self::ScaleOfRoom | Self::Topics)
-    }
-}
-
-use Bound::{Best, Bytes, Peer, Row as OtherRow, User};
+use crate::row::Bound::{Best, Bytes, Peer, Row as OtherRow, User};
+use crate::row::{Bound, Row, Who, row};
 
 const fn chat(each: u32) -> Work {
     Work::Chat {
@@ -145,371 +66,290 @@ const ON_TWO: &[Bound] = &[Peer("ours-one", 1.0)];
 
 /// All rows, in the table's order.
 pub(crate) const ROWS: &[Row] = &[
-    Row {
-        id: "chat",
-        title: "chat, 32 clients, 640 pipelined each",
-        measure: Measure::Cpu,
-        work: chat(640),
-        who: Who::Rooms,
-        bounds: &[Peer("bun", 0.10), Peer("floor", 4.0)],
-    },
-    Row {
-        id: "singles",
-        title: "the same room, each message written alone, clients in turn",
-        measure: Measure::Cpu,
-        work: Work::Singles {
+    row(
+        "chat",
+        "chat, 32 clients, 640 pipelined each",
+        chat(640),
+        Who::Rooms,
+    )
+    .bounds(&[Peer("bun", 0.10), Peer("floor", 4.0)]),
+    row(
+        "singles",
+        "the same room, each message written alone, clients in turn",
+        Work::Singles {
             clients: 32,
             each: 640,
             size: 32,
         },
-        who: Who::Rooms,
-        bounds: &[Peer("bun", 0.50)],
-    },
-    Row {
-        id: "turns",
-        title: "the same room, the next message once the others' have come",
-        measure: Measure::Cpu,
-        work: chat(1),
-        who: Who::Rooms,
-        bounds: &[Peer("bun", 0.50)],
-    },
-    Row {
-        id: "echo-64",
-        title: "echo, 64 B, 64 pipelined",
-        measure: Measure::Cpu,
-        work: echo(64, 64),
-        who: Who::Echoes,
-        bounds: &[Peer("uws", 0.65), Peer("tcp-echo", 1.8)],
-    },
-    Row {
-        id: "echo-1",
-        title: "echo, 64 B, one at a time",
-        measure: Measure::Cpu,
-        work: echo(1, 64),
-        who: Who::Echoes,
-        bounds: &[Peer("bun", 1.05), User(1200.0)],
-    },
-    Row {
-        id: "echo-16k",
-        title: "echo, 16 KiB",
-        measure: Measure::Cpu,
-        work: echo(1, 16 << 10),
-        who: Who::Echoes,
-        bounds: &[Peer("uws", 0.75)],
-    },
-    Row {
-        id: "publish-64",
-        title: "one publisher, 1,000 subscribers, 64 B",
-        measure: Measure::Cpu,
-        work: publish(1000, 64),
-        who: Who::Rooms,
-        bounds: &[Peer("uws", 0.90)],
-    },
-    Row {
-        id: "publish-16k",
-        title: "one publisher, 1,000 subscribers, 16 KiB",
-        measure: Measure::Cpu,
-        work: publish(1000, 16 << 10),
-        who: Who::Rooms,
-        bounds: &[Peer("uws", 0.95)],
-    },
-    Row {
-        id: "idle",
-        title: "idle connection, 10,000 of them, resident memory",
-        measure: Measure::Memory,
-        work: IDLE,
-        who: Who::Rooms,
-        bounds: &[Bytes(2048.0)],
-    },
-    Row {
-        id: "idle-after",
-        title: "the same, of which each had 16 KiB echoed before",
-        measure: Measure::Memory,
-        work: Work::Idle {
+        Who::Rooms,
+    )
+    .bounds(&[Peer("bun", 0.50)]),
+    row(
+        "turns",
+        "the same room, the next message once the others' have come",
+        chat(1),
+        Who::Rooms,
+    )
+    .bounds(&[Peer("bun", 0.50)]),
+    row(
+        "echo-64",
+        "echo, 64 B, 64 pipelined",
+        echo(64, 64),
+        Who::Echoes,
+    )
+    .bounds(&[Peer("uws", 0.65), Peer("tcp-echo", 1.8)]),
+    row(
+        "echo-1",
+        "echo, 64 B, one at a time",
+        echo(1, 64),
+        Who::Echoes,
+    )
+    .bounds(&[Peer("bun", 1.05), User(1200.0)]),
+    row("echo-16k", "echo, 16 KiB", echo(1, 16 << 10), Who::Echoes).bounds(&[Peer("uws", 0.75)]),
+    row(
+        "publish-64",
+        "one publisher, 1,000 subscribers, 64 B",
+        publish(1000, 64),
+        Who::Rooms,
+    )
+    .bounds(&[Peer("uws", 0.90)]),
+    row(
+        "publish-16k",
+        "one publisher, 1,000 subscribers, 16 KiB",
+        publish(1000, 16 << 10),
+        Who::Rooms,
+    )
+    .bounds(&[Peer("uws", 0.95)]),
+    row(
+        "idle",
+        "idle connection, 10,000 of them, resident memory",
+        IDLE,
+        Who::Rooms,
+    )
+    .bounds(&[Bytes(2048.0)]),
+    row(
+        "idle-after",
+        "the same, of which each had 16 KiB echoed before",
+        Work::Idle {
             clients: 10_000,
             said: 16 << 10,
         },
-        who: Who::Servers,
-        bounds: &[],
-    },
-    Row {
-        id: "connect",
-        title: "connect + upgrade + close, per second of the server's CPU",
-        measure: Measure::Rate,
-        work: CONNECT,
-        who: Who::Servers,
-        bounds: &[Best(1.0)],
-    },
-    Row {
-        id: "pairs-1k",
-        title: "1,000 connections, two to a topic",
-        measure: Measure::Cpu,
-        work: Work::Pairs { clients: 1_000 },
-        who: Who::Scale,
-        bounds: &[],
-    },
-    Row {
-        id: "pairs-10k",
-        title: "10,000 connections, two to a topic",
-        measure: Measure::Cpu,
-        work: Work::Pairs { clients: 10_000 },
-        who: Who::Scale,
-        bounds: &[OtherRow("pairs-1k", 1.15)],
-    },
-    Row {
-        id: "fan-out-1k",
-        title: "one publisher, 1,000 subscribers",
-        measure: Measure::Cpu,
-        work: publish(1000, 64),
-        who: Who::ScaleOfRoom,
-        bounds: &[],
-    },
-    Row {
-        id: "fan-out-10k",
-        title: "one publisher, 10,000 subscribers",
-        measure: Measure::Cpu,
-        work: publish(10_000, 64),
-        who: Who::ScaleOfRoom,
-        bounds: &[OtherRow("fan-out-1k", 1.15)],
-    },
-    Row {
-        id: "topics-1",
-        title: "a room of 32, and no other topic",
-        measure: Measure::Cpu,
-        work: among(0),
-        who: Who::Topics,
-        bounds: &[],
-    },
-    Row {
-        id: "topics-10k",
-        title: "a room of 32, and 10,000 other topics in its namespace",
-        measure: Measure::Cpu,
-        work: among(10_000),
-        who: Who::Topics,
-        bounds: &[OtherRow("topics-1", 1.15)],
-    },
-    Row {
-        id: "threads-chat",
-        title: "chat, 640 pipelined",
-        measure: Measure::Wall,
-        work: chat(640),
-        who: Who::Threads,
-        bounds: ON_TWO,
-    },
-    Row {
-        id: "threads-turns",
-        title: "chat, one message at a time",
-        measure: Measure::Wall,
-        work: chat(1),
-        who: Who::Threads,
-        bounds: ON_TWO,
-    },
-    Row {
-        id: "threads-echo-64",
-        title: "echo, 64 B, 64 pipelined",
-        measure: Measure::Wall,
-        work: echo(64, 64),
-        who: Who::Threads,
-        bounds: ON_TWO,
-    },
-    Row {
-        id: "threads-echo-1",
-        title: "echo, 64 B, one at a time",
-        measure: Measure::Wall,
-        work: echo(1, 64),
-        who: Who::Threads,
-        bounds: ON_TWO,
-    },
-    Row {
-        id: "threads-echo-16k",
-        title: "echo, 16 KiB",
-        measure: Measure::Wall,
-        work: echo(1, 16 << 10),
-        who: Who::Threads,
-        bounds: ON_TWO,
-    },
-    Row {
-        id: "threads-publish-64",
-        title: "one publisher, 1,000 subscribers, 64 B",
-        measure: Measure::Wall,
-        work: publish(1000, 64),
-        who: Who::Threads,
-        bounds: ON_TWO,
-    },
-    Row {
-        id: "threads-publish-16k",
-        title: "one publisher, 1,000 subscribers, 16 KiB",
-        measure: Measure::Wall,
-        work: publish(1000, 16 << 10),
-        who: Who::Threads,
-        bounds: ON_TWO,
-    },
-    Row {
-        id: "without-chat",
-        title: "chat, 640 pipelined",
-        measure: Measure::Cpu,
-        work: chat(640),
-        who: Who::Without,
-        bounds: &[],
-    },
-    Row {
-        id: "without-turns",
-        title: "chat, one message at a time",
-        measure: Measure::Cpu,
-        work: chat(1),
-        who: Who::Without,
-        bounds: &[],
-    },
-    Row {
-        id: "without-echo-1",
-        title: "echo, 64 B, one at a time",
-        measure: Measure::Cpu,
-        work: echo(1, 64),
-        who: Who::Without,
-        bounds: &[],
-    },
-    Row {
-        id: "without-publish-64",
-        title: "one publisher, 1,000 subscribers, 64 B",
-        measure: Measure::Cpu,
-        work: publish(1000, 64),
-        who: Who::Without,
-        bounds: &[],
-    },
-    Row {
-        id: "without-publish-16k",
-        title: "one publisher, 1,000 subscribers, 16 KiB",
-        measure: Measure::Cpu,
-        work: publish(1000, 16 << 10),
-        who: Who::Without,
-        bounds: &[],
-    },
-    Row {
-        id: "without-connect",
-        title: "connect + upgrade + close, per second of CPU",
-        measure: Measure::Rate,
-        work: CONNECT,
-        who: Who::Without,
-        bounds: &[],
-    },
-    Row {
-        id: "without-two-chat",
-        title: "chat, 640 pipelined",
-        measure: Measure::Cpu,
-        work: chat(640),
-        who: Who::WithoutOnTwo,
-        bounds: &[],
-    },
-    Row {
-        id: "without-two-turns",
-        title: "chat, one message at a time",
-        measure: Measure::Cpu,
-        work: chat(1),
-        who: Who::WithoutOnTwo,
-        bounds: &[],
-    },
-    Row {
-        id: "without-two-echo-1",
-        title: "echo, 64 B, one at a time",
-        measure: Measure::Cpu,
-        work: echo(1, 64),
-        who: Who::WithoutOnTwo,
-        bounds: &[],
-    },
-    Row {
-        id: "without-two-publish-64",
-        title: "one publisher, 1,000 subscribers, 64 B",
-        measure: Measure::Cpu,
-        work: publish(1000, 64),
-        who: Who::WithoutOnTwo,
-        bounds: &[],
-    },
-    Row {
-        id: "without-two-publish-16k",
-        title: "one publisher, 1,000 subscribers, 16 KiB",
-        measure: Measure::Cpu,
-        work: publish(1000, 16 << 10),
-        who: Who::WithoutOnTwo,
-        bounds: &[],
-    },
-    Row {
-        id: "tls-echo-64",
-        title: "echo, 64 B, 64 pipelined",
-        measure: Measure::Cpu,
-        work: echo(64, 64),
-        who: Who::Tls,
-        bounds: &[],
-    },
-    Row {
-        id: "tls-echo-1",
-        title: "echo, 64 B, one at a time",
-        measure: Measure::Cpu,
-        work: echo(1, 64),
-        who: Who::Tls,
-        bounds: &[],
-    },
-    Row {
-        id: "tls-echo-16k",
-        title: "echo, 16 KiB",
-        measure: Measure::Cpu,
-        work: echo(1, 16 << 10),
-        who: Who::Tls,
-        bounds: &[],
-    },
-    Row {
-        id: "tls-publish-64",
-        title: "one publisher, 1,000 subscribers, 64 B",
-        measure: Measure::Cpu,
-        work: publish(1000, 64),
-        who: Who::Tls,
-        bounds: &[],
-    },
-    Row {
-        id: "tls-idle",
-        title: "idle connection, 2,000 of them, resident memory",
-        measure: Measure::Memory,
-        work: IDLE_TLS,
-        who: Who::Tls,
-        bounds: &[],
-    },
-    Row {
-        id: "tls-connect",
-        title: "connect + upgrade + close, per second of CPU",
-        measure: Measure::Rate,
-        work: CONNECT,
-        who: Who::Tls,
-        bounds: &[],
-    },
-    Row {
-        id: "http2-echo-64",
-        title: "echo, 64 B, 64 pipelined, a connection for each of 32 clients",
-        measure: Measure::Cpu,
-        work: echo_http2(32, 64),
-        who: Who::Http2,
-        bounds: &[],
-    },
-    Row {
-        id: "http2-echo-1",
-        title: "the same, one message at a time",
-        measure: Measure::Cpu,
-        work: echo_http2(32, 1),
-        who: Who::Http2,
-        bounds: &[],
-    },
-    Row {
-        id: "http2-shared-echo-64",
-        title: "echo, 64 B, 64 pipelined, 32 streams of one connection",
-        measure: Measure::Cpu,
-        work: echo_http2(1, 64),
-        who: Who::Http2,
-        bounds: &[],
-    },
-    Row {
-        id: "http2-shared-echo-1",
-        title: "the same, one message at a time",
-        measure: Measure::Cpu,
-        work: echo_http2(1, 1),
-        who: Who::Http2,
-        bounds: &[],
-    },
+        Who::Servers,
+    ),
+    row(
+        "connect",
+        "connect + upgrade + close, per second of the server's CPU",
+        CONNECT,
+        Who::Servers,
+    )
+    .bounds(&[Best(1.0)]),
+    row(
+        "pairs-1k",
+        "1,000 connections, two to a topic",
+        Work::Pairs { clients: 1_000 },
+        Who::Scale,
+    ),
+    row(
+        "pairs-10k",
+        "10,000 connections, two to a topic",
+        Work::Pairs { clients: 10_000 },
+        Who::Scale,
+    )
+    .bounds(&[OtherRow("pairs-1k", 1.15)]),
+    row(
+        "fan-out-1k",
+        "one publisher, 1,000 subscribers",
+        publish(1000, 64),
+        Who::ScaleOfRoom,
+    ),
+    row(
+        "fan-out-10k",
+        "one publisher, 10,000 subscribers",
+        publish(10_000, 64),
+        Who::ScaleOfRoom,
+    )
+    .bounds(&[OtherRow("fan-out-1k", 1.15)]),
+    row(
+        "topics-1",
+        "a room of 32, and no other topic",
+        among(0),
+        Who::Topics,
+    ),
+    row(
+        "topics-10k",
+        "a room of 32, and 10,000 other topics in its namespace",
+        among(10_000),
+        Who::Topics,
+    )
+    .bounds(&[OtherRow("topics-1", 1.15)]),
+    row(
+        "threads-chat",
+        "chat, 640 pipelined",
+        chat(640),
+        Who::Threads,
+    )
+    .bounds(ON_TWO),
+    row(
+        "threads-turns",
+        "chat, one message at a time",
+        chat(1),
+        Who::Threads,
+    )
+    .bounds(ON_TWO),
+    row(
+        "threads-echo-64",
+        "echo, 64 B, 64 pipelined",
+        echo(64, 64),
+        Who::Threads,
+    )
+    .bounds(ON_TWO),
+    row(
+        "threads-echo-1",
+        "echo, 64 B, one at a time",
+        echo(1, 64),
+        Who::Threads,
+    )
+    .bounds(ON_TWO),
+    row(
+        "threads-echo-16k",
+        "echo, 16 KiB",
+        echo(1, 16 << 10),
+        Who::Threads,
+    )
+    .bounds(ON_TWO),
+    row(
+        "threads-publish-64",
+        "one publisher, 1,000 subscribers, 64 B",
+        publish(1000, 64),
+        Who::Threads,
+    )
+    .bounds(ON_TWO),
+    row(
+        "threads-publish-16k",
+        "one publisher, 1,000 subscribers, 16 KiB",
+        publish(1000, 16 << 10),
+        Who::Threads,
+    )
+    .bounds(ON_TWO),
+    row(
+        "without-chat",
+        "chat, 640 pipelined",
+        chat(640),
+        Who::Without,
+    ),
+    row(
+        "without-turns",
+        "chat, one message at a time",
+        chat(1),
+        Who::Without,
+    ),
+    row(
+        "without-echo-1",
+        "echo, 64 B, one at a time",
+        echo(1, 64),
+        Who::Without,
+    ),
+    row(
+        "without-publish-64",
+        "one publisher, 1,000 subscribers, 64 B",
+        publish(1000, 64),
+        Who::Without,
+    ),
+    row(
+        "without-publish-16k",
+        "one publisher, 1,000 subscribers, 16 KiB",
+        publish(1000, 16 << 10),
+        Who::Without,
+    ),
+    row(
+        "without-connect",
+        "connect + upgrade + close, per second of CPU",
+        CONNECT,
+        Who::Without,
+    ),
+    row(
+        "without-two-chat",
+        "chat, 640 pipelined",
+        chat(640),
+        Who::WithoutOnTwo,
+    ),
+    row(
+        "without-two-turns",
+        "chat, one message at a time",
+        chat(1),
+        Who::WithoutOnTwo,
+    ),
+    row(
+        "without-two-echo-1",
+        "echo, 64 B, one at a time",
+        echo(1, 64),
+        Who::WithoutOnTwo,
+    ),
+    row(
+        "without-two-publish-64",
+        "one publisher, 1,000 subscribers, 64 B",
+        publish(1000, 64),
+        Who::WithoutOnTwo,
+    ),
+    row(
+        "without-two-publish-16k",
+        "one publisher, 1,000 subscribers, 16 KiB",
+        publish(1000, 16 << 10),
+        Who::WithoutOnTwo,
+    ),
+    row(
+        "tls-echo-64",
+        "echo, 64 B, 64 pipelined",
+        echo(64, 64),
+        Who::Tls,
+    ),
+    row(
+        "tls-echo-1",
+        "echo, 64 B, one at a time",
+        echo(1, 64),
+        Who::Tls,
+    ),
+    row("tls-echo-16k", "echo, 16 KiB", echo(1, 16 << 10), Who::Tls),
+    row(
+        "tls-publish-64",
+        "one publisher, 1,000 subscribers, 64 B",
+        publish(1000, 64),
+        Who::Tls,
+    ),
+    row(
+        "tls-idle",
+        "idle connection, 2,000 of them, resident memory",
+        IDLE_TLS,
+        Who::Tls,
+    ),
+    row(
+        "tls-connect",
+        "connect + upgrade + close, per second of CPU",
+        CONNECT,
+        Who::Tls,
+    ),
+    row(
+        "http2-echo-64",
+        "echo, 64 B, 64 pipelined, a connection for each of 32 clients",
+        echo_http2(32, 64),
+        Who::Http2,
+    ),
+    row(
+        "http2-echo-1",
+        "the same, one message at a time",
+        echo_http2(32, 1),
+        Who::Http2,
+    ),
+    row(
+        "http2-shared-echo-64",
+        "echo, 64 B, 64 pipelined, 32 streams of one connection",
+        echo_http2(1, 64),
+        Who::Http2,
+    ),
+    row(
+        "http2-shared-echo-1",
+        "the same, one message at a time",
+        echo_http2(1, 1),
+        Who::Http2,
+    ),
 ];

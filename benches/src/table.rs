@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::results::RowResult;
-use crate::rows::{Measure, Row};
+use crate::row::{Measure, Row};
 
 /// Formats a row with all measurements, for the terminal: median, minimum and maximum.
 pub(crate) fn row(row: &Row, result: &RowResult) -> String {
