@@ -56,7 +56,8 @@ mod tests {
     use crossws::{CloseCode, hooks};
 
     #[tokio::test]
-    async fn it_prints_until_the_server_is_done() -> Result<(), Box<dyn std::error::Error>> {
+    async fn the_client_prints_until_the_server_is_done() -> Result<(), Box<dyn std::error::Error>>
+    {
         let app = hooks()
             .on_open(|peer| async move { peer.send("welcome") })
             .on_message(|peer, message| async move {

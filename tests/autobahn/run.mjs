@@ -60,7 +60,7 @@ function suite(mode, spec, dir) {
   return run(here('../../.cache/autobahn/pypy'), command, {}, log);
 }
 
-/** Runs the cases, and gives what failed beside them. */
+/** Runs the cases, and returns what else failed. */
 const roles = {
   async server(name, { command: [program, ...args], env }, dir) {
     const port = await free_port();

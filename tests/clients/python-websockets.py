@@ -81,7 +81,7 @@ async def connect(scope, url, **options):
                 message = await socket.recv()
             except ConnectionClosed:
                 return
-            raise AssertionError(f"message nobody expected: {message!r:.300}")
+            raise AssertionError(f"an unexpected message: {message!r:.300}")
 
     scope.push_async_exit(end)
     return socket

@@ -118,7 +118,7 @@ export class Socket {
   async close(...code) {
     this.ws.close(...code);
     const closed = await within('the close event', this.closed);
-    equal(this.#messages, [], 'messages nobody expected');
+    equal(this.#messages, [], 'unexpected messages');
     return closed;
   }
 }

@@ -63,7 +63,7 @@ async function member(url, room, name, options = {}) {
   };
 }
 
-/** Nobody says anything for so long, then somebody does. */
+/** No client says anything for this long, then one does. */
 async function idle(url) {
   const [ada, grace] = [await member(url, `idle ${url}`, 'Ada'), await member(url, `idle ${url}`, 'Grace')];
   await sleep(IDLE);

@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     let sleeps = targets[1].slept();
     let slept = sleeps.slept.load(Ordering::Relaxed);
     let worked = sleeps.worked.load(Ordering::Relaxed);
-    println!("asleep: before {slept} steps, and not before {worked}, when somebody worked\n");
+    println!("asleep: before {slept} steps, and not before {worked}, while another worked\n");
     if args.selects_all() {
         ok &= slept > 0;
         ok &= notices_loss(&workerd, &cases);

@@ -391,7 +391,7 @@ await check_both('renewed credentials keep the connection, and may be made to en
   equal((await within('the close', client.told)).code, 4401);
 });
 
-await check('credentials that have ended let nobody in', async (room) => {
+await check('credentials that have ended admit no client', async (room) => {
   const ws = new WebSocket(`${server.url.replace('http', 'ws')}${room}?expires=0`);
   const heard = [];
   ws.on('message', (data) => heard.push(data.toString()));

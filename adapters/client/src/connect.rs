@@ -224,7 +224,7 @@ impl Connect {
     }
 
     /// Runs this function whenever a connection opens, before queued messages are sent on it. What it
-    /// sends waits behind the queued messages.
+    /// sends waits after the queued messages.
     pub fn on_open(
         mut self,
         opened: impl Fn(ClientHandle) + MaybeSend + MaybeSync + 'static,

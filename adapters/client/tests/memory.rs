@@ -116,7 +116,7 @@ fn refuses_first(refusals: u32) -> (impl Hooks, Arc<AtomicU32>) {
 }
 
 #[test]
-fn it_tries_again_with_back_off_and_sends_what_waited() {
+fn a_client_tries_again_with_back_off_and_sends_what_waited() {
     block_on(async {
         let (app, tries) = refuses_first(3);
         let server = TestServer::new(app);

@@ -309,7 +309,7 @@ fn refusals_are_counted_by_their_reason() {
 }
 
 #[test]
-fn there_is_no_stream_to_be_taken() {
+fn the_toolkit_has_no_stream_to_take() {
     struct Stream;
     impl FromConnection for Stream {
         type Connection = ();

@@ -113,7 +113,7 @@ impl Upstream {
         }
     }
 
-    /// Waits until at most so many bytes wait for the upstream. After the client's end, which waits for
+    /// Waits until at most `threshold` bytes wait for the upstream. After the client's end, which waits for
     /// this, an upstream that does not take them within the time for closing is closed without the rest.
     async fn drained(&self, peer: &Peer, threshold: usize) {
         let mut drained = pin!(self.handle.drained(threshold));

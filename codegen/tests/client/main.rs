@@ -27,7 +27,7 @@ fn compare(app: &str, router: Router) {
     let description = describe(router);
     let folder = golden(app);
     let document = asyncapi(&description).title("Golden").version("1.0.0");
-    // Modules of one name beside each other would be one to a compiler.
+    // Two modules of one name in one folder would be one to a compiler.
     for (part, generated) in [
         ("ts", typescript(&description)),
         ("js", javascript(&description)),

@@ -221,7 +221,7 @@ pub(super) mod tests {
 
     #[test]
     fn what_only_the_text_tells_is_read_from_it() {
-        // No value of JSON has so many digits.
+        // More digits than a value of JSON has.
         let digits = "340282366920938463463374607431768211455";
         let app = messages().on_message(|peer: TypedPeer<String>, number: u128| async move {
             peer.send(number.to_string())

@@ -66,7 +66,7 @@ struct AddressCounts {
     busy_until: Duration,
 }
 
-/// So many addresses without connections are remembered.
+/// At most this many addresses without connections are remembered.
 const MOST_IDLE: usize = 1 << 16;
 
 impl PerAddress {

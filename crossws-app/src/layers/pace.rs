@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// So many in each such time: as many at once, and then one after each equal part of the time.
+/// At most `most` in each `per`: as many at once, and then one after each equal part of the time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
     most: u32,

@@ -41,7 +41,7 @@ impl Placeholder {
             (Some("message"), _) => Ok(Self::Message(rest)),
             (Some("peer"), [id]) if id == "id" => Ok(Self::PeerId),
             _ => Err(format!(
-                "`{{{{{text}}}}}` is neither `{{{{message}}}}`, with a path behind it or without, nor `{{{{peer.id}}}}`"
+                "`{{{{{text}}}}}` is neither `{{{{message}}}}`, with a path after it or without, nor `{{{{peer.id}}}}`"
             )),
         }
     }

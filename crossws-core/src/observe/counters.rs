@@ -56,7 +56,7 @@ impl Counters {
         }
     }
 
-    /// Counts messages of one class, of so many bytes together.
+    /// Counts messages of one class, which have `bytes` together.
     #[inline]
     pub(super) fn count_received(&self, class: Class, bytes: u64, messages: u64) {
         match self.sizes.own() {
@@ -93,7 +93,7 @@ impl Counters {
         is_due
     }
 
-    /// Counts a publication, a message of so many bytes for each queue that accepted it, and with it what
+    /// Counts a publication, a message of `bytes` for each queue that accepted it, and with it what
     /// a hub that is not watched counts for all threads together.
     #[inline]
     pub(super) fn count_published(&self, bytes: usize, queued: usize) {
@@ -125,7 +125,7 @@ impl Counters {
         })
     }
 
-    /// Counts a message of so many bytes for each queue that accepted it.
+    /// Counts a message of `bytes` for each queue that accepted it.
     #[inline]
     pub(super) fn count_sent(&self, bytes: usize, queued: usize) {
         let (class, queued) = (Class::of(bytes), queued as u64);

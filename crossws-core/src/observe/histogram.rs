@@ -45,7 +45,7 @@ impl Histogram {
         self.record_many(value, 1)
     }
 
-    /// Counts a value so many times. The sum wraps around on overflow. Returns the earlier count of
+    /// Counts a value `times` times. The sum wraps around on overflow. Returns the earlier count of
     /// the value's bucket.
     #[inline]
     pub fn record_many(&self, value: u64, times: u64) -> u64 {
@@ -62,7 +62,7 @@ impl Histogram {
         &self.buckets[shifted.ilog2() as usize]
     }
 
-    /// Counts so many lengths of one class, of this sum.
+    /// Counts `times` lengths of one class, of this sum.
     #[inline]
     pub(super) fn add(&self, class: Class, sum: u64, times: u64) {
         self.sum.fetch_add(sum, Ordering::Relaxed);

@@ -203,7 +203,7 @@ impl Tasks {
         self.0.take_if(|tasks| tasks.is_empty());
     }
 
-    /// Counts a message of a followed peer, of so many bytes, for its hub and for itself.
+    /// Counts a message of a followed peer, of `bytes`, for its hub and for itself.
     #[inline]
     pub(crate) fn count(&mut self, peer: &Peer, bytes: usize) -> Remaining {
         self.1.count(peer, bytes)
@@ -220,7 +220,7 @@ impl Tasks {
         self.0.as_mut()?.due.pop_front()
     }
 
-    /// Whether nothing is left to be run but futures that run beside others.
+    /// Whether nothing is left to be run but futures that run concurrently with others.
     pub(crate) fn is_done(&self) -> bool {
         let tasks = self.0.as_ref();
         tasks.is_none_or(|tasks| tasks.cleanups.is_empty() && tasks.due.is_empty())

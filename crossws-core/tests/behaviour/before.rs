@@ -61,7 +61,7 @@ impl Resolve for App {
 }
 
 #[test]
-fn it_runs_before_the_hook_with_the_routes_parameters() {
+fn before_runs_before_the_hook_with_the_routes_parameters() {
     let log = Log::default();
     let app = Arc::new(App(log.clone()));
     let (mut session, wire) = open(&Hub::default(), &app, "/ann");
@@ -71,7 +71,7 @@ fn it_runs_before_the_hook_with_the_routes_parameters() {
 }
 
 #[test]
-fn it_may_refuse_and_a_panic_in_it_is_a_500() {
+fn before_may_refuse_and_a_panic_in_it_is_a_500() {
     let log = Log::default();
     let app = Arc::new(App(log.clone()));
     let hub = Hub::default();
@@ -84,7 +84,7 @@ fn it_may_refuse_and_a_panic_in_it_is_a_500() {
 }
 
 #[test]
-fn it_does_not_run_for_what_the_origin_or_a_shutdown_refuses() {
+fn before_does_not_run_for_what_the_origin_or_a_shutdown_refuses() {
     let log = Log::default();
     let app = Arc::new(App(log.clone()));
     let hub = Hub::default();
@@ -101,7 +101,7 @@ fn it_does_not_run_for_what_the_origin_or_a_shutdown_refuses() {
 }
 
 #[test]
-fn it_runs_again_for_a_peer_that_wakes() {
+fn before_runs_again_for_a_peer_that_wakes() {
     let log = Log::default();
     let app = Arc::new(App(log.clone()));
     let hub = Hub::default();

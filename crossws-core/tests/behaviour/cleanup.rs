@@ -92,7 +92,7 @@ fn what_the_error_hook_leaves_after_the_last_task_has_failed_runs_too() {
     let (session, _wire) = open(&hub, &Arc::new(hooks), "/");
     let peer = session.peer().clone();
     peer.on_close(futures_lite::future::yield_now()).unwrap();
-    // Fails beside the cleanup.
+    // Fails while the cleanup runs.
     peer.spawn(async { Err::<(), _>("broken") });
     block_on(session.close(closed()));
     assert_eq!(log.take(), ["ran", "dropped"]);

@@ -73,7 +73,7 @@ fn a_peer_is_closed_with_4401_when_its_credentials_end_and_no_hook_runs_after() 
 }
 
 #[test]
-fn who_closed_first_is_who_ended_it() {
+fn the_first_to_close_ends_the_connection() {
     let hub = Hub::default();
     let (joined, wire) = join(&hub, &minute(), "/");
     let lifeline = joined.lifeline();

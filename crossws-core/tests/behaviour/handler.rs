@@ -294,7 +294,7 @@ fn incoming_may_be_taken_elsewhere() {
 }
 
 #[test]
-fn its_upgrade_hook_is_run() {
+fn a_handlers_upgrade_hook_is_run() {
     let hub = Hub::default();
     let hooks = handler(|_, _| async { Ok(()) })
         .on_upgrade(|_| async { Ok(Upgrade::new().namespace("chosen")) });

@@ -63,7 +63,7 @@ fn the_hub_publishes_to_one_namespace_or_to_all() {
 }
 
 #[test]
-fn it_lists_peers_topics_and_namespaces() {
+fn a_hub_lists_peers_topics_and_namespaces() {
     let hub = Hub::default();
     let peers = peers(&hub, &["/b", "/a", "/b"]);
     let ids: Vec<_> = peers

@@ -40,7 +40,7 @@ fn each_publication_comes_once_however_many_patterns_match() {
     assert_eq!(
         to.send("7").unwrap().queued,
         1,
-        "a pattern leaves nobody out"
+        "a pattern leaves no peer out"
     );
     assert_eq!(direct.0.peer().to_own_topics().send("8").unwrap().queued, 2);
     assert_eq!(peer.to("room/7").volatile().send("9").unwrap().queued, 3);

@@ -52,11 +52,7 @@ fn contexts_are_typed() {
     );
     peer.clone().set_context(user("bob")).unwrap();
     assert_eq!(*peer.context::<User>().unwrap(), user("bob"));
-    assert_eq!(
-        *before,
-        user("ann"),
-        "whoever read before keeps what it read"
-    );
+    assert_eq!(*before, user("ann"), "a reader keeps what it has read");
     peer.set_context(7u32).unwrap();
     assert_eq!(peer.context_as::<serde_json::Value>().unwrap(), 7);
     peer.set_context(HashMap::from([((1, 2), 3)])).unwrap();
@@ -128,7 +124,7 @@ fn a_weak_peer_keeps_nothing_alive() {
 }
 
 #[test]
-fn it_is_shown_as_its_id() {
+fn a_peer_is_shown_as_its_id() {
     let hub = Hub::default();
     let (session, _wire) = open(&hub, &Arc::new(hooks()), "/room?secret=1");
     let peer = session.peer();
@@ -143,7 +139,7 @@ fn it_is_shown_as_its_id() {
 }
 
 #[test]
-fn it_tells_what_it_was_born_with() {
+fn a_peer_tells_what_it_was_created_with() {
     let hub = Hub::default();
     let addr = "192.0.2.1:7".parse().ok();
     let request = crate::common::request_with("/a?b=c", &[("x-y", "z")])
@@ -360,7 +356,7 @@ fn the_options_of_a_message_reach_the_transport_with_it() {
         .including_self()
         .send("5")
         .unwrap();
-    assert_eq!(told.queued, 2, "nobody publishes, so nobody is left out");
+    assert_eq!(told.queued, 2, "no peer publishes, so none is left out");
     ann.peer().send_with("6", all).unwrap();
 }
 

@@ -52,7 +52,7 @@ fn a_second_shutdown_changes_nothing() {
 }
 
 #[test]
-fn who_was_accepted_before_it_does_not_join_after_it() {
+fn a_peer_accepted_before_a_shutdown_does_not_join_after_it() {
     let hub = Hub::default();
     let accepted = accept(&hub, &Arc::new(hooks()), "/");
     hub.shutdown(frame());

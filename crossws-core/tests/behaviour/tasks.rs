@@ -9,7 +9,7 @@ use futures_lite::future::block_on;
 use crate::common::{Dropped, Gate, Hand, Log, assert_empty, open, poll_tasks, turn};
 
 #[test]
-fn they_run_between_hooks_and_their_spawning_wakes_the_session() {
+fn tasks_run_between_hooks_and_their_spawning_wakes_the_session() {
     let (hub, log) = (Hub::default(), Log::default());
     let (mut session, _wire) = open(&hub, &Arc::new(hooks()), "/");
     let peer = session.peer().clone();
@@ -99,7 +99,7 @@ fn failures_are_reported_in_the_order_they_happened() {
 }
 
 #[test]
-fn they_are_dropped_when_the_close_hook_has_ended() {
+fn tasks_are_dropped_when_the_close_hook_has_ended() {
     let (hub, log) = (Hub::default(), Log::default());
     let (gate, line) = (Gate::default(), log.clone());
     let wait = gate.clone();
@@ -172,7 +172,7 @@ fn a_failure_before_the_end_is_reported_before_close() {
     // The client leaves before the adapter asked for failures.
     block_on(session.close(Closed::by_client(None)));
     assert_eq!(log.take(), ["the task hook failed: broken", "close"]);
-    assert_eq!(wire.take(), [], "nobody is there to be closed");
+    assert_eq!(wire.take(), [], "there is no peer to close");
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         taken
     }
 
-    /// Returns the locked state of an outbox that has given up the feeds that it must give up.
+    /// Returns the locked state of an outbox that has released the feeds that it must release.
     #[inline]
     fn awake_state(&self) -> MutexGuard<'_, State<F>> {
         let state = self.state.lock();

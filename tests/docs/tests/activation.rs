@@ -32,7 +32,7 @@ async fn run() -> std::io::Result<()> {
 }
 
 #[test]
-fn it_is_the_guides_program() {
+fn the_file_is_the_guides_program() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let page = fs::read_to_string(root.join("docs/operations.md")).unwrap();
     let this = include_str!("activation.rs");

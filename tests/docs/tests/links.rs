@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -140,15 +141,18 @@ fn the_functions_that_the_architecture_names_exist() {
     }
 }
 
-/// Returns the structs of a file with a lock among their fields.
+/// Returns the structs of a file with a lock among their fields, and the statics that are locks.
 fn owners(code: &str) -> Vec<&str> {
     let mut owners = Vec::new();
     let mut owner = None;
     for line in code.split("mod tests {").next().unwrap().lines() {
         let line = line.split("//").next().unwrap();
-        let name = line.split_once("struct ").map(|(_, rest)| rest);
+        let item = ["struct ", "static "].map(|item| line.split_once(item));
+        let name = item.into_iter().flatten().map(|(_, rest)| rest).next();
         if let Some(name) = name {
-            owner = name.split(|c: char| !c.is_alphanumeric()).next();
+            owner = name
+                .split(|c: char| c != '_' && !c.is_alphanumeric())
+                .next();
         } else if line.starts_with('}') {
             owner = None;
         }
@@ -162,35 +166,66 @@ fn owners(code: &str) -> Vec<&str> {
     owners
 }
 
+/// Returns the rows of the first table after a heading line, without that line: cells with their text.
+fn rows<'t>(text: &'t str, heading: &str) -> Vec<Vec<&'t str>> {
+    let (_, table) = text.split_once(heading).unwrap();
+    let rows = table.trim_start().lines().skip(1);
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    rows.map(|line| line.split('|').map(str::trim).skip(1).collect())
+        .collect()
+}
+
+/// Returns what stands between the backticks of a text.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
 #[test]
 fn the_architecture_names_every_owner_of_a_lock() {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let (_, text) = text.split_once("\n## Threads and locks\n").unwrap();
-    let named: Vec<_> = text.split('`').skip(1).step_by(2).collect();
+    let (text, _) = text.split_once("\n## ").unwrap();
+    let mut named = BTreeSet::new();
+    for row in rows(text, "| lock | owner | held for |") {
+        named.extend(names(row[1]).map(|owner| (String::new(), owner.to_owned())));
+    }
+    for row in rows(text, "| crate | lock | owner | held for |") {
+        named.extend(names(row[2]).map(|owner| (row[0].to_owned(), owner.to_owned())));
+    }
+
     let mut found = Vec::new();
-    for folder in ["crossws-core", "crossws-proto", "adapters/native"] {
-        sources(&root().join(folder).join("src"), &mut found);
+    for folder in ["crossws-core", "crossws-proto", "crossws-app", "adapters"] {
+        sources(&root().join(folder), &mut found);
     }
     // The lock itself, and tests.
-    let others = [
-        "/sync.rs",
-        "/tests.rs",
-        "/tests/",
-        "/model.rs",
-        "/model/",
-        "/testing",
-    ];
-    let is_other = |path: &str| others.iter().any(|other| path.contains(other));
-    found.retain(|path| !is_other(path.rsplit_once("/src").unwrap().1));
-    let mut owned = 0;
+    let others = ["/sync.rs", "/tests", "/model", "/testing", "/joined.rs"];
+    let mut owned = BTreeSet::new();
     for path in found {
-        let code = fs::read_to_string(&path).unwrap();
-        for owner in owners(&code) {
-            owned += 1;
-            assert!(named.contains(&owner), "{path}: {owner}");
+        let (krate, file) = path.rsplit_once("/src/").unwrap_or((&path, "/tests"));
+        if others
+            .iter()
+            .any(|other| format!("/{file}").contains(other))
+        {
+            continue;
         }
+        let krate = krate.rsplit('/').next().unwrap();
+        let krate = match krate {
+            "crossws-core" | "crossws-proto" | "native" => "",
+            other => other.trim_start_matches("crossws-"),
+        };
+        let code = fs::read_to_string(&path).unwrap();
+        owned.extend(
+            owners(&code)
+                .into_iter()
+                .map(|owner| (krate.to_owned(), owner.to_owned())),
+        );
     }
-    assert!(owned > 30, "{owned}");
+    let missing: Vec<_> = owned.difference(&named).collect();
+    let gone: Vec<_> = named.difference(&owned).collect();
+    assert!(
+        missing.is_empty() && gone.is_empty(),
+        "missing: {missing:?}, gone: {gone:?}"
+    );
 }
 
 /// Returns the folders below a folder that hold more than tests.

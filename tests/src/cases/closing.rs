@@ -94,7 +94,7 @@ async fn a_close_from_outside_is_reported_as_the_servers(scene: Scene<'_>) {
 async fn a_close_frame_of_ours_may_have_no_code(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join("/", "a").await;
-    peer.perform(&[close(1005, "nobody hears this")]).await;
+    peer.perform(&[close(1005, "this is not heard")]).await;
     assert_eq!(peer.next().await, Event::Close(None));
     assert_eq!(peer.next().await, Event::End);
     let expected = json!({ "code": 1005, "reason": "", "clean": true, "by": "Server" });

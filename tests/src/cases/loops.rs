@@ -54,7 +54,7 @@ async fn a_loop_may_return_and_keep_the_connection(scene: Scene<'_>) {
     peer.say("the loop hears this").await;
     peer.hears("the loop hears this").await;
     peer.say("keep").await;
-    peer.say("nobody hears this").await;
+    peer.say("this is not heard").await;
     stage.broadcast(None, "still here").await;
     peer.hears("still here").await;
     peer.leave().await;
@@ -152,7 +152,7 @@ async fn guarded(stage: &Stage) -> crate::Peer {
     let mut peer = stage.join("/handler", "a").await;
     peer.say("guard").await;
     peer.hears("guard").await;
-    peer.say("nobody hears this").await;
+    peer.say("this is not heard").await;
     assert_eq!(stage.count("a", "loop.cleanup").await, 0);
     peer
 }

@@ -7,7 +7,7 @@ use crate::{Ask, Control, Do, Event, Frame, Profile, Scene};
 
 group! {
     its_id_is_a_random_uuid: [],
-    it_knows_its_namespace_and_its_companions: [SHARED_HUB],
+    a_peer_knows_its_namespace_and_its_companions: [SHARED_HUB],
     its_url_is_what_the_client_dialled: [],
     its_state_is_open_in_its_hooks: [],
     its_capabilities_are_the_targets: [],
@@ -25,10 +25,10 @@ group! {
     a_ping_reaches_the_client_and_its_pong_the_hook: [PING],
     the_clients_ping_is_answered_and_reaches_the_hook: [PING],
     each_ping_of_a_burst_is_answered: [PING],
-    a_pong_of_the_app_is_sent_beside_an_answer: [PING],
+    a_pong_of_the_app_is_sent_as_well_as_an_answer: [PING],
     the_ping_hook_may_answer_itself: [PING],
     a_ping_that_is_too_long_is_refused: [PING],
-    it_is_found_by_its_id: [SHARED_HUB],
+    a_peer_is_found_by_its_id: [SHARED_HUB],
     the_id_of_a_closed_peer_finds_no_peer: [SHARED_HUB],
 }
 
@@ -49,7 +49,7 @@ async fn its_id_is_a_random_uuid(scene: Scene<'_>) {
     }
 }
 
-async fn it_knows_its_namespace_and_its_companions(scene: Scene<'_>) {
+async fn a_peer_knows_its_namespace_and_its_companions(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut a = stage.join("/room", "a").await;
     let mut b = stage.join("/room", "b").await;
@@ -256,7 +256,7 @@ async fn each_ping_of_a_burst_is_answered(scene: Scene<'_>) {
     }
 }
 
-async fn a_pong_of_the_app_is_sent_beside_an_answer(scene: Scene<'_>) {
+async fn a_pong_of_the_app_is_sent_as_well_as_an_answer(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join("/", "a").await;
     let data = "of the app".to_owned();
@@ -292,7 +292,7 @@ async fn a_ping_that_is_too_long_is_refused(scene: Scene<'_>) {
     peer.hears_nothing().await;
 }
 
-async fn it_is_found_by_its_id(scene: Scene<'_>) {
+async fn a_peer_is_found_by_its_id(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut a = stage.join("/here", "a").await;
     let mut b = stage.join("/there", "b").await;

@@ -283,7 +283,7 @@ pub const MUTANTS: &[Mutant] = &[
         "life::a_ping_is_answered_while_a_hook_waits",
         "peer::the_clients_ping_is_answered_and_reaches_the_hook",
         "peer::each_ping_of_a_burst_is_answered",
-        "peer::a_pong_of_the_app_is_sent_beside_an_answer",
+        "peer::a_pong_of_the_app_is_sent_as_well_as_an_answer",
     ]),
     Fault::LosesCloseReasons.put(Place::Brittle).fails(&[
         "closing::our_code_and_reason_reach_the_client",
@@ -397,7 +397,7 @@ pub const MUTANTS: &[Mutant] = &[
             "hub::publications_are_counted",
         ]),
     Fault::SendsByIdToEveryone.put(Place::Brittle).fails(&[
-        "peer::it_is_found_by_its_id",
+        "peer::a_peer_is_found_by_its_id",
         "peer::the_id_of_a_closed_peer_finds_no_peer",
     ]),
     Fault::AnswersErrorsItself.put(Place::Brittle).fails(&[

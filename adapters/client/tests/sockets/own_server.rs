@@ -137,17 +137,17 @@ async fn run_echoes<R: ConnectRuntime>(runtime: R) {
 }
 
 #[tokio::test]
-async fn it_talks_to_the_server_on_tokio() {
+async fn the_client_talks_to_the_server_on_tokio() {
     all(crossws_tokio::Tokio::default()).await;
 }
 
 #[test]
-fn it_talks_to_the_server_on_smol() {
+fn the_client_talks_to_the_server_on_smol() {
     smol::block_on(all(crossws_smol::Smol::default()));
 }
 
 #[test]
-fn it_talks_to_the_server_on_async_std() {
+fn the_client_talks_to_the_server_on_async_std() {
     smol::block_on(all(crossws_async_std::AsyncStd::default()));
 }
 

@@ -133,7 +133,7 @@ impl<const N: usize> Room<N> {
         poll_fn(|cx| {
             let mut left = running.len();
             while left > 0 {
-                // Those that had their turn are behind the others.
+                // Those that had their turn come after the others.
                 let next = chance.pick(left);
                 left -= 1;
                 match running[next].as_mut().poll(cx) {

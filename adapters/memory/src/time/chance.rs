@@ -13,7 +13,7 @@ impl Chance {
         Self(Some(Arc::new(Mutex::new(seed))))
     }
 
-    /// Which of so many is next; the first without a seed. There is at least one.
+    /// Returns which of `of` is next; the first without a seed. There is at least one.
     pub(crate) fn pick(&self, of: usize) -> usize {
         match self.draw() {
             Some(drawn) => (drawn % of.max(1) as u64) as usize,

@@ -227,7 +227,7 @@ where
     if is_over {
         link.turn_out(cx);
     } else {
-        // Before the next message: what messages bring about must not pile up behind them.
+        // Before the next message: what messages bring about must not pile up after them.
         if let Some(notice) = session.next_notice() {
             return Poll::Ready(Next::Notice(notice));
         }

@@ -188,7 +188,7 @@ fn a_client_that_reads_slowly_but_steadily_is_not_silent() {
     connection.set_room(usize::MAX);
     assert!(
         connection.take().ends_with(b"\x89\x00"),
-        "the ping came behind it"
+        "the ping came after it"
     );
     // The ping waited for a full socket.
     connection.pass(secs(49));

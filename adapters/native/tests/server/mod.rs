@@ -98,7 +98,7 @@ fn a_restart_overlaps_where_the_port_is_shared() {
     spawn(async {
         server.run().await.unwrap();
     });
-    // The system chooses by the client's port: so many do not all go to one.
+    // The system chooses by the client's port: these many do not all go to one.
     let connect = || {
         let mut stream = client(addr);
         upgrade(&mut stream);
@@ -141,7 +141,7 @@ fn spawn_shutdown(handle: ServerHandle) -> std::thread::JoinHandle<crossws_core:
 }
 
 #[test]
-fn it_echoes_over_tcp_and_answers_pages_with_404() {
+fn a_server_echoes_over_tcp_and_answers_pages_with_404() {
     let (addr, handle) = start(Server::builder(echo()));
     assert_echoes(&mut client(addr));
     let mut page = client(addr);
@@ -210,7 +210,7 @@ fn a_server_accepts_no_connection_when_the_start_hook_fails() {
 }
 
 #[test]
-fn it_accepts_when_the_start_hook_has_ended() {
+fn a_server_accepts_when_the_start_hook_has_ended() {
     let starts = hooks().on_start(|hub| async move {
         assert_eq!(hub.stats().accepted, 0);
     });
@@ -221,7 +221,7 @@ fn it_accepts_when_the_start_hook_has_ended() {
 }
 
 #[test]
-fn it_echoes_over_a_unix_domain_socket() {
+fn a_server_echoes_over_a_unix_domain_socket() {
     let path = std::env::temp_dir().join(format!("crossws-{}.sock", std::process::id()));
     let _ = std::fs::remove_file(&path);
     let server = Server::builder(echo())

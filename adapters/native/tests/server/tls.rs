@@ -83,7 +83,7 @@ fn until_the_end(stream: &mut impl Read) -> Vec<u8> {
 }
 
 #[test]
-fn it_echoes_over_tls_and_urls_say_so() {
+fn a_server_echoes_over_tls_and_urls_say_so() {
     let urls = hooks().on_message(|peer, _| async move {
         let request = peer.request();
         peer.send(format!("{} {}", request.url(), request.websocket_url()))

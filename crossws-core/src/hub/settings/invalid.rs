@@ -55,7 +55,7 @@ impl fmt::Debug for SettingsError {
 }
 
 impl SettingsError {
-    /// Refuses the first of these bounds that is zero: `true`, beside its name.
+    /// Refuses the first of these bounds that is zero: `true`, after its name.
     #[doc(hidden)]
     pub fn of_zeros(bounds: impl IntoIterator<Item = (&'static str, bool)>) -> Result<(), Self> {
         let mut bounds = bounds.into_iter();

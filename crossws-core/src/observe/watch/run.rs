@@ -16,7 +16,7 @@ pub(crate) struct CountedRun {
 }
 
 impl CountedRun {
-    /// Counts a message of so many bytes.
+    /// Counts a message of `bytes`.
     #[inline]
     pub(crate) fn count(&mut self, peer: &Peer, bytes: usize) -> Remaining {
         let class = Class::of(bytes);

@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_past_from_its_very_millisecond_on() {
+    fn an_expiry_is_past_from_its_very_millisecond_on() {
         let at = |millis| Moment::from_millis(Some(millis));
         assert!(!at(1_000_501).is_past(now()));
         assert!(at(1_000_500).is_past(now()));

@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_at_most_so_many() {
+    fn timers_have_a_bound() {
         let mut timers = Timers::default();
         assert!(timers.set("a", at(1), 2) && timers.set("b", at(1), 2));
         assert!(!timers.set("c", at(1), 2));

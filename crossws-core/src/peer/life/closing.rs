@@ -10,8 +10,8 @@ use crate::peer::topics::subscription;
 
 impl Peer {
     /// Waits until the connection is ending: the client is gone, this side closed, or the server
-    /// stops. It resolves although a hook is running. While so many messages wait behind that hook
-    /// that the client is not read any further (`Limits::max_inbound`), its end is seen only once
+    /// stops. It resolves although a hook is running. While as many messages as
+    /// `Limits::max_inbound` wait for that hook, the client is not read, and its end is seen only once
     /// a message is taken, or something cannot be sent.
     ///
     /// # Cancel safety
@@ -109,7 +109,7 @@ impl Peer {
         Some(hooks)
     }
 
-    /// Wakes the session, if so many hooks are left to be run.
+    /// Wakes the session, if any hooks are left to be run.
     fn wake_for(&self, hooks: usize) {
         if hooks > 0 {
             self.0.inbox.wake();

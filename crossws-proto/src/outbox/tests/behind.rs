@@ -71,7 +71,7 @@ fn messages_that_may_be_for_a_client_that_is_behind_wait() {
     assert!(!waits(new, true) && !waits(publishes, false));
     subject.peer.subscribe("t").unwrap();
     let mut batch = fill_and_block(subject);
-    assert!(!waits(new, true), "so few bytes list nobody");
+    assert!(!waits(new, true), "a short queue lists no client");
     assert_eq!(publishes.peer.publish("t", "x").unwrap().behind, 1);
     assert!(waits(new, true), "of this nothing is known");
     assert!(waits(publishes, false), "this has published");

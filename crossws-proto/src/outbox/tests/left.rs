@@ -30,7 +30,7 @@ fn what_topics_keep_is_judged_when_they_are_left() {
             return;
         }
     }
-    panic!("nobody has looked");
+    panic!("no publisher has looked");
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn what_left_topics_keep_is_judged_as_messages_are_sent() {
     let mut sent = 0;
     while subject.peer.send(vec![0; 10_000]).is_ok() {
         sent += 10_000;
-        assert!(sent <= 500_000, "{sent} bytes fitted beside what is kept");
+        assert!(sent <= 500_000, "{sent} bytes fitted besides what is kept");
     }
 }
 
@@ -201,5 +201,5 @@ fn what_left_topics_keep_is_judged_although_little_waits_in_them() {
             return;
         }
     }
-    panic!("nobody has looked");
+    panic!("no publisher has looked");
 }

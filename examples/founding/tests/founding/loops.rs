@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::World;
 use crate::client::{Client, connect, get, post, refused};
 
-/// Waits until so many have been cleaned up after.
+/// Waits until this many have been cleaned up after.
 async fn cleanups(world: &dyn World, terminal: usize, notifications: usize) {
     let expected = json!({ "terminal": terminal, "notifications": notifications });
     for _ in 0..200 {

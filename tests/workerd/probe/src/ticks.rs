@@ -8,7 +8,7 @@ use crossws::worker::background;
 
 use crate::Query;
 
-/// Pushes a number `?every=` so many milliseconds, `?count=` times, and then waits. Comments come every
+/// Pushes a number every `?every=` milliseconds, `?count=` times, and then waits. Comments come every
 /// `?comments=` milliseconds.
 pub(crate) fn ticks(asked: &Query) -> EventResponse {
     let number = |name: &str| asked.get(name).and_then(|text| text.parse().ok());
