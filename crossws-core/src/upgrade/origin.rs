@@ -230,7 +230,7 @@ fn has_lost_its_port(request: &UpgradeRequest) -> bool {
         Some(site) => site == b"same-origin",
         None => {
             let has = |name| request.values(name).next().is_some();
-            request.is_forwarded() || BY_PROXIES.iter().any(has)
+            request.connection().forwarded || BY_PROXIES.iter().any(has)
         }
     }
 }
