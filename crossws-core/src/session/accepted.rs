@@ -157,16 +157,13 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     /// [`Taken::run`] follows the 101, and no peer is created. `None` for an upgrade that becomes a
     /// peer. An adapter that has called [`Claim::with_raw_streams`](crate::adapter::Claim::with_raw_streams) must call it.
     pub fn taken<C: 'static>(&mut self) -> Option<Taken<C>> {
-        match self.settled.take.take()?.for_connection() {
-            Ok(run) => {
-                let ongoing = Ongoing::new(self.settled.ongoing.hub());
-                Some(Taken::new(run, self.settled.request.path(), ongoing))
-            }
-            Err(take) => {
-                self.settled.take = Some(take);
-                None
-            }
-        }
+        let take = self.settled.take.take_if(|take| take.is_for::<C>())?;
+        let ongoing = Ongoing::new(self.hub());
+        Some(Taken::new(
+            take.into_run()?,
+            self.settled.request.path(),
+            ongoing,
+        ))
     }
 
     /// Returns the headers for the 101, including the chosen subprotocol.
