@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use crate::error::{Error, HookKind, SubscribeError};
+use crate::error::{HookKind, SubscribeError};
 use crate::hooks::catch::catch_panic;
 use crate::hub::Hub;
 use crate::hub::group::labels::check_labels;
@@ -57,15 +57,12 @@ impl Hub {
             let rejection = Rejection::new(StatusCode::URI_TOO_LONG, body);
             return Err(self.refuse(rejection, &request).into());
         }
-        match catch_panic(async { resolver.resolve(&mut request).await }).await {
+        let resolution = async { resolver.resolve(&mut request).await };
+        match catch_panic(HookKind::Resolve, resolution).await {
             Ok(Resolution::Route(route)) => Ok(Claim::new(self.clone(), request, route)),
             Ok(Resolution::Pass) => Err(ClaimError::NotHandled(Box::new(request))),
             Ok(Resolution::Reject(rejection)) => Err(self.refuse(rejection, &request).into()),
-            Err(message) => {
-                let error = Error::panic(HookKind::Resolve, &message);
-                let rejection = Rejection::internal(error);
-                Err(self.refuse(rejection, &request).into())
-            }
+            Err(error) => Err(self.refuse(Rejection::internal(error), &request).into()),
         }
     }
 

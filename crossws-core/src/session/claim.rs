@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::error::{Error, HookKind};
+use crate::error::HookKind;
 use crate::hooks::Hooks;
 use crate::hooks::catch::catch_panic;
 use crate::hub::Hub;
@@ -172,9 +172,9 @@ impl<H: Hooks + ?Sized> Claim<H> {
             }
             hooks.upgrade(request).await
         };
-        let upgrade = catch_panic(hooks_accept)
+        let upgrade = catch_panic(HookKind::Upgrade, hooks_accept)
             .await
-            .map_err(|message| Rejection::internal(Error::panic(HookKind::Upgrade, &message)))??;
+            .map_err(Rejection::internal)??;
         Ok((ongoing, upgrade))
     }
 
