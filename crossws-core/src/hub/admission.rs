@@ -82,7 +82,7 @@ impl Hub {
         path: &str,
         remote_addr: Option<SocketAddr>,
     ) {
-        self.0.counts.refused.count(reason);
+        self.0.counts.refused.lock().count(reason);
         watch::rejected(self, reason, rejection, (path, remote_addr));
     }
 

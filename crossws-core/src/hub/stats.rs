@@ -2,8 +2,9 @@ pub(crate) mod refused;
 
 use serde::Serialize;
 
-use crate::hub::stats::refused::{Refused, RefusedCounters};
+use crate::hub::stats::refused::Refused;
 use crate::observe::{CloseCounters, Closes, HubTraffic};
+use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Counters of a hub since its creation: see [`Hub::stats`](crate::Hub::stats).
@@ -52,7 +53,7 @@ pub struct Stats {
 #[derive(Default)]
 pub(crate) struct Counts {
     pub(crate) accepted: AtomicU64,
-    pub(crate) refused: RefusedCounters,
+    pub(crate) refused: Mutex<Refused>,
     pub(crate) closed: CloseCounters,
     pub(crate) published: AtomicU64,
     pub(crate) queued: AtomicU64,
@@ -67,7 +68,7 @@ impl Counts {
         Stats {
             accepted: read(&self.accepted),
             closed: self.closed.total(),
-            refused: self.refused.now(),
+            refused: *self.refused.lock(),
             published: read(&self.published),
             queued: read(&self.queued),
             dropped: read(&self.dropped),
