@@ -41,13 +41,7 @@ impl<R: Resolve> DynResolve for R {
         self: Arc<Self>,
         request: &'a mut UpgradeRequest,
     ) -> BoxFuture<'a, Resolution<dyn DynHooks>> {
-        Box::pin(async move {
-            match self.resolve(request).await {
-                Resolution::Route(route) => Resolution::Route(route.map(SharedHooks::erase)),
-                Resolution::Pass => Resolution::Pass,
-                Resolution::Reject(rejection) => Resolution::Reject(rejection),
-            }
-        })
+        Box::pin(async move { self.resolve(request).await.map(SharedHooks::erase) })
     }
 
     fn start_dyn<'a>(self: Arc<Self>, hub: &'a Hub) -> BoxFuture<'a, HookResult> {
@@ -110,12 +104,7 @@ impl Resolve for SharedResolver {
     }
 
     async fn resolve(self: &Arc<Self>, request: &mut UpgradeRequest) -> Resolution<SharedHooks> {
-        match Arc::clone(&self.0).resolve_dyn(request).await {
-            Resolution::Route(route) => {
-                Resolution::Route(route.map(|hooks| Arc::new(SharedHooks::from(hooks))))
-            }
-            Resolution::Pass => Resolution::Pass,
-            Resolution::Reject(rejection) => Resolution::Reject(rejection),
-        }
+        let resolution = Arc::clone(&self.0).resolve_dyn(request).await;
+        resolution.map(|hooks| Arc::new(SharedHooks::from(hooks)))
     }
 }
