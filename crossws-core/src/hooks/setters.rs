@@ -124,11 +124,7 @@ macro_rules! closure_hooks {
             )*
         }
 
-        impl<$($generics),*> std::fmt::Debug for $name<$($generics),*> {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(concat!(stringify!($name), "(..)"))
-            }
-        }
+        $crate::opaque_debug!($name<$($generics),*>);
     };
 }
 

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::future::ready;
 
 use crate::bounds::{MaybeSend, OnceCallback};
@@ -6,6 +5,7 @@ use crate::hooks::handler::incoming::Over;
 use crate::hooks::output::{HookOutput, HookResult};
 use crate::hooks::setters::boxed;
 use crate::message::close::{CloseCode, CloseFrame, Closed};
+use crate::opaque_debug;
 use crate::peer::Peer;
 
 /// What happens to a connection whose loop has returned: the return value of a
@@ -113,8 +113,4 @@ impl From<CloseCode> for HandlerEnd {
     }
 }
 
-impl fmt::Debug for Cleanup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Cleanup(..)")
-    }
-}
+opaque_debug!(Cleanup);

@@ -1,10 +1,10 @@
-use std::fmt;
 use std::sync::Arc;
 
 use crate::bounds::{BoxFuture, MaybeSend, MaybeSync};
 use crate::hooks::dyn_hooks::{DynHooks, SharedHooks};
 use crate::hooks::output::HookResult;
 use crate::hub::Hub;
+use crate::opaque_debug;
 use crate::upgrade::request::UpgradeRequest;
 use crate::upgrade::resolve::{Resolution, Resolve};
 
@@ -90,11 +90,7 @@ impl From<Arc<dyn DynResolve>> for SharedResolver {
     }
 }
 
-impl fmt::Debug for SharedResolver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SharedResolver(..)")
-    }
-}
+opaque_debug!(SharedResolver);
 
 impl Resolve for SharedResolver {
     type Hooks = SharedHooks;

@@ -1,8 +1,8 @@
-use std::fmt;
 use std::sync::Arc;
 
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::hooks::Hooks;
+use crate::opaque_debug;
 use crate::upgrade::rejection::Rejection;
 use crate::upgrade::request::UpgradeRequest;
 use crate::upgrade::resolve::route::Route;
@@ -26,11 +26,7 @@ where
 #[derive(Clone)]
 pub struct ResolveWith<F>(F);
 
-impl<F> fmt::Debug for ResolveWith<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ResolveWith(..)")
-    }
-}
+opaque_debug!(ResolveWith<F>);
 
 impl<F, T> Resolve for ResolveWith<F>
 where
