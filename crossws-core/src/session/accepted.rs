@@ -83,19 +83,19 @@ impl<H: Hooks + ?Sized> Accepted<H> {
                 Some(value) if offered => {
                     upgrade.headers.insert(SEC_WEBSOCKET_PROTOCOL, value);
                 }
-                _ => return Err(Rejection::internal(NotOffered(protocol.clone()))),
+                _ => {
+                    return Err(Rejection::internal(format!(
+                        "the upgrade hook chose the subprotocol `{protocol}`, which the client did not offer"
+                    )));
+                }
             }
         }
         let is_path = upgrade.namespace.is_none();
         let asked = upgrade.namespace.take().or(route.namespace);
         let name = asked.as_deref().unwrap_or_else(|| request.path());
         if !limits.max_name_len.allows(name.len()) {
-            return Err(NamespaceTooLong {
-                is_path,
-                len: name.len(),
-                most: limits.max_name_len.get(),
-            }
-            .into_rejection());
+            let most = limits.max_name_len.get();
+            return Err(namespace_too_long(is_path, name.len(), most));
         }
         let topics = settings.topics.iter().cloned();
         upgrade.topics.splice(..0, topics);
@@ -306,29 +306,16 @@ impl<H: Hooks + ?Sized> fmt::Debug for Accepted<H> {
     }
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "a namespace's name has {len} bytes, at most {most} are allowed (`Limits::max_name_len`): where paths are \
-     longer, name the namespace with `Upgrade::namespace`"
-)]
-struct NamespaceTooLong {
-    is_path: bool,
-    len: usize,
-    most: usize,
+/// Returns the refusal of a namespace whose name is longer than `Limits::max_name_len`.
+fn namespace_too_long(is_path: bool, len: usize, most: usize) -> Rejection {
+    let what = match is_path {
+        true => "the path",
+        false => "the namespace's name",
+    };
+    let body = format!("{what} is too long: {len} bytes, at most {most} are allowed");
+    let source = format!(
+        "a namespace's name has {len} bytes, at most {most} are allowed (`Limits::max_name_len`): where paths are \
+         longer, name the namespace with `Upgrade::namespace`"
+    );
+    Rejection::new(StatusCode::URI_TOO_LONG, body).with_source(source)
 }
-
-impl NamespaceTooLong {
-    fn into_rejection(self) -> Rejection {
-        let what = match self.is_path {
-            true => "the path",
-            false => "the namespace's name",
-        };
-        let Self { len, most, .. } = self;
-        let body = format!("{what} is too long: {len} bytes, at most {most} are allowed");
-        Rejection::new(StatusCode::URI_TOO_LONG, body).with_source(self)
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("the upgrade hook chose the subprotocol `{0}`, which the client did not offer")]
-struct NotOffered(String);
