@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::hub::stats::refused::Refused;
 use crate::observe::{CloseCounters, Closes, HubTraffic};
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::AtomicU64;
 
 /// Counters of a hub since its creation: see [`Hub::stats`](crate::Hub::stats).
 ///
@@ -59,21 +59,4 @@ pub(crate) struct Counts {
     pub(crate) queued: AtomicU64,
     pub(crate) dropped: AtomicU64,
     pub(crate) slow: AtomicU64,
-}
-
-impl Counts {
-    /// Returns the counters, without those that the hub computes.
-    pub(crate) fn now(&self) -> Stats {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Stats {
-            accepted: read(&self.accepted),
-            closed: self.closed.total(),
-            refused: *self.refused.lock(),
-            published: read(&self.published),
-            queued: read(&self.queued),
-            dropped: read(&self.dropped),
-            slow: read(&self.slow),
-            ..Stats::default()
-        }
-    }
 }

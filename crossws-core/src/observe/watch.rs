@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Span};
 
-use super::counters::{Counters, HubTraffic};
+use super::counters::Counters;
 use super::observer::{Audience, Emitted, Observer};
 use super::telling::{Telling, note_loss};
 use super::trace::{self, Trace};
@@ -69,10 +69,6 @@ impl Watch {
 
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
-    }
-
-    pub(crate) fn traffic(&self) -> HubTraffic {
-        HubTraffic::from(&self.counters.now())
     }
 
     /// Calls every observer. A panic in one is logged and goes no further.
