@@ -39,10 +39,8 @@ impl Message {
     /// # Errors
     /// The error of the value's `Serialize`, such as for a map whose keys are not strings.
     pub fn from_json<T: Serialize + ?Sized>(value: &T) -> Result<Self, EncodeError> {
-        match serde_json::to_string(value) {
-            Ok(json) => Ok(Self::Text(json.into())),
-            Err(error) => Err(EncodeError::new(error)),
-        }
+        let json = serde_json::to_string(value).map_err(EncodeError::new)?;
+        Ok(Self::from(json))
     }
 
     /// Returns the message as text. Binary is decoded as UTF-8, without a copy.

@@ -95,8 +95,15 @@ pub(super) struct Channel<M> {
 
 impl<M> Default for Channel<M> {
     fn default() -> Self {
+        let state = Channeled {
+            waiting: VecDeque::new(),
+            reader: None,
+            ended: None,
+            forsaken: false,
+            over: false,
+        };
         Self {
-            state: Mutex::default(),
+            state: Mutex::new(state),
             changed: Event::default(),
         }
     }
@@ -111,18 +118,6 @@ struct Channeled<M> {
     forsaken: bool,
     /// The loop has returned, and its cleanup has run.
     over: bool,
-}
-
-impl<M> Default for Channeled<M> {
-    fn default() -> Self {
-        Self {
-            waiting: VecDeque::new(),
-            reader: None,
-            ended: None,
-            forsaken: false,
-            over: false,
-        }
-    }
 }
 
 impl<M> Channel<M> {
