@@ -53,29 +53,19 @@ pub trait IntoResolution {
     fn into_resolution(self) -> Resolution<Self::Hooks>;
 }
 
-impl<H: Hooks + ?Sized> IntoResolution for Resolution<H> {
-    type Hooks = H;
+macro_rules! into_resolution {
+    ($($type:ident),+) => {$(
+        impl<H: Hooks + ?Sized> IntoResolution for $type<H> {
+            type Hooks = H;
 
-    fn into_resolution(self) -> Self {
-        self
-    }
+            fn into_resolution(self) -> Resolution<H> {
+                self.into()
+            }
+        }
+    )+};
 }
 
-impl<H: Hooks + ?Sized> IntoResolution for Route<H> {
-    type Hooks = H;
-
-    fn into_resolution(self) -> Resolution<H> {
-        self.into()
-    }
-}
-
-impl<H: Hooks + ?Sized> IntoResolution for Arc<H> {
-    type Hooks = H;
-
-    fn into_resolution(self) -> Resolution<H> {
-        self.into()
-    }
-}
+into_resolution!(Resolution, Route, Arc);
 
 /// `None` passes the request on.
 impl<T: IntoResolution> IntoResolution for Option<T> {
