@@ -158,12 +158,11 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             .upgrade
             .take
             .take_if(|take| take.is_for::<C>())?;
-        let ongoing = Ongoing::new(self.hub());
-        Some(Taken::new(
-            take.into_run()?,
-            self.settled.request.path(),
-            ongoing,
-        ))
+        Some(Taken {
+            run: take.into_run()?,
+            path: self.settled.request.path().to_owned(),
+            ongoing: Ongoing::new(self.hub()),
+        })
     }
 
     /// Returns the headers for the 101, including the chosen subprotocol.

@@ -26,7 +26,7 @@ pub trait FromConnection: Sized + 'static {
     fn from_connection(connection: Self::Connection) -> Self;
 }
 
-type TakeFn<C> = OnceCallback<C, HookResult>;
+pub(crate) type TakeFn<C> = OnceCallback<C, HookResult>;
 
 /// The function that an `upgrade` hook gave for the connection. The adapter's type of it is not
 /// known here.
@@ -98,18 +98,13 @@ pub(crate) struct NoRawStream {
 /// [`Accepted::taken`](crate::adapter::Accepted::taken). It does not become a peer.
 #[must_use = "the connection is served when this runs"]
 pub struct Taken<C> {
-    run: TakeFn<C>,
-    path: String,
+    pub(crate) run: TakeFn<C>,
+    pub(crate) path: String,
     /// A shutdown waits for it.
-    ongoing: Ongoing,
+    pub(crate) ongoing: Ongoing,
 }
 
 impl<C> Taken<C> {
-    pub(crate) fn new(run: TakeFn<C>, path: &str, ongoing: Ongoing) -> Self {
-        let path = path.to_owned();
-        Self { run, path, ongoing }
-    }
-
     /// Returns the hub of the server, whose shutdown waits for this.
     pub fn hub(&self) -> &Hub {
         self.ongoing.hub()
