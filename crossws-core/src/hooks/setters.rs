@@ -12,8 +12,8 @@ where
     Box::pin(async { future.await.into_hook_result() })
 }
 
-/// The parts of [`closure_hooks`] that depend on the kind of a hook: its setter, and what it does without
-/// a closure.
+/// The parts of [`closure_hooks`] that depend on the kind of a hook: its setter, and what it does by
+/// default.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! closure_hook {
