@@ -10,50 +10,38 @@ use std::error::Error;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// `Send` on every target but `wasm32`, where it requires nothing.
-#[cfg(not(target_arch = "wasm32"))]
-pub trait MaybeSend: Send {}
-#[cfg(not(target_arch = "wasm32"))]
-impl<T: Send + ?Sized> MaybeSend for T {}
+/// The bounds of a target: `Send Sync`, or nothing.
+macro_rules! bounds {
+    ($($send:ident $sync:ident)?) => {
+        /// `Send` on every target but `wasm32`, where it requires nothing.
+        pub trait MaybeSend: $($send)? {}
+        impl<T: $($send +)? ?Sized> MaybeSend for T {}
 
-/// `Sync` on every target but `wasm32`, where it requires nothing.
-#[cfg(not(target_arch = "wasm32"))]
-pub trait MaybeSync: Sync {}
-#[cfg(not(target_arch = "wasm32"))]
-impl<T: Sync + ?Sized> MaybeSync for T {}
+        /// `Sync` on every target but `wasm32`, where it requires nothing.
+        pub trait MaybeSync: $($sync)? {}
+        impl<T: $($sync +)? ?Sized> MaybeSync for T {}
 
-/// `Send` on every target but `wasm32`, where it requires nothing.
-#[cfg(target_arch = "wasm32")]
-pub trait MaybeSend {}
-#[cfg(target_arch = "wasm32")]
-impl<T: ?Sized> MaybeSend for T {}
+        /// A boxed error, as hooks return it; `?` converts any error into it.
+        pub type BoxError = Box<dyn Error $(+ $send + $sync)?>;
 
-/// `Sync` on every target but `wasm32`, where it requires nothing.
-#[cfg(target_arch = "wasm32")]
-pub trait MaybeSync {}
-#[cfg(target_arch = "wasm32")]
-impl<T: ?Sized> MaybeSync for T {}
+        /// A boxed future, for code that erases the types of hooks.
+        pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> $(+ $send)? + 'a>>;
 
-/// A boxed error, as hooks return it; `?` converts any error into it.
+        /// A closure in the form that the hook builder stores.
+        pub type Callback<A, R> = Box<dyn Fn(A) -> BoxFuture<'static, R> $(+ $send + $sync)?>;
+
+        /// A closure that is called once.
+        pub(crate) type OnceCallback<A, R> = Box<dyn FnOnce(A) -> BoxFuture<'static, R> $(+ $send)?>;
+
+        /// A value of any type that a peer may carry.
+        pub(crate) type AnyValue = dyn Any $(+ $send + $sync)?;
+    };
+}
+
 #[cfg(not(target_arch = "wasm32"))]
-pub type BoxError = Box<dyn Error + Send + Sync>;
-/// A boxed error, as hooks return it; `?` converts any error into it.
+bounds!(Send Sync);
 #[cfg(target_arch = "wasm32")]
-pub type BoxError = Box<dyn Error>;
-
-/// A boxed future, for code that erases the types of hooks.
-#[cfg(not(target_arch = "wasm32"))]
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-/// A boxed future, for code that erases the types of hooks.
-#[cfg(target_arch = "wasm32")]
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
-
-/// A value of any type that a peer may carry.
-#[cfg(not(target_arch = "wasm32"))]
-pub(crate) type AnyValue = dyn Any + Send + Sync;
-/// A value of any type that a peer may carry.
-#[cfg(target_arch = "wasm32")]
-pub(crate) type AnyValue = dyn Any;
+bounds!();
 
 /// Shares a value whose type only its users know. An `Arc<dyn Any>` that is not `Send` has no
 /// `downcast`, so that on `wasm32` it holds the `Arc` that is asked for.
@@ -78,10 +66,3 @@ pub(crate) fn shared<T: MaybeSend + MaybeSync + 'static>(value: Arc<AnyValue>) -
 pub(crate) fn shared<T: MaybeSend + MaybeSync + 'static>(value: Arc<AnyValue>) -> Option<Arc<T>> {
     (&*value as &dyn Any).downcast_ref().cloned()
 }
-
-/// A closure in the form that the hook builder stores.
-#[cfg(not(target_arch = "wasm32"))]
-pub type Callback<A, R> = Box<dyn Fn(A) -> BoxFuture<'static, R> + Send + Sync>;
-/// A closure in the form that the hook builder stores.
-#[cfg(target_arch = "wasm32")]
-pub type Callback<A, R> = Box<dyn Fn(A) -> BoxFuture<'static, R>>;

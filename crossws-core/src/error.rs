@@ -1,6 +1,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::bounds::BoxError;
 use crate::message::Message;
 use crate::message::codec::EncodeError;
@@ -17,7 +19,8 @@ use crate::pubsub::retained::RetainError;
 ///     matches!(error.kind(), ErrorKind::Hook(HookKind::Upgrade))
 /// }
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum HookKind {
     /// The start of the application.
@@ -54,23 +57,7 @@ pub enum HookKind {
 
 impl fmt::Display for HookKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Start => "start",
-            Self::Resolve => "resolve",
-            Self::Upgrade => "upgrade",
-            Self::Open => "open",
-            Self::Message => "message",
-            Self::Drain => "drain",
-            Self::Ping => "ping",
-            Self::Pong => "pong",
-            Self::Subscription => "subscription",
-            Self::Dropped => "dropped",
-            Self::Timer => "timer",
-            Self::Close => "close",
-            Self::Error => "error",
-            Self::Task => "task",
-            Self::OnClose => "on_close",
-        })
+        self.serialize(f)
     }
 }
 

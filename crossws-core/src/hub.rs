@@ -24,14 +24,14 @@ use crate::hub::settings::limits::Limits;
 use crate::hub::settings::topic_overflow::TopicOverflows;
 use crate::hub::stats::{Counts, Stats};
 use crate::message::close::CloseFrame;
-use crate::observe::Watch;
+use crate::observe::{HubTraffic, Watch};
 use crate::peer::Peer;
 use crate::peer::extensions::Extensions;
 use crate::peer::id::PeerId;
 use crate::pubsub::registry::Registry;
 use crate::service::background::Background;
 use crate::service::http_service::{HttpService, ServiceRef};
-use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::transport::capabilities::Capabilities;
 
@@ -298,17 +298,22 @@ impl Hub {
     /// ```
     #[doc(alias = "pendingWebSockets")]
     pub fn stats(&self) -> Stats {
-        let counts = self.0.counts.now();
+        let counts = &self.0.counts;
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (published, queued) = self.watch().map_or((0, 0), Watch::publications);
         Stats {
             peers: self.registry().len(),
             sessions: self.0.sessions.load(Ordering::Acquire),
             unfinished: self.0.unfinished.used(),
             retained: self.registry().retained_bytes(),
-            traffic: self.watch().map(Watch::traffic),
-            published: counts.published + published,
-            queued: counts.queued + queued,
-            ..counts
+            accepted: read(&counts.accepted),
+            closed: counts.closed.total(),
+            refused: *counts.refused.lock(),
+            published: read(&counts.published) + published,
+            queued: read(&counts.queued) + queued,
+            dropped: read(&counts.dropped),
+            slow: read(&counts.slow),
+            traffic: self.counters().as_ref().map(HubTraffic::from),
         }
     }
 

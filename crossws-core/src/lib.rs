@@ -25,6 +25,7 @@ mod hooks;
 mod hub;
 mod message;
 mod observe;
+mod opaque;
 mod peer;
 mod pubsub;
 mod service;

@@ -39,10 +39,8 @@ impl Message {
     /// # Errors
     /// The error of the value's `Serialize`, such as for a map whose keys are not strings.
     pub fn from_json<T: Serialize + ?Sized>(value: &T) -> Result<Self, EncodeError> {
-        match serde_json::to_string(value) {
-            Ok(json) => Ok(Self::Text(json.into())),
-            Err(error) => Err(EncodeError::new(error)),
-        }
+        let json = serde_json::to_string(value).map_err(EncodeError::new)?;
+        Ok(Self::from(json))
     }
 
     /// Returns the message as text. Binary is decoded as UTF-8, without a copy.
@@ -145,66 +143,6 @@ impl fmt::Debug for Message {
     }
 }
 
-impl From<&str> for Message {
-    fn from(text: &str) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-impl From<&String> for Message {
-    fn from(text: &String) -> Self {
-        Self::Text(text.as_str().into())
-    }
-}
-
-impl From<Cow<'_, str>> for Message {
-    fn from(text: Cow<'_, str>) -> Self {
-        Self::Text(text.into_owned().into())
-    }
-}
-
-impl<const N: usize> From<[u8; N]> for Message {
-    fn from(bytes: [u8; N]) -> Self {
-        Self::Binary(Bytes::copy_from_slice(&bytes))
-    }
-}
-
-impl<const N: usize> From<&[u8; N]> for Message {
-    fn from(bytes: &[u8; N]) -> Self {
-        Self::Binary(Bytes::copy_from_slice(bytes))
-    }
-}
-
-impl From<String> for Message {
-    fn from(text: String) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-impl From<Utf8Bytes> for Message {
-    fn from(text: Utf8Bytes) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl From<Bytes> for Message {
-    fn from(bytes: Bytes) -> Self {
-        Self::Binary(bytes)
-    }
-}
-
-impl From<Vec<u8>> for Message {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::Binary(bytes.into())
-    }
-}
-
-impl From<&[u8]> for Message {
-    fn from(bytes: &[u8]) -> Self {
-        Self::Binary(Bytes::copy_from_slice(bytes))
-    }
-}
-
 /// A value to be sent as a JSON text message: `peer.send(Json(&state))`.
 #[allow(clippy::exhaustive_structs)]
 #[derive(Debug, Clone, Copy)]
@@ -244,30 +182,41 @@ pub trait IntoMessage {
     fn into_message(self) -> Result<Message, EncodeError>;
 }
 
-/// Implemented one by one and not for all `T: Into<Message>`, so that the compiler can name what is
-/// missing.
-macro_rules! into_message {
-    ($($(#[$generics:ident $kind:ty])? $type:ty,)+) => {
-        $(impl$(<const $generics: $kind>)? IntoMessage for $type {
+impl IntoMessage for Message {
+    fn into_message(self) -> Result<Message, EncodeError> {
+        Ok(self)
+    }
+}
+
+/// What can be sent without a codec, and how a message is made of it. [`IntoMessage`] is implemented for
+/// each, and not for all `T: Into<Message>`, so that the compiler can name what is missing.
+macro_rules! messages {
+    ($($(#[$generics:ident $kind:ty])? $type:ty => |$value:ident| $message:expr;)+) => {$(
+        impl$(<const $generics: $kind>)? From<$type> for Message {
+            fn from($value: $type) -> Self {
+                $message
+            }
+        }
+
+        impl$(<const $generics: $kind>)? IntoMessage for $type {
             fn into_message(self) -> Result<Message, EncodeError> {
                 Ok(self.into())
             }
-        })+
-    };
+        }
+    )+};
 }
 
-into_message! {
-    Message,
-    &str,
-    &String,
-    String,
-    Cow<'_, str>,
-    Utf8Bytes,
-    Bytes,
-    Vec<u8>,
-    &[u8],
-    #[N usize] [u8; N],
-    #[N usize] &[u8; N],
+messages! {
+    &str => |text| Self::Text(text.into());
+    &String => |text| Self::Text(text.as_str().into());
+    String => |text| Self::Text(text.into());
+    Cow<'_, str> => |text| Self::Text(text.into_owned().into());
+    Utf8Bytes => |text| Self::Text(text);
+    Bytes => |bytes| Self::Binary(bytes);
+    Vec<u8> => |bytes| Self::Binary(bytes.into());
+    &[u8] => |bytes| Self::Binary(Bytes::copy_from_slice(bytes));
+    #[N usize] [u8; N] => |bytes| Self::Binary(Bytes::copy_from_slice(&bytes));
+    #[N usize] &[u8; N] => |bytes| Self::Binary(Bytes::copy_from_slice(bytes));
 }
 
 impl<T: Serialize> IntoMessage for Json<T> {

@@ -166,11 +166,11 @@ impl<H: Hooks + ?Sized> Session<H> {
         if let Some(watch) = peer.watch() {
             watch.failed(peer, &error);
         }
-        let hook = catch_panic(async { self.hooks.error(peer, error).await });
+        let hook = async { self.hooks.error(peer, error).await };
+        let hook = catch_panic(HookKind::Error, hook);
         // No hook is left to report a panic here to; the peer is closed as by default.
         let answer = self.tasks.alongside(peer, hook).await;
-        let answer = answer.unwrap_or_else(|message| {
-            let error = Error::panic(HookKind::Error, &message);
+        let answer = answer.unwrap_or_else(|error| {
             tracing::error!(%peer, %error, "closing a peer after an error");
             OnError::default()
         });

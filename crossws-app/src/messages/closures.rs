@@ -23,7 +23,7 @@ closure_hooks! {
     /// See [`messages`].
     #[must_use = "a typed application does nothing until `typed` makes hooks of it"]
     pub struct Messages[In, Out] where [In: MaybeSend + 'static, Out: 'static];
-    impl Typed with TypedPeer<Out>, In, |peer| peer.untyped(), {
+    impl Typed with TypedPeer<Out>, In, TypedPeer::untyped, {
         type In = In;
         type Out = Out;
     }

@@ -42,7 +42,7 @@ loop_hooks! {
     /// See [`message_loop`].
     #[must_use = "a typed application does nothing until `typed` makes hooks of it"]
     pub struct MessageLoop[In, Out] where [In: MaybeSend + 'static, Out: 'static];
-    impl Typed with TypedPeer<Out>, In, |peer| peer.untyped(), {
+    impl Typed with TypedPeer<Out>, In, TypedPeer::untyped, {
         type In = In;
         type Out = Out;
     }

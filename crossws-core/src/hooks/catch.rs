@@ -17,13 +17,14 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("no message")
 }
 
-/// Runs a future and turns a panic in it, or in its destructor, into an error text. A future that
-/// panicked is not polled again.
+/// Runs the future of a hook and turns a panic in it, or in its destructor, into an [`Error`]. A future
+/// that panicked is not polled again.
 ///
 /// Unwind safety is asserted. A hook shares values through its own locks, and handles their
 /// poisoning itself. This crate's state never changes while user code runs.
-pub(crate) fn catch_panic<F: Future>(future: F) -> CatchPanic<F> {
+pub(crate) fn catch_panic<F: Future>(hook: HookKind, future: F) -> CatchPanic<F> {
     CatchPanic {
+        hook,
         future: Some(future),
     }
 }
@@ -32,15 +33,17 @@ pin_project! {
     /// See [`catch_panic`]. A named type, like the other wrappers around a hook's future: an `async
     /// fn` would hold its argument twice, which doubles with every wrapper.
     pub(crate) struct CatchPanic<F> {
+        hook: HookKind,
         #[pin]
         future: Option<F>,
     }
 }
 
 impl<F: Future> Future for CatchPanic<F> {
-    type Output = Result<F::Output, String>;
+    type Output = Result<F::Output, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let hook = self.hook;
         let mut future = self.project().future;
         let poll = catch_unwind(AssertUnwindSafe(|| {
             let Some(running) = future.as_mut().as_pin_mut() else {
@@ -56,7 +59,7 @@ impl<F: Future> Future for CatchPanic<F> {
             Ok(poll) => poll.map(Ok),
             Err(panic) => {
                 contained(|| future.set(None));
-                Poll::Ready(Err(panic_text(&*panic).to_owned()))
+                Poll::Ready(Err(Error::panic(hook, panic_text(&*panic))))
             }
         }
     }
@@ -73,15 +76,13 @@ pub(crate) fn contained(run: impl FnOnce()) {
 /// Runs a hook; a panic and an `Err` both become an [`Error`].
 pub(crate) fn catch<F: Future<Output = HookResult>>(hook: HookKind, future: F) -> Catch<F> {
     Catch {
-        hook,
-        future: catch_panic(future),
+        future: catch_panic(hook, future),
     }
 }
 
 pin_project! {
     /// See [`catch`].
     pub(crate) struct Catch<F> {
-        hook: HookKind,
         #[pin]
         future: CatchPanic<F>,
     }
@@ -91,12 +92,10 @@ impl<F: Future<Output = HookResult>> Future for Catch<F> {
     type Output = Result<(), Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let hook = *this.hook;
-        this.future.poll(cx).map(|result| match result {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(source)) => Err(Error::hook(hook, source)),
-            Err(message) => Err(Error::panic(hook, &message)),
-        })
+        let future = self.project().future;
+        let hook = future.hook;
+        future
+            .poll(cx)
+            .map(|result| result?.map_err(|source| Error::hook(hook, source)))
     }
 }

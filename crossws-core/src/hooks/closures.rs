@@ -23,5 +23,5 @@ closure_hooks! {
     /// See [`hooks`].
     #[must_use = "hooks do nothing until a server runs them"]
     pub struct HooksBuilder[] where [];
-    impl Hooks with Peer, Message, |peer| peer, {}
+    impl Hooks with Peer, Message, std::convert::identity, {}
 }

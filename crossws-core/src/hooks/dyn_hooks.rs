@@ -1,11 +1,11 @@
 use std::any::Any;
-use std::fmt;
 use std::sync::Arc;
 
 use crate::bounds::{BoxFuture, MaybeSend, MaybeSync};
 use crate::hook_table;
 use crate::hooks::Hooks;
 use crate::message::Message;
+use crate::opaque_debug;
 use crate::peer::Peer;
 
 /// The methods of [`DynHooks`]: their declarations, their bodies for all hooks, and the hooks that call
@@ -96,11 +96,7 @@ impl From<Arc<dyn DynHooks>> for SharedHooks {
     }
 }
 
-impl fmt::Debug for SharedHooks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SharedHooks(..)")
-    }
-}
+opaque_debug!(SharedHooks);
 
 impl Hooks for SharedHooks {
     // Not `self.0`: an `Arc` of them is hooks too, and would box each future once more.

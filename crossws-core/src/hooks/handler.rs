@@ -54,5 +54,5 @@ loop_hooks! {
     /// [`Peer::interval`] keep time.
     #[must_use = "hooks do nothing until a server runs them"]
     pub struct Handler[] where [];
-    impl Hooks with Peer, Message, |peer| peer, {}
+    impl Hooks with Peer, Message, std::convert::identity, {}
 }

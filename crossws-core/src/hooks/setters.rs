@@ -12,61 +12,12 @@ where
     Box::pin(async { future.await.into_hook_result() })
 }
 
-/// The setters of these hooks, for a type that stores each in a field of its name, as an
-/// `Option<Callback<..>>`. The hooks are those of a trait, with handles of peers and messages of
-/// these types.
+/// The parts of [`closure_hooks`] that depend on the kind of a hook: its setter, and what it does by
+/// default.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! hook_setters {
-    ($trait:ident, $peer:ty, $message:ty: $($hook:ident)+) => {
-        $($crate::hook_setters!(@$hook $trait, $peer, $message);)+
-    };
-    (@upgrade $trait:ident, $peer:ty, $message:ty) => {
-        $crate::hook_setters!(
-            @set $trait::upgrade on_upgrade(request: $crate::UpgradeRequest)
-                -> Result<$crate::Upgrade, $crate::Rejection>
-        );
-    };
-    (@timer $trait:ident, $peer:ty, $message:ty) => {
-        $crate::hook_setters!(@set $trait::timer on_timer(peer: $peer, name: String));
-    };
-    (@error $trait:ident, $peer:ty, $message:ty) => {
-        $crate::hook_setters!(
-            @set $trait::error on_error(peer: $peer, error: $crate::Error) -> $crate::OnError
-        );
-    };
-    (@run upgrade) => {
-        async fn upgrade(
-            &self,
-            request: &$crate::UpgradeRequest,
-        ) -> Result<$crate::Upgrade, $crate::Rejection> {
-            match &self.upgrade {
-                Some(hook) => hook((request.clone(),)).await,
-                None => Ok($crate::Upgrade::new()),
-            }
-        }
-    };
-    (@run timer $peer:ty) => {
-        async fn timer(&self, peer: &$peer, name: &str) -> $crate::HookResult {
-            match &self.timer {
-                Some(hook) => hook((peer.clone(), name.to_owned())).await,
-                None => Ok(()),
-            }
-        }
-    };
-    (@run error $peer:ty, $untyped:expr) => {
-        async fn error(&self, peer: &$peer, error: $crate::Error) -> $crate::OnError {
-            match &self.error {
-                Some(hook) => hook((peer.clone(), error)).await,
-                None => {
-                    let untyped: fn(&$peer) -> &$crate::Peer = $untyped;
-                    error.log(untyped(peer));
-                    $crate::OnError::default()
-                }
-            }
-        }
-    };
-    (@set $trait:ident::$hook:ident $setter:ident($($argument:ident: $type:ty),+)) => {
+macro_rules! closure_hook {
+    (set plain $trait:ident::$hook:ident $setter:ident($($argument:ident: $type:ty),+) -> $output:ty) => {
         #[doc = concat!("Sets [`", stringify!($trait), "::", stringify!($hook), "`].")]
         pub fn $setter<F, Fut>(mut self, hook: F) -> Self
         where
@@ -78,7 +29,7 @@ macro_rules! hook_setters {
             self
         }
     };
-    (@set $trait:ident::$hook:ident $setter:ident($($argument:ident: $type:ty),+) -> $output:ty) => {
+    (set $kind:ident $trait:ident::$hook:ident $setter:ident($($argument:ident: $type:ty),+) -> $output:ty) => {
         #[doc = concat!("Sets [`", stringify!($trait), "::", stringify!($hook), "`].")]
         pub fn $setter<F, Fut>(mut self, hook: F) -> Self
         where
@@ -89,11 +40,23 @@ macro_rules! hook_setters {
             self
         }
     };
+    (default plain $($given:tt)*) => {
+        Ok(())
+    };
+    (default upgrade $($given:tt)*) => {
+        Ok($crate::Upgrade::new())
+    };
+    (default error $untyped:expr, $peer:ident $error:ident) => {{
+        $error.log($untyped($peer));
+        $crate::OnError::default()
+    }};
 }
 
-/// A type with a closure for each hook of a trait: its fields, its [setters](hook_setters) and the
-/// trait's implementation. A hook without a closure does what `Hooks` does by default; `$untyped`
-/// returns the peer of a handle.
+/// A type with a closure for each hook of a trait: its fields, its setters and the trait's implementation.
+/// A hook without a closure does what `Hooks` does by default; `$untyped` returns the peer of a handle.
+///
+/// With rows of [`hook_table`](crate::hook_table) it has closures for these hooks alone. Then a field may
+/// be named, and the further hooks are items of the implementation.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! closure_hooks {
@@ -105,76 +68,67 @@ macro_rules! closure_hooks {
         $crate::hook_table! {
             $crate::closure_hooks, $peer, $message,
             $(#[$meta])*
-            pub struct $name[$($generics),*] where [$($bounds)*];
-            impl $trait with $peer, $message, $untyped, { $($associated)* }
+            pub struct $name[$($generics),*] where [$($bounds)*] {}
+            impl $trait with $untyped, { $($associated)* }
+        }
+
+        impl<$($generics),*> Default for $name<$($generics),*> {
+            fn default() -> Self {
+                Self::new()
+            }
         }
     };
     (
         {
             $(#[$meta:meta])*
-            pub struct $name:ident[$($generics:ident),*] where [$($bounds:tt)*];
-            impl $trait:ident with $peer:ty, $message:ty, $untyped:expr, { $($associated:tt)* }
+            pub struct $name:ident[$($generics:ident),*] where [$($bounds:tt)*] {
+                $($field:ident: $field_type:ty)?
+            }
+            impl $trait:ident with $untyped:expr, { $($items:tt)* }
         }
         $(
-            plain $hook:ident $hook_dyn:ident $setter:ident
+            $kind:ident $hook:ident $hook_dyn:ident $setter:ident
                 ($(&$lent:ident: $lent_type:ty),+ $(; $own:ident: $own_type:ty)?)
                 as ($($given:ident: $given_type:ty),+) -> $output:ty;
         )*
-        $(other $($other:tt)*)?
     ) => {
         $(#[$meta])*
         pub struct $name<$($generics),*> {
             $($hook: Option<$crate::adapter::Callback<($($given_type,)+), $output>>,)*
-            upgrade: Option<
-                $crate::adapter::Callback<
-                    ($crate::UpgradeRequest,),
-                    Result<$crate::Upgrade, $crate::Rejection>,
-                >,
-            >,
-            error: Option<$crate::adapter::Callback<($peer, $crate::Error), $crate::OnError>>,
+            $($field: $field_type,)?
         }
 
-        impl<$($generics),*> Default for $name<$($generics),*> {
-            fn default() -> Self {
+        impl<$($generics),*> $name<$($generics),*> {
+            fn new($($field: $field_type)?) -> Self {
                 Self {
                     $($hook: None,)*
-                    upgrade: None,
-                    error: None,
+                    $($field,)?
                 }
             }
         }
 
         impl<$($bounds)*> $name<$($generics),*> {
-            $($crate::hook_setters!(@set $trait::$hook $setter($($given: $given_type),+));)*
-            $crate::hook_setters!($trait, $peer, $message: upgrade error);
+            $($crate::closure_hook!(set $kind $trait::$hook $setter($($given: $given_type),+) -> $output);)*
         }
 
         impl<$($bounds)*> $trait for $name<$($generics),*> {
-            $($associated)*
+            $($items)*
 
             $(
                 async fn $hook(&self, $($lent: &$lent_type,)+ $($own: $own_type)?) -> $output {
                     match &self.$hook {
                         Some(hook) => hook(($($lent.to_owned(),)+ $($own,)?)).await,
-                        None => Ok(()),
+                        None => $crate::closure_hook!(default $kind $untyped, $($lent)+ $($own)?),
                     }
                 }
             )*
-
-            $crate::hook_setters!(@run upgrade);
-            $crate::hook_setters!(@run error $peer, $untyped);
         }
 
-        impl<$($generics),*> std::fmt::Debug for $name<$($generics),*> {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(concat!(stringify!($name), "(..)"))
-            }
-        }
+        $crate::opaque_debug!($name<$($generics),*>);
     };
 }
 
-/// A type that runs a loop for each connection: its [setters](hook_setters) and the implementation of a
-/// trait of hooks.
+/// A type that runs a loop for each connection, with [closures](closure_hooks) for the hooks that are left.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! loop_hooks {
@@ -183,63 +137,38 @@ macro_rules! loop_hooks {
         pub struct $name:ident[$($generics:ident),*] where [$($bounds:tt)*];
         impl $trait:ident with $peer:ty, $message:ty, $untyped:expr, { $($associated:tt)* }
     ) => {
-        $(#[$meta])*
-        pub struct $name<$($generics),*> {
-            upgrade: Option<
-                $crate::adapter::Callback<
-                    ($crate::UpgradeRequest,),
-                    Result<$crate::Upgrade, $crate::Rejection>,
-                >,
-            >,
-            timer: Option<$crate::adapter::Callback<($peer, String), $crate::HookResult>>,
-            error: Option<$crate::adapter::Callback<($peer, $crate::Error), $crate::OnError>>,
-            run: $crate::adapter::Loop<$peer, $message>,
-        }
+        $crate::closure_hooks! {
+            {
+                $(#[$meta])*
+                pub struct $name[$($generics),*] where [$($bounds)*] {
+                    run: $crate::adapter::Loop<$peer, $message>
+                }
+                impl $trait with $untyped, {
+                    $($associated)*
 
-        impl<$($bounds)*> $name<$($generics),*> {
-            fn new(run: $crate::adapter::Loop<$peer, $message>) -> Self {
-                Self {
-                    upgrade: None,
-                    timer: None,
-                    error: None,
-                    run,
+                    async fn start(&self, hub: &$crate::Hub) -> $crate::HookResult {
+                        self.run.start(hub)
+                    }
+
+                    async fn open(&self, peer: &$peer) -> $crate::HookResult {
+                        self.run.open($untyped(peer), peer.clone())
+                    }
+
+                    async fn message(&self, peer: &$peer, message: $message) -> $crate::HookResult {
+                        self.run.message($untyped(peer), message).await
+                    }
+
+                    async fn close(&self, peer: &$peer, closed: $crate::Closed) -> $crate::HookResult {
+                        self.run.close($untyped(peer), closed).await
+                    }
                 }
             }
-
-            $crate::hook_setters!($trait, $peer, $message: upgrade timer error);
-        }
-
-        impl<$($bounds)*> $trait for $name<$($generics),*> {
-            $($associated)*
-
-            async fn start(&self, hub: &$crate::Hub) -> $crate::HookResult {
-                self.run.start(hub)
-            }
-
-            async fn open(&self, peer: &$peer) -> $crate::HookResult {
-                let untyped: fn(&$peer) -> &$crate::Peer = $untyped;
-                self.run.open(untyped(peer), peer.clone())
-            }
-
-            async fn message(&self, peer: &$peer, message: $message) -> $crate::HookResult {
-                let untyped: fn(&$peer) -> &$crate::Peer = $untyped;
-                self.run.message(untyped(peer), message).await
-            }
-
-            async fn close(&self, peer: &$peer, closed: $crate::Closed) -> $crate::HookResult {
-                let untyped: fn(&$peer) -> &$crate::Peer = $untyped;
-                self.run.close(untyped(peer), closed).await
-            }
-
-            $crate::hook_setters!(@run upgrade);
-            $crate::hook_setters!(@run timer $peer);
-            $crate::hook_setters!(@run error $peer, $untyped);
-        }
-
-        impl<$($generics),*> std::fmt::Debug for $name<$($generics),*> {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(concat!(stringify!($name), "(..)"))
-            }
+            upgrade upgrade upgrade_dyn on_upgrade(&request: $crate::UpgradeRequest)
+                as (request: $crate::UpgradeRequest) -> Result<$crate::Upgrade, $crate::Rejection>;
+            plain timer timer_dyn on_timer(&peer: $peer, &name: str)
+                as (peer: $peer, name: String) -> $crate::HookResult;
+            error error error_dyn on_error(&peer: $peer; error: $crate::Error)
+                as (peer: $peer, error: $crate::Error) -> $crate::OnError;
         }
     };
 }

@@ -3,9 +3,9 @@
 /// Calls a macro with `{$context}` and a row for each hook. `$peer` and `$message` are the types of a
 /// trait's peers and messages.
 ///
-/// A row has the hook's name in [`Hooks`](crate::Hooks), in [`DynHooks`](crate::DynHooks) and as a
-/// setter; its borrowed arguments and, after `;`, the one that it owns; after `as` what a closure gets
-/// instead; and its output. `plain` hooks do nothing by default.
+/// A row has the hook's kind, which is `plain` if it does nothing by default; its name in
+/// [`Hooks`](crate::Hooks), in [`DynHooks`](crate::DynHooks) and as a setter; its borrowed arguments and,
+/// after `;`, the one that it owns; after `as` what a closure gets instead; and its output.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! hook_table {
@@ -32,9 +32,9 @@ macro_rules! hook_table {
                 as (peer: $peer, name: String) -> $crate::HookResult;
             plain close close_dyn on_close(&peer: $peer; closed: $crate::Closed)
                 as (peer: $peer, closed: $crate::Closed) -> $crate::HookResult;
-            other upgrade upgrade_dyn on_upgrade(&request: $crate::UpgradeRequest)
+            upgrade upgrade upgrade_dyn on_upgrade(&request: $crate::UpgradeRequest)
                 as (request: $crate::UpgradeRequest) -> Result<$crate::Upgrade, $crate::Rejection>;
-            other error error_dyn on_error(&peer: $peer; error: $crate::Error)
+            error error error_dyn on_error(&peer: $peer; error: $crate::Error)
                 as (peer: $peer, error: $crate::Error) -> $crate::OnError;
         }
     };

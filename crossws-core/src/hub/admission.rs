@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use crate::error::{Error, HookKind, SubscribeError};
+use crate::error::{HookKind, SubscribeError};
 use crate::hooks::catch::catch_panic;
 use crate::hub::Hub;
 use crate::hub::group::labels::check_labels;
@@ -57,15 +57,12 @@ impl Hub {
             let rejection = Rejection::new(StatusCode::URI_TOO_LONG, body);
             return Err(self.refuse(rejection, &request).into());
         }
-        match catch_panic(async { resolver.resolve(&mut request).await }).await {
+        let resolution = async { resolver.resolve(&mut request).await };
+        match catch_panic(HookKind::Resolve, resolution).await {
             Ok(Resolution::Route(route)) => Ok(Claim::new(self.clone(), request, route)),
             Ok(Resolution::Pass) => Err(ClaimError::NotHandled(Box::new(request))),
             Ok(Resolution::Reject(rejection)) => Err(self.refuse(rejection, &request).into()),
-            Err(message) => {
-                let error = Error::panic(HookKind::Resolve, &message);
-                let rejection = Rejection::internal(error);
-                Err(self.refuse(rejection, &request).into())
-            }
+            Err(error) => Err(self.refuse(Rejection::internal(error), &request).into()),
         }
     }
 
@@ -85,7 +82,7 @@ impl Hub {
         path: &str,
         remote_addr: Option<SocketAddr>,
     ) {
-        self.0.counts.refused.count(reason);
+        self.0.counts.refused.lock().count(reason);
         watch::rejected(self, reason, rejection, (path, remote_addr));
     }
 
@@ -110,40 +107,37 @@ impl Hub {
         snapshot: &Snapshot,
         transport: impl Transport,
     ) -> Result<RestoredPeer, Rejection> {
+        let (limits, registry) = (self.limits(), self.registry());
         let topics = snapshot.topics_shared();
-        self.limits()
-            .check_topics(&topics)
-            .map_err(Rejection::internal)?;
+        limits.check_topics(&topics).map_err(Rejection::internal)?;
         let (identity, tags) = snapshot.labels();
-        check_labels(identity.as_ref(), tags.iter(), self.limits()).map_err(Rejection::internal)?;
+        check_labels(identity.as_ref(), tags.iter(), limits).map_err(Rejection::internal)?;
         if snapshot.expires.is_some() && !transport.capabilities().contains(Capabilities::EXPIRY) {
             // A peer is never admitted for longer than asked.
             return Err(Rejection::internal(ExpiryError::Unsupported));
         }
         let peer = self.peer_of(snapshot, transport);
         let peer = peer.map_err(Rejection::internal)?;
-        self.registry()
-            .check(peer.id(), peer.namespace(), self.limits())
+        registry
+            .check(peer.id(), peer.namespace(), limits)
             .map_err(|error| error.into_rejection(peer.id()))?;
         // The check above has handled every reason except a shutdown.
-        let membership =
-            Membership::begin(peer, Ongoing::new(self), self.limits()).map_err(|frame| {
-                Rejection::unavailable(SHUTTING_DOWN).with_source(frame.reason().to_string())
-            })?;
+        let membership = Membership::begin(peer, Ongoing::new(self), limits).map_err(|frame| {
+            Rejection::unavailable(SHUTTING_DOWN).with_source(frame.reason().to_string())
+        })?;
+        let peer = &membership.peer;
         for topic in &topics {
-            self.registry()
-                .subscribe(&membership.peer, TopicKind::Topic, topic, self.limits())
+            registry
+                .subscribe(peer, TopicKind::Topic, topic, limits)
                 .map_err(|error| match error {
                     SubscribeError::HubFull(_) => Rejection::unavailable(TOO_MANY_TOPICS),
                     other => Rejection::internal(other),
                 })?;
         }
-        membership
-            .peer
-            .label(identity, tags, self.limits())
+        peer.label(identity, tags, limits)
             .map_err(Rejection::internal)?;
-        membership.peer.persist().map_err(Rejection::internal)?;
-        watch::connected(&membership.peer);
+        peer.persist().map_err(Rejection::internal)?;
+        watch::connected(peer);
         Ok(RestoredPeer::new(membership, false))
     }
 
@@ -169,22 +163,21 @@ impl Hub {
         let peer = self.peer_of(snapshot, transport)?;
         let membership = Membership::begin(peer, Ongoing::new(self), &limits)
             .map_err(|frame| RestoreError::new(frame.reason().to_string()))?;
+        let (peer, registry) = (&membership.peer, self.registry());
         for topic in snapshot.topics_shared() {
-            self.registry()
-                .resubscribe(&membership.peer, TopicKind::Topic, &topic, &limits)
+            registry
+                .resubscribe(peer, TopicKind::Topic, &topic, &limits)
                 .map_err(RestoreError::new)?;
         }
         for pattern in &snapshot.patterns {
-            self.registry()
-                .resubscribe(&membership.peer, TopicKind::Pattern, pattern, &limits)
+            registry
+                .resubscribe(peer, TopicKind::Pattern, pattern, &limits)
                 .map_err(RestoreError::new)?;
         }
         let (identity, tags) = snapshot.labels();
-        membership
-            .peer
-            .label(identity, tags, &limits)
+        peer.label(identity, tags, &limits)
             .map_err(RestoreError::new)?;
-        watch::restored(&membership.peer);
+        watch::restored(peer);
         Ok(RestoredPeer::new(membership, true))
     }
 

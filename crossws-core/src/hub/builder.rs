@@ -95,11 +95,6 @@ impl HubBuilder {
         self
     }
 
-    fn watch(&mut self) -> Option<Box<Watch>> {
-        let watch = Watch::new(std::mem::take(&mut self.observers), self.trace.take());
-        (self.counters || watch.has_watcher()).then(|| Box::new(watch))
-    }
-
     /// Says what no connection of this hub can do, so that [`Hub::supports`] knows it before there is
     /// one: for an adapter. Nothing by default.
     pub fn lacks(mut self, capabilities: Capabilities) -> Self {
@@ -135,9 +130,11 @@ impl HubBuilder {
     }
 
     /// The hub.
-    pub fn build(mut self) -> Hub {
+    pub fn build(self) -> Hub {
+        let watch = Watch::new(self.observers, self.trace);
+        let is_watched = self.counters || watch.has_watcher();
         Hub(Arc::new(Inner {
-            watch: self.watch(),
+            watch: is_watched.then(|| Box::new(watch)),
             registry: Registry::with_store(self.retained_store),
             settings: Arc::new(self.settings),
             kept_headers: self.kept_headers,

@@ -8,6 +8,7 @@ use crate::peer::Peer;
 use crate::peer::life::End;
 use crate::pubsub::published::Published;
 use crate::pubsub::recipients::Target;
+use crate::pubsub::registry::Registry;
 use crate::pubsub::to::To;
 use crate::pubsub::topic_kind::TopicKind;
 use crate::pubsub::topics::Topics;
@@ -32,6 +33,10 @@ pub struct Scope<'a> {
 impl<'a> Scope<'a> {
     pub(crate) fn new(hub: &'a Hub, namespace: Option<&'a str>) -> Self {
         Self { hub, namespace }
+    }
+
+    fn registry(self) -> &'a Registry {
+        self.hub.registry()
     }
 
     /// Sends a message to every subscriber of a topic, once each. The same as
@@ -98,13 +103,13 @@ impl<'a> Scope<'a> {
 
     /// Returns how many peers there are. Takes constant time.
     pub fn peer_count(self) -> usize {
-        self.hub.registry().peer_count(self.namespace)
+        self.registry().peer_count(self.namespace)
     }
 
     /// Returns the peers. Two calls without a join or leave in between return the same list.
     /// Creates a handle to each: [`peer_count`](Self::peer_count) counts them without.
     pub fn peers(self) -> Vec<Peer> {
-        self.hub.registry().peers(self.namespace)
+        self.registry().peers(self.namespace)
     }
 
     /// Returns the topics with subscribers, sorted by name.
@@ -115,21 +120,18 @@ impl<'a> Scope<'a> {
     /// assert!(hub.in_all_namespaces().topics().is_empty());
     /// ```
     pub fn topics(self) -> Vec<Arc<str>> {
-        self.hub.registry().topics(self.namespace, TopicKind::Topic)
+        self.registry().topics(self.namespace, TopicKind::Topic)
     }
 
     /// Returns the patterns with subscribers, sorted by name: see [`Peer::subscribe_pattern`].
     pub fn patterns(self) -> Vec<Arc<str>> {
-        self.hub
-            .registry()
-            .topics(self.namespace, TopicKind::Pattern)
+        self.registry().topics(self.namespace, TopicKind::Pattern)
     }
 
     /// Returns how many peers are subscribed to a pattern.
     pub fn pattern_count(self, pattern: impl AsRef<str>) -> usize {
         let kind = TopicKind::Pattern;
-        self.hub
-            .registry()
+        self.registry()
             .count(self.namespace, kind, pattern.as_ref())
     }
 
@@ -138,7 +140,7 @@ impl<'a> Scope<'a> {
     /// [`yield_now`](crate::yield_now).
     pub fn behind(self, topic: impl AsRef<str>) -> usize {
         let topic = Some(topic.as_ref());
-        self.hub.registry().behind(self.namespace, topic)
+        self.registry().behind(self.namespace, topic)
     }
 
     /// Returns how many peers are subscribed to a topic, without those of patterns that match it.
@@ -150,8 +152,7 @@ impl<'a> Scope<'a> {
     /// ```
     #[doc(alias = "subscriberCount")]
     pub fn count(self, topic: impl AsRef<str>) -> usize {
-        self.hub
-            .registry()
+        self.registry()
             .count(self.namespace, TopicKind::Topic, topic.as_ref())
     }
 
@@ -172,9 +173,7 @@ impl<'a> Scope<'a> {
     #[doc(alias = "members")]
     #[doc(alias = "presence")]
     pub fn subscribers(self, topic: impl AsRef<str>) -> Vec<Peer> {
-        self.hub
-            .registry()
-            .subscribers(self.namespace, topic.as_ref())
+        self.registry().subscribers(self.namespace, topic.as_ref())
     }
 
     /// Returns the message that a topic [retains](To::retained), in all namespaces that of the first one that
@@ -191,12 +190,12 @@ impl<'a> Scope<'a> {
     /// ```
     pub fn retained(self, topic: impl AsRef<str>) -> Option<Message> {
         let topic = topic.as_ref();
-        self.hub.registry().retained(self.namespace, topic)
+        self.registry().retained(self.namespace, topic)
     }
 
     /// Returns the topics that retain a message, sorted by name. They need not have subscribers.
     pub fn retained_topics(self) -> Vec<Arc<str>> {
-        self.hub.registry().retained_topics(self.namespace)
+        self.registry().retained_topics(self.namespace)
     }
 
     /// Forgets the message that a topic retains. Returns in how many namespaces there was one.
@@ -212,7 +211,7 @@ impl<'a> Scope<'a> {
     /// ```
     pub fn clear_retained(self, topic: impl AsRef<str>) -> usize {
         let topic = topic.as_ref();
-        self.hub.registry().clear_retained(self.namespace, topic)
+        self.registry().clear_retained(self.namespace, topic)
     }
 
     /// Closes every peer with this frame. New peers may join meanwhile.

@@ -119,7 +119,7 @@ impl Settings {
 /// );
 /// let route = Route::new(Arc::new(hooks())).settings(&settings);
 /// ```
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct RouteSettings {
     route: Option<Arc<str>>,
     name: Option<Arc<str>>,
@@ -233,17 +233,6 @@ impl RouteSettings {
     fn changed(mut self) -> Self {
         self.resolved = OnceLock::new();
         self
-    }
-}
-
-impl Clone for RouteSettings {
-    fn clone(&self) -> Self {
-        Self {
-            route: self.route.clone(),
-            name: self.name.clone(),
-            changes: self.changes.clone(),
-            resolved: OnceLock::new(),
-        }
     }
 }
 

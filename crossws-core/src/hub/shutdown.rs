@@ -233,15 +233,10 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            closed,
-            flushed,
-            dropped,
-            forced,
-        } = self;
         write!(
             f,
-            "{closed} closed: {flushed} flushed, {dropped} dropped, {forced} forced"
+            "{} closed: {} flushed, {} dropped, {} forced",
+            self.closed, self.flushed, self.dropped, self.forced
         )
     }
 }

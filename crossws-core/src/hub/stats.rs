@@ -2,9 +2,10 @@ pub(crate) mod refused;
 
 use serde::Serialize;
 
-use crate::hub::stats::refused::{Refused, RefusedCounters};
+use crate::hub::stats::refused::Refused;
 use crate::observe::{CloseCounters, Closes, HubTraffic};
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::Mutex;
+use crate::sync::atomic::AtomicU64;
 
 /// Counters of a hub since its creation: see [`Hub::stats`](crate::Hub::stats).
 ///
@@ -52,27 +53,10 @@ pub struct Stats {
 #[derive(Default)]
 pub(crate) struct Counts {
     pub(crate) accepted: AtomicU64,
-    pub(crate) refused: RefusedCounters,
+    pub(crate) refused: Mutex<Refused>,
     pub(crate) closed: CloseCounters,
     pub(crate) published: AtomicU64,
     pub(crate) queued: AtomicU64,
     pub(crate) dropped: AtomicU64,
     pub(crate) slow: AtomicU64,
-}
-
-impl Counts {
-    /// Returns the counters, without those that the hub computes.
-    pub(crate) fn now(&self) -> Stats {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Stats {
-            accepted: read(&self.accepted),
-            closed: self.closed.total(),
-            refused: self.refused.now(),
-            published: read(&self.published),
-            queued: read(&self.queued),
-            dropped: read(&self.dropped),
-            slow: read(&self.slow),
-            ..Stats::default()
-        }
-    }
 }

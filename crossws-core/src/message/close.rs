@@ -1,6 +1,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::message::text::Utf8Bytes;
 
 /// A close code that may be sent in a close frame (RFC 6455 section 7.4, IANA's registry).
@@ -8,7 +10,7 @@ use crate::message::text::Utf8Bytes;
 /// The type admits only codes that an endpoint may send: 1000 to 1003, 1007 to 1014 and 3000 to
 /// 4999. The further codes that a close may *report* (no code, connection lost) are numbers in
 /// [`Closed::code`].
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CloseCode(u16);
 
 impl CloseCode {
@@ -69,12 +71,6 @@ impl CloseCode {
 impl fmt::Display for CloseCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-impl fmt::Debug for CloseCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CloseCode({})", self.0)
     }
 }
 
@@ -231,7 +227,8 @@ impl From<CloseCode> for CloseFrame {
 /// }
 /// # assert!(is_lost(&Closed::lost(ClosedBy::Network)));
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum ClosedBy {
     /// The client sent a close frame.
@@ -289,16 +286,8 @@ impl Closed {
 
     /// Creates the result of a close by the client, with the contents of its frame.
     pub fn by_client(frame: Option<&CloseFrame>) -> Self {
-        let (code, reason) = match frame {
-            Some(frame) => (frame.status(), frame.reason.clone()),
-            None => (Self::NO_STATUS, Utf8Bytes::default()),
-        };
-        Self {
-            code,
-            reason,
-            clean: true,
-            by: ClosedBy::Client,
-        }
+        let nothing = CloseFrame::without_code();
+        Self::by_us(frame.unwrap_or(&nothing), ClosedBy::Client, true)
     }
 
     /// Creates the result of a close by this side with `frame`; `clean` if the client answered it.

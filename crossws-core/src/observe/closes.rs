@@ -61,7 +61,6 @@ pub struct CloseCount {
     /// their own.
     pub code: u16,
     /// The side or event that ended the connections.
-    #[serde(serialize_with = "by_name")]
     pub by: ClosedBy,
     /// How many connections have ended so.
     pub count: u64,
@@ -73,10 +72,6 @@ impl CloseCount {
     pub const OTHER: u16 = 0;
     /// At most this many pairs of a code and a cause have an entry of their own.
     pub const MOST: usize = 64;
-}
-
-fn by_name<S: serde::Serializer>(by: &ClosedBy, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(by.name())
 }
 
 /// Ended connections, sorted by code and by the side that ended them.

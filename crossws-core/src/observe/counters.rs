@@ -132,7 +132,9 @@ impl Counters {
         let sum = (bytes as u64).wrapping_mul(queued);
         match self.sizes.own() {
             Some(own) => own.sent.add_alone(class, sum, queued),
-            None => self.sizes.shared().sent.add(class, sum, queued),
+            None => {
+                self.sizes.shared().sent.add(class, sum, queued);
+            }
         }
     }
 }

@@ -49,24 +49,17 @@ impl Histogram {
     /// the value's bucket.
     #[inline]
     pub fn record_many(&self, value: u64, times: u64) -> u64 {
-        self.sum
-            .fetch_add(value.wrapping_mul(times), Ordering::Relaxed);
-        self.bucket(value).fetch_add(times, Ordering::Relaxed)
+        // Shifted by one, because 0 has a class; and with the value itself, because of the bit that is
+        // shifted out.
+        let class = Class((value << 1 | value | 1).ilog2() as usize);
+        self.add(class, value.wrapping_mul(times), times)
     }
 
+    /// Counts `times` values of one class, of this sum. Returns the earlier count of the class.
     #[inline]
-    fn bucket(&self, value: u64) -> &AtomicU64 {
-        // Shifted by one, because 0 has a bucket; and with the value itself, because of the bit that
-        // is shifted out.
-        let shifted = value << 1 | value | 1;
-        &self.buckets[shifted.ilog2() as usize]
-    }
-
-    /// Counts `times` lengths of one class, of this sum.
-    #[inline]
-    pub(super) fn add(&self, class: Class, sum: u64, times: u64) {
+    pub(super) fn add(&self, class: Class, sum: u64, times: u64) -> u64 {
         self.sum.fetch_add(sum, Ordering::Relaxed);
-        self.buckets[class.0].fetch_add(times, Ordering::Relaxed);
+        self.buckets[class.0].fetch_add(times, Ordering::Relaxed)
     }
 
     /// As [`add`](Self::add), for the only thread that writes to this histogram.
@@ -114,7 +107,7 @@ pub(super) fn add_alone(counter: &AtomicU64, more: u64) {
     counter.store(before.wrapping_add(more), Ordering::Relaxed);
 }
 
-/// The number of the bucket that a length in memory has.
+/// The number of the bucket that a value has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Class(pub(crate) usize);
 

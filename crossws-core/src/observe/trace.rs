@@ -313,14 +313,15 @@ fn kind(message: &Message) -> &'static str {
 }
 
 /// Returns the level of an event that is not a fault of the server.
-fn level(trace: Option<&Trace>) -> Level {
+fn level(watch: Option<&Watch>) -> Level {
+    let trace = watch.and_then(Watch::trace);
     trace.map_or(QUIET, |trace| trace.level)
 }
 
-pub(super) fn connected(trace: Option<&Trace>, peer: &Peer) {
+pub(super) fn connected(peer: &Peer) {
     let route = peer.route();
     event_at!(
-        level(trace),
+        level(peer.watch()),
         "connected",
         peer = display(peer),
         path = peer.request().path(),
@@ -330,9 +331,9 @@ pub(super) fn connected(trace: Option<&Trace>, peer: &Peer) {
     );
 }
 
-pub(super) fn disconnected(trace: Option<&Trace>, peer: &Peer, it: &Disconnected) {
+pub(super) fn disconnected(peer: &Peer, it: &Disconnected) {
     event_at!(
-        level(trace),
+        level(peer.watch()),
         "disconnected",
         peer = display(peer),
         code = it.closed.code,
@@ -345,9 +346,9 @@ pub(super) fn disconnected(trace: Option<&Trace>, peer: &Peer, it: &Disconnected
 
 /// Logs a refusal. Clients can cause most refusals at will, so only those that are a fault of the
 /// server, or may be one of its configuration, are above the usual level.
-pub(super) fn rejected(trace: Option<&Trace>, own: Level, it: &Rejected<'_>, said: Option<&str>) {
+pub(super) fn rejected(watch: Option<&Watch>, own: Level, it: &Rejected<'_>, said: Option<&str>) {
     event_at!(
-        own.min(level(trace)),
+        own.min(level(watch)),
         "rejected",
         status = it.status.as_u16(),
         reason = it.reason.name(),
@@ -358,22 +359,22 @@ pub(super) fn rejected(trace: Option<&Trace>, own: Level, it: &Rejected<'_>, sai
     );
 }
 
-pub(super) fn slow(trace: Option<&Trace>, peer: &Peer) {
+pub(super) fn slow(peer: &Peer) {
     event_at!(
-        level(trace).min(Level::INFO),
+        level(peer.watch()).min(Level::INFO),
         "slow",
         peer = display(peer),
         buffered = peer.buffered_amount()
     );
 }
 
-pub(super) fn dropped(trace: Option<&Trace>, peer: &Peer, dropped: Dropped) {
+pub(super) fn dropped(peer: &Peer, dropped: Dropped) {
     let cause = match dropped.cause {
         DropCause::Overflow(_) => "overflow",
         DropCause::Volatile => "volatile",
     };
     event_at!(
-        level(trace),
+        level(peer.watch()),
         "dropped",
         peer = display(peer),
         messages = dropped.messages,
@@ -389,9 +390,8 @@ impl Error {
             ErrorKind::Protocol => Level::DEBUG,
             _ => Level::ERROR,
         };
-        let trace = peer.watch().and_then(Watch::trace);
         event_at!(
-            own.min(level(trace)),
+            own.min(level(peer.watch())),
             "failed",
             peer = display(peer),
             error = display(self)

@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use super::closes::CloseCount;
 use super::counters::CountersSnapshot;
-use super::watch::Watch;
 use crate::hub::Hub;
 use crate::hub::stats::Stats;
 use crate::peer::Peer;
@@ -214,6 +213,6 @@ impl Hub {
     /// Returns the hub's counts of messages; `None` if it does not
     /// [count](crate::HubBuilder::counters) them.
     pub fn counters(&self) -> Option<CountersSnapshot> {
-        self.watch().map(|watch| Watch::counters(watch).now())
+        self.watch().map(|watch| watch.counters().now())
     }
 }

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Span};
 
-use super::counters::{Counters, HubTraffic};
+use super::counters::Counters;
 use super::observer::{Audience, Emitted, Observer};
 use super::telling::{Telling, note_loss};
 use super::trace::{self, Trace};
@@ -71,10 +71,6 @@ impl Watch {
         &self.counters
     }
 
-    pub(crate) fn traffic(&self) -> HubTraffic {
-        HubTraffic::from(&self.counters.now())
-    }
-
     /// Calls every observer. A panic in one is logged and goes no further.
     fn tell(&self, tell: impl Fn(&dyn Observer)) {
         tell_each(&self.observers, tell);
@@ -110,14 +106,6 @@ impl Watch {
         self.reports <= LevelFilter::current()
     }
 
-    /// Reports a message that comes to its hook, which runs with these tasks.
-    fn received(&self, peer: &Peer, message: &Message, tasks: &mut Tasks, is_timed: bool) {
-        tell_each(&self.listeners, |it| it.received(peer, message));
-        if is_timed || self.says_messages() {
-            self.watch_hook(peer, message, tasks, is_timed);
-        }
-    }
-
     /// The hook of a message gets a span, if there is a log, or its time is taken.
     #[cold]
     #[inline(never)]
@@ -150,33 +138,6 @@ impl Watch {
                 since: None,
             });
         }
-    }
-
-    /// Sends a message to one peer.
-    fn send(
-        &self,
-        peer: &Peer,
-        message: Message,
-        options: &SendOptions,
-    ) -> Result<Sent, SendError> {
-        let bytes = message.len();
-        // A handle, because the transport keeps the message.
-        let kept = self.reports_messages().then(|| message.clone());
-        let is_answer = !self.observers.is_empty() && Telling::is_under_way(self);
-        let before = is_answer.then(|| peer.dropped());
-        let sent = peer.transport().send(message, options);
-        if let Some(before) = before {
-            note_loss(peer, peer.dropped().saturating_sub(before));
-        }
-        if matches!(sent, Ok(Sent::Written | Sent::Queued { .. })) {
-            self.counters.count_sent(bytes, 1);
-            if let Some(message) = &kept {
-                let one = Published::new(1, 0);
-                let emitted = Emitted::published(message, Audience::Peer(peer), one);
-                self.report(&emitted, self.message_trace());
-            }
-        }
-        sent
     }
 
     /// Counts and reports a queued message.
@@ -347,7 +308,11 @@ pub(crate) fn received(
     rest: Remaining,
 ) -> Message {
     if let Some(watch) = peer.watch() {
-        watch.received(peer, &message, tasks, rest == Remaining::Time);
+        tell_each(&watch.listeners, |it| it.received(peer, &message));
+        let is_timed = rest == Remaining::Time;
+        if is_timed || watch.says_messages() {
+            watch.watch_hook(peer, &message, tasks, is_timed);
+        }
     }
     message
 }
@@ -360,10 +325,27 @@ pub(crate) fn send(
     message: Message,
     options: &SendOptions,
 ) -> Result<Sent, SendError> {
-    match peer.watch() {
-        None => peer.transport().send(message, options),
-        Some(watch) => watch.send(peer, message, options),
+    let Some(watch) = peer.watch() else {
+        return peer.transport().send(message, options);
+    };
+    let bytes = message.len();
+    // A handle, because the transport keeps the message.
+    let kept = watch.reports_messages().then(|| message.clone());
+    let is_answer = !watch.observers.is_empty() && Telling::is_under_way(watch);
+    let before = is_answer.then(|| peer.dropped());
+    let sent = peer.transport().send(message, options);
+    if let Some(before) = before {
+        note_loss(peer, peer.dropped().saturating_sub(before));
     }
+    if matches!(sent, Ok(Sent::Written | Sent::Queued { .. })) {
+        watch.counters.count_sent(bytes, 1);
+        if let Some(message) = &kept {
+            let one = Published::new(1, 0);
+            let emitted = Emitted::published(message, Audience::Peer(peer), one);
+            watch.report(&emitted, watch.message_trace());
+        }
+    }
+    sent
 }
 
 #[cold]

@@ -55,13 +55,16 @@ impl Peer {
     /// header of it.
     pub fn api(&self) -> Api {
         let host = self.request().header("host").map(HeaderValue::from_str);
-        let host = host.and_then(Result::ok);
-        self.hub().api().on_behalf_of(host, self.remote_addr())
+        Api {
+            host: host.and_then(Result::ok),
+            remote_addr: self.remote_addr(),
+            ..self.hub().api()
+        }
     }
 }
 
 impl Api {
-    pub(crate) fn new(service: Option<Arc<dyn HttpService>>, hub: Hub) -> Self {
+    fn new(service: Option<Arc<dyn HttpService>>, hub: Hub) -> Self {
         Self {
             hub,
             service,
@@ -75,16 +78,6 @@ impl Api {
     /// service itself, such as a test server.
     pub fn of(service: Arc<dyn HttpService>, hub: Hub) -> Self {
         Self::new(Some(service), hub)
-    }
-
-    pub(crate) fn on_behalf_of(
-        mut self,
-        host: Option<HeaderValue>,
-        remote_addr: Option<SocketAddr>,
-    ) -> Self {
-        self.host = host;
-        self.remote_addr = remote_addr;
-        self
     }
 
     /// Begins every path with this one: with `/api`, `health` and `/health` are both `/api/health`.
@@ -113,13 +106,11 @@ impl Api {
         let host = self.host.clone();
         headers.insert(HOST, host.unwrap_or(HeaderValue::from_static("localhost")));
         ApiRequest {
-            service: self.service.clone(),
+            api: self.clone(),
             method,
             target,
             headers,
             body: Ok(Bytes::new()),
-            remote_addr: self.remote_addr,
-            hub: self.hub.clone(),
             max_body: ApiRequest::MAX_BODY,
         }
     }

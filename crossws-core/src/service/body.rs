@@ -9,6 +9,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 
 use crate::bounds::BoxError;
+use crate::opaque_debug;
 
 /// The body of a request to an application's HTTP service: from a client or, whole, from
 /// [`Api`](crate::Api). The same type on every adapter, whichever server reads the request.
@@ -61,11 +62,7 @@ impl HttpBody for Body {
     }
 }
 
-impl std::fmt::Debug for Body {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Body(..)")
-    }
-}
+opaque_debug!(Body);
 
 #[cfg(test)]
 mod tests {

@@ -33,8 +33,7 @@ impl ConnectionInfo {
     pub fn new(remote_addr: Option<SocketAddr>) -> Self {
         Self {
             remote_addr,
-            secure: false,
-            forwarded: false,
+            ..Self::default()
         }
     }
 

@@ -1,12 +1,12 @@
 //! The HTTP services of any kind that this crate can call.
 
 use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 use http_body::Body as HttpBody;
+use http_body_util::BodyExt;
 use tower_service::Service;
 
 use crate::bounds::{BoxError, BoxFuture};
@@ -103,36 +103,22 @@ where
 }
 
 /// Reads a body of at most this many bytes; trailers are skipped.
-async fn collect<B>(body: B, most: usize) -> Result<Bytes, ApiError>
-where
-    B: HttpBody<Data = Bytes>,
-    B::Error: Into<BoxError>,
-{
-    let mut body = pin!(body);
-    let mut whole = Vec::new();
-    let mut first = Bytes::new();
-    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
-        let frame = frame.map_err(|error| ApiError::Failed(error.into()))?;
-        let Ok(data) = frame.into_data() else {
+async fn collect(mut body: Body, most: usize) -> Result<Bytes, ApiError> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(ApiError::Failed)?.into_data() else {
             continue;
         };
-        if first.len() + whole.len() + data.len() > most {
+        if whole.len() + data.len() > most {
             return Err(ApiError::TooLarge { most });
         }
-        // Nearly all bodies have one frame.
-        if first.is_empty() && whole.is_empty() {
-            first = data;
-            continue;
+        // Nearly all bodies have one frame, which is not copied.
+        match whole.is_empty() {
+            true => whole = data.into(),
+            false => whole.extend_from_slice(&data),
         }
-        if whole.is_empty() {
-            whole.extend_from_slice(&std::mem::take(&mut first));
-        }
-        whole.extend_from_slice(&data);
     }
-    Ok(match whole.is_empty() {
-        true => first,
-        false => whole.into(),
-    })
+    Ok(whole.freeze())
 }
 
 #[cfg(test)]

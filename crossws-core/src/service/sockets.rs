@@ -1,7 +1,6 @@
 //! An application's sockets inside its HTTP service.
 
 use std::convert::Infallible;
-use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
@@ -14,6 +13,7 @@ use crate::bounds::{BoxError, BoxFuture};
 use crate::hooks::dyn_hooks::SharedHooks;
 use crate::hooks::output::HookResult;
 use crate::hub::Hub;
+use crate::opaque_debug;
 use crate::service::body::Body;
 use crate::upgrade::rejection::Rejection;
 use crate::upgrade::request::UpgradeRequest;
@@ -93,11 +93,7 @@ impl<B> Service<Request<B>> for Sockets {
     }
 }
 
-impl fmt::Debug for Sockets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sockets(..)")
-    }
-}
+opaque_debug!(Sockets);
 
 /// [`Sockets`] before another service: from [`Sockets::or`].
 #[derive(Debug, Clone)]
@@ -163,11 +159,7 @@ impl<R: Resolve> Resolve for Through<R> {
     }
 }
 
-impl<R> fmt::Debug for Through<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Through(..)")
-    }
-}
+opaque_debug!(Through<R>);
 
 /// The target that the client asked for, in a request's extensions. A router in between may strip a
 /// part from the request's own target. A server of this project stores it there.

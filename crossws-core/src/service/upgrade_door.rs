@@ -1,8 +1,8 @@
-use std::fmt;
 use std::sync::Arc;
 
 use crate::hooks::Hooks;
 use crate::hooks::dyn_hooks::SharedHooks;
+use crate::opaque_debug;
 use crate::peer::extensions::Extensions;
 use crate::session::accepted::Accepted;
 use crate::sync::Mutex;
@@ -57,8 +57,4 @@ impl UpgradeDoor {
     }
 }
 
-impl fmt::Debug for UpgradeDoor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("UpgradeDoor(..)")
-    }
-}
+opaque_debug!(UpgradeDoor);

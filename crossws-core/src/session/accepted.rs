@@ -16,7 +16,6 @@ use crate::hub::settings::Settings;
 use crate::hub::settings::deflate::Deflate;
 use crate::message::close::{CloseCode, CloseFrame};
 use crate::observe::watch;
-use crate::peer::context::ContextCell;
 use crate::peer::deadlines::expiry::{Expiry, Moment, MomentCell, credentials_expired};
 use crate::peer::deadlines::sleep::Sleepers;
 use crate::peer::extensions::Extensions;
@@ -35,7 +34,8 @@ use crate::transport::capabilities::Capabilities;
 use crate::upgrade::Upgrade;
 use crate::upgrade::rejection::Rejection;
 use crate::upgrade::request::UpgradeRequest;
-use crate::upgrade::take::{Take, Taken};
+use crate::upgrade::resolve::route::Route;
+use crate::upgrade::take::Taken;
 
 /// An upgrade that the hooks accepted. The adapter answers the client with
 /// [`headers`](Self::headers), then calls [`join`](Self::join). Dropping it leaves no trace.
@@ -49,36 +49,30 @@ pub struct Accepted<H: Hooks + ?Sized> {
 struct Results {
     ongoing: Ongoing,
     request: UpgradeRequest,
+    settings: Arc<Settings>,
     id: PeerId,
     namespace: Arc<str>,
-    headers: HeaderMap,
     protocol: Option<String>,
-    context: ContextCell,
-    settings: Arc<Settings>,
-    topics: Vec<Arc<str>>,
-    identity: Option<Arc<str>>,
-    tags: Vec<Arc<str>>,
     deflate: Option<Deflate>,
-    expiry: Expiry,
     gives_extensions: bool,
-    take: Option<Box<Take>>,
+    /// What else the hook chose, with the topics of the settings and the identity from the layers.
+    upgrade: Upgrade,
 }
 
 impl<H: Hooks + ?Sized> Accepted<H> {
     pub(super) fn new(
         ongoing: Ongoing,
-        hooks: Arc<H>,
         request: UpgradeRequest,
-        by_path: Option<Arc<str>>,
+        route: Route<H>,
         settings: Arc<Settings>,
-        upgrade: Upgrade,
+        mut upgrade: Upgrade,
     ) -> Result<Self, Rejection> {
         let hub = ongoing.hub();
         let limits = &settings.limits;
         let gives_extensions = !upgrade.extensions.is_empty();
-        request.volatile().extend(upgrade.extensions);
-        let mut headers = upgrade.headers;
-        let protocol = upgrade.protocol.unwrap_or_else(|| {
+        let extensions = std::mem::take(&mut upgrade.extensions);
+        request.volatile().extend(extensions);
+        let protocol = upgrade.protocol.take().unwrap_or_else(|| {
             let offered = |ours: &&String| request.protocols().any(|offered| offered == **ours);
             settings.protocols.iter().find(offered).cloned()
         });
@@ -87,30 +81,35 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             let offered = request.protocols().any(|offered| offered == protocol);
             match value {
                 Some(value) if offered => {
-                    headers.insert(SEC_WEBSOCKET_PROTOCOL, value);
+                    upgrade.headers.insert(SEC_WEBSOCKET_PROTOCOL, value);
                 }
-                _ => return Err(Rejection::internal(NotOffered(protocol.clone()))),
+                _ => {
+                    return Err(Rejection::internal(format!(
+                        "the upgrade hook chose the subprotocol `{protocol}`, which the client did not offer"
+                    )));
+                }
             }
         }
         let is_path = upgrade.namespace.is_none();
-        let asked = upgrade.namespace.or(by_path);
+        let asked = upgrade.namespace.take().or(route.namespace);
         let name = asked.as_deref().unwrap_or_else(|| request.path());
         if !limits.max_name_len.allows(name.len()) {
-            return Err(NamespaceTooLong {
-                is_path,
-                len: name.len(),
-                most: limits.max_name_len.get(),
-            }
-            .into_rejection());
+            let most = limits.max_name_len.get();
+            return Err(namespace_too_long(is_path, name.len(), most));
         }
-        let mut topics = settings.topics.clone();
-        topics.extend(upgrade.topics);
-        limits.check_topics(&topics).map_err(Rejection::internal)?;
-        let identity = upgrade.identity.or_else(|| request.identity());
-        check_labels(identity.as_ref(), upgrade.tags.iter(), limits)
+        let topics = settings.topics.iter().cloned();
+        upgrade.topics.splice(..0, topics);
+        limits
+            .check_topics(&upgrade.topics)
+            .map_err(Rejection::internal)?;
+        upgrade.identity = upgrade.identity.or_else(|| request.identity());
+        check_labels(upgrade.identity.as_ref(), upgrade.tags.iter(), limits)
             .map_err(Rejection::internal)?;
         let id = upgrade.id.unwrap_or_else(PeerId::random);
-        if !hub.registry().has_room_for(name, &topics, hub.limits()) {
+        if !hub
+            .registry()
+            .has_room_for(name, &upgrade.topics, hub.limits())
+        {
             return Err(Rejection::unavailable(TOO_MANY_TOPICS));
         }
         let shared = hub
@@ -128,21 +127,18 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         let settled = Box::new(Results {
             ongoing,
             request,
+            settings,
             id,
             namespace,
-            headers,
             protocol,
-            context: upgrade.context,
-            settings,
-            topics,
-            identity,
-            tags: upgrade.tags,
             deflate,
-            expiry: upgrade.expiry,
             gives_extensions,
-            take: upgrade.take,
+            upgrade,
         });
-        Ok(Self { hooks, settled })
+        Ok(Self {
+            hooks: route.hooks,
+            settled,
+        })
     }
 
     /// Returns the same upgrade, with the type of its hooks erased.
@@ -157,21 +153,21 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     /// [`Taken::run`] follows the 101, and no peer is created. `None` for an upgrade that becomes a
     /// peer. An adapter that has called [`Claim::with_raw_streams`](crate::adapter::Claim::with_raw_streams) must call it.
     pub fn taken<C: 'static>(&mut self) -> Option<Taken<C>> {
-        match self.settled.take.take()?.for_connection() {
-            Ok(run) => {
-                let ongoing = Ongoing::new(self.settled.ongoing.hub());
-                Some(Taken::new(run, self.settled.request.path(), ongoing))
-            }
-            Err(take) => {
-                self.settled.take = Some(take);
-                None
-            }
-        }
+        let take = self
+            .settled
+            .upgrade
+            .take
+            .take_if(|take| take.is_for::<C>())?;
+        Some(Taken {
+            run: take.into_run()?,
+            path: self.settled.request.path().to_owned(),
+            ongoing: Ongoing::new(self.hub()),
+        })
     }
 
     /// Returns the headers for the 101, including the chosen subprotocol.
     pub fn headers(&self) -> &HeaderMap {
-        &self.settled.headers
+        &self.settled.upgrade.headers
     }
 
     /// Returns the id that the peer will have.
@@ -188,14 +184,15 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     pub fn snapshot(&self, now: SystemTime) -> Result<Snapshot, PersistError> {
         let accepted = &*self.settled;
         let (namespace, request) = (&accepted.namespace, &accepted.request);
+        let upgrade = &accepted.upgrade;
         let mut snapshot = Snapshot::new(accepted.id, namespace, request, |_| true);
         snapshot.set_route(&accepted.settings, self.hub().settings());
         snapshot.protocol.clone_from(&accepted.protocol);
-        snapshot.context = accepted.context.to_stored()?;
-        snapshot.expires = accepted.expiry.moment(now).millis();
-        snapshot.topics = accepted.topics.iter().map(owned).collect();
-        snapshot.identity = accepted.identity.as_ref().map(owned);
-        snapshot.tags = accepted.tags.iter().map(owned).collect();
+        snapshot.context = upgrade.context.to_stored()?;
+        snapshot.expires = upgrade.expiry.moment(now).millis();
+        snapshot.topics = upgrade.topics.iter().map(owned).collect();
+        snapshot.identity = upgrade.identity.as_ref().map(owned);
+        snapshot.tags = upgrade.tags.iter().map(owned).collect();
         Ok(snapshot)
     }
 
@@ -233,21 +230,14 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     /// the upgrade was accepted; if the credentials have ended, or the transport cannot keep the
     /// time of their end. A server that has already answered 101 closes with the frame.
     pub fn join(self, transport: impl Transport) -> Result<OpeningPeer<H>, CloseFrame> {
-        let (hooks, accepted) = (self.hooks, *self.settled);
-        let ongoing = accepted.ongoing;
+        let accepted = *self.settled;
+        let (ongoing, upgrade) = (accepted.ongoing, accepted.upgrade);
         let hub = ongoing.hub().clone();
-        if let Some(take) = accepted.take {
+        if let Some(take) = upgrade.take {
             tracing::error!(
                 ?take,
                 "an adapter has not given away the stream that it offered"
             );
-            return Err(CloseFrame::internal_error());
-        }
-        if accepted.expiry != Expiry::Never
-            && !transport.capabilities().contains(Capabilities::EXPIRY)
-        {
-            // A peer is never admitted for longer than asked.
-            tracing::error!(peer = %accepted.id, "credentials that expire, on a transport that keeps no time");
             return Err(CloseFrame::internal_error());
         }
         let deflate = accepted.deflate.as_ref();
@@ -256,8 +246,13 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             .check(deflate, accepted.id, transport.capabilities())?;
         let mut expiry = Moment::NEVER;
         // Most peers have no expiry, and need no clock.
-        if accepted.expiry != Expiry::Never {
-            expiry = accepted.expiry.on(&transport);
+        if upgrade.expiry != Expiry::Never {
+            if !transport.capabilities().contains(Capabilities::EXPIRY) {
+                // A peer is never admitted for longer than asked.
+                tracing::error!(peer = %accepted.id, "credentials that expire, on a transport that keeps no time");
+                return Err(CloseFrame::internal_error());
+            }
+            expiry = upgrade.expiry.on(&transport);
             if expiry.is_past(transport.steady()) {
                 return Err(credentials_expired());
             }
@@ -266,19 +261,19 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             id: accepted.id,
             namespace: accepted.namespace,
             request: accepted.request,
-            context: accepted.context,
+            context: upgrade.context,
             expiry: MomentCell::new(expiry),
             settings: Arc::clone(&accepted.settings),
             rare: RareCell::new(accepted.protocol),
             sleepers: Sleepers::default(),
             transport: Box::new(transport),
-            hub: hub.clone(),
+            hub,
             inbox: Inbox::default(),
             subscriptions: Subscriptions::default(),
             life: Life::default(),
         });
         let membership = Membership::begin(peer, ongoing, &accepted.settings.limits)?;
-        for topic in accepted.topics {
+        for topic in upgrade.topics {
             match membership.peer.subscribe(&topic) {
                 Ok(_) | Err(SubscribeError::Closed) => {}
                 // Other peers have taken the room since the upgrade was accepted.
@@ -290,7 +285,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             }
         }
         let (peer, limits) = (&membership.peer, &accepted.settings.limits);
-        match peer.label(accepted.identity, accepted.tags, limits) {
+        match peer.label(upgrade.identity, upgrade.tags, limits) {
             Ok(()) | Err(LabelError::Closed) => {}
             // Checked with the upgrade.
             Err(error) => tracing::error!(%error, "a label from the upgrade hook"),
@@ -300,7 +295,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             CloseFrame::internal_error()
         })?;
         watch::connected(&membership.peer);
-        Ok(OpeningPeer::new(hooks, membership))
+        Ok(OpeningPeer::new(self.hooks, membership))
     }
 }
 
@@ -310,29 +305,16 @@ impl<H: Hooks + ?Sized> fmt::Debug for Accepted<H> {
     }
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "a namespace's name has {len} bytes, at most {most} are allowed (`Limits::max_name_len`): where paths are \
-     longer, name the namespace with `Upgrade::namespace`"
-)]
-struct NamespaceTooLong {
-    is_path: bool,
-    len: usize,
-    most: usize,
+/// Returns the refusal of a namespace whose name is longer than `Limits::max_name_len`.
+fn namespace_too_long(is_path: bool, len: usize, most: usize) -> Rejection {
+    let what = match is_path {
+        true => "the path",
+        false => "the namespace's name",
+    };
+    let body = format!("{what} is too long: {len} bytes, at most {most} are allowed");
+    let source = format!(
+        "a namespace's name has {len} bytes, at most {most} are allowed (`Limits::max_name_len`): where paths are \
+         longer, name the namespace with `Upgrade::namespace`"
+    );
+    Rejection::new(StatusCode::URI_TOO_LONG, body).with_source(source)
 }
-
-impl NamespaceTooLong {
-    fn into_rejection(self) -> Rejection {
-        let what = match self.is_path {
-            true => "the path",
-            false => "the namespace's name",
-        };
-        let Self { len, most, .. } = self;
-        let body = format!("{what} is too long: {len} bytes, at most {most} are allowed");
-        Rejection::new(StatusCode::URI_TOO_LONG, body).with_source(self)
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("the upgrade hook chose the subprotocol `{0}`, which the client did not offer")]
-struct NotOffered(String);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::error::{Error, HookKind};
+use crate::error::HookKind;
 use crate::hooks::Hooks;
 use crate::hooks::catch::catch_panic;
 use crate::hub::Hub;
@@ -22,18 +22,14 @@ use crate::upgrade::Upgrade;
 use crate::upgrade::path::normal_path;
 use crate::upgrade::rejection::Rejection;
 use crate::upgrade::request::UpgradeRequest;
-use crate::upgrade::resolve::BeforeUpgrade;
 use crate::upgrade::resolve::route::Route;
 
 /// A request with the hooks that claim it. The next step is [`upgrade`](Self::upgrade).
 pub struct Claim<H: Hooks + ?Sized> {
     hub: Hub,
-    hooks: Arc<H>,
     request: UpgradeRequest,
-    namespace: Option<Arc<str>>,
-    path_is_normal: bool,
+    route: Route<H>,
     settings: Arc<Settings>,
-    before: Option<Arc<dyn BeforeUpgrade>>,
     /// The type of connection that the adapter can pass to an upgrade that takes the stream.
     connection: Option<TypeId>,
     /// The peer's id, if its hook sets none.
@@ -41,20 +37,17 @@ pub struct Claim<H: Hooks + ?Sized> {
 }
 
 impl<H: Hooks + ?Sized> Claim<H> {
-    pub(crate) fn new(hub: Hub, mut request: UpgradeRequest, route: Route<H>) -> Self {
-        request.set_params(route.params);
-        let settings = match route.settings {
+    pub(crate) fn new(hub: Hub, mut request: UpgradeRequest, mut route: Route<H>) -> Self {
+        request.set_params(std::mem::take(&mut route.params));
+        let settings = match &route.settings {
             Some(settings) => settings.apply(hub.settings()),
             None => Arc::clone(hub.settings()),
         };
         Self {
             hub,
-            hooks: route.hooks,
             request,
-            namespace: route.namespace,
-            path_is_normal: route.path_is_normal,
+            route,
             settings,
-            before: route.before,
             connection: None,
             id: None,
         }
@@ -137,11 +130,9 @@ impl<H: Hooks + ?Sized> Claim<H> {
     async fn run(&mut self) -> Result<(Ongoing, Upgrade), ClaimError> {
         let Self {
             hub,
-            hooks,
             request,
-            namespace,
+            route,
             settings,
-            before,
             ..
         } = self;
         // Counted before the check for a shutdown: either the shutdown waits for this upgrade, or
@@ -157,24 +148,24 @@ impl<H: Hooks + ?Sized> Claim<H> {
         if !settings.origin.admits(request) {
             return Err(settings.origin.refusal(request).into());
         }
-        if namespace.is_none() && !self.path_is_normal {
+        if route.namespace.is_none() && !route.path_is_normal {
             let path = normal_path(request.path()).map_err(|error| {
                 Rejection::new(StatusCode::BAD_REQUEST, error.to_string()).with_source(error)
             })?;
             // Most paths are their own normal form, and the namespace may exist already.
             if let Cow::Owned(path) = path {
-                *namespace = Some(Arc::from(path));
+                route.namespace = Some(Arc::from(path));
             }
         }
         let hooks_accept = async {
-            if let Some(before) = before {
+            if let Some(before) = &route.before {
                 before.run(request).await?;
             }
-            hooks.upgrade(request).await
+            route.hooks.upgrade(request).await
         };
-        let upgrade = catch_panic(hooks_accept)
+        let upgrade = catch_panic(HookKind::Upgrade, hooks_accept)
             .await
-            .map_err(|message| Rejection::internal(Error::panic(HookKind::Upgrade, &message)))??;
+            .map_err(Rejection::internal)??;
         Ok((ongoing, upgrade))
     }
 
@@ -196,9 +187,8 @@ impl<H: Hooks + ?Sized> Claim<H> {
         upgrade.id = upgrade.id.or(self.id);
         Ok(Accepted::new(
             ongoing,
-            self.hooks,
             self.request,
-            self.namespace,
+            self.route,
             self.settings,
             upgrade,
         )?)

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::error::{Error, HookKind};
+use crate::error::HookKind;
 use crate::hooks::catch::catch_panic;
 use crate::message::close::{CloseCode, CloseFrame};
 use crate::observe::{RejectReason, watch};
@@ -74,7 +74,7 @@ impl RestoredPeer {
             }
             resolution
         };
-        match catch_panic(resolution).await {
+        match catch_panic(HookKind::Resolve, resolution).await {
             Ok(Resolution::Route(route)) => {
                 if let Some(settings) = &route.settings {
                     peer.on_route(settings.apply(peer.hub().settings()));
@@ -93,8 +93,7 @@ impl RestoredPeer {
                 watch::rejected(peer.hub(), reason, &rejection, from);
                 Err(CloseFrame::new(CloseCode::POLICY, "no longer allowed"))
             }
-            Err(message) => {
-                let error = Error::panic(HookKind::Resolve, &message);
+            Err(error) => {
                 tracing::error!(peer = %self.peer(), %error, "closing a peer without hooks");
                 Err(CloseFrame::internal_error())
             }

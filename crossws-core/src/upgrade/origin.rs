@@ -73,23 +73,23 @@ impl Origin {
         };
         match self {
             Self::Any => true,
-            Self::Same => is_same(origin, request),
+            Self::Same => is_same(origin, request) == Some(true),
             Self::Listed(list) => {
                 let page = Page::parse(origin);
                 let is_page = |one: &String| page.is_some() && Page::parse(one) == page;
-                is_same(origin, request) || list.iter().any(is_page)
+                is_same(origin, request) == Some(true) || list.iter().any(is_page)
             }
         }
     }
 
     /// Checks that a page can have each of the listed origins.
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
-        match self {
-            Self::Listed(list) => match list.iter().find(|one| Page::parse(one).is_none()) {
-                Some(one) => Err(SettingsError::Origin(shown(one.as_bytes()))),
-                None => Ok(()),
-            },
-            _ => Ok(()),
+        let Self::Listed(list) = self else {
+            return Ok(());
+        };
+        match list.iter().find(|one| Page::parse(one).is_none()) {
+            Some(one) => Err(SettingsError::Origin(shown(one.as_bytes()))),
+            None => Ok(()),
         }
     }
 
@@ -193,24 +193,18 @@ fn host(request: &UpgradeRequest) -> Option<&str> {
     }
 }
 
-/// Returns whether the origin's host and port are those of the request. The scheme is ignored:
-/// behind a proxy that ends TLS the server does not know it.
-fn is_same(origin: &str, request: &UpgradeRequest) -> bool {
-    let Some((scheme, authority)) = origin.split_once("://") else {
-        return false;
-    };
-    let Some(default_port) = default_port(&scheme.to_ascii_lowercase()) else {
-        return false;
-    };
-    let (Some(origin), Some(host)) = (
-        HostPort::parse(authority),
-        host(request).and_then(HostPort::parse),
-    ) else {
-        return false;
-    };
+/// Returns whether the origin's host and port are those of the request; `None` if one of them has none.
+/// The scheme is ignored: behind a proxy that ends TLS the server does not know it.
+fn is_same(origin: &str, request: &UpgradeRequest) -> Option<bool> {
+    let (scheme, authority) = origin.split_once("://")?;
+    let default_port = default_port(&scheme.to_ascii_lowercase())?;
+    let origin = HostPort::parse(authority)?;
+    let host = HostPort::parse(host(request)?)?;
     let port = |of: &HostPort| of.port.unwrap_or(default_port);
-    origin.host == host.host
-        && (port(&origin) == port(&host) || host.port.is_none() && has_lost_its_port(request))
+    Some(
+        origin.host == host.host
+            && (port(&origin) == port(&host) || host.port.is_none() && has_lost_its_port(request)),
+    )
 }
 
 /// Returns whether a proxy may have dropped the port of a request whose `Host` has none: see
@@ -230,7 +224,7 @@ fn has_lost_its_port(request: &UpgradeRequest) -> bool {
         Some(site) => site == b"same-origin",
         None => {
             let has = |name| request.values(name).next().is_some();
-            request.is_forwarded() || BY_PROXIES.iter().any(has)
+            request.connection().forwarded || BY_PROXIES.iter().any(has)
         }
     }
 }

@@ -24,37 +24,29 @@ pub fn normal_path(path: &str) -> Result<Cow<'_, str>, PathNotUtf8> {
     let mut normal = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();
     while let [byte, tail @ ..] = rest {
-        rest = tail;
         if *byte != b'%' {
+            rest = tail;
             normal.push(*byte);
             continue;
         }
-        let decoded = match tail {
-            [high, low, tail @ ..] => match (hex(*high), hex(*low)) {
-                (Some(high), Some(low)) => {
-                    rest = tail;
-                    high << 4 | low
-                }
-                _ => b'%',
-            },
-            _ => b'%',
-        };
+        let (decoded, tail) = decode(tail).unwrap_or((b'%', tail));
+        rest = tail;
         match decoded {
             b'%' => normal.extend(b"%25"),
             b'/' => normal.extend(b"%2F"),
             decoded => normal.push(decoded),
         }
     }
-    match String::from_utf8(normal) {
-        Ok(normal) => Ok(Cow::Owned(normal)),
-        Err(_) => Err(PathNotUtf8(())),
-    }
+    let normal = String::from_utf8(normal).map_err(|_| PathNotUtf8(()))?;
+    Ok(Cow::Owned(normal))
 }
 
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
+/// Decodes the two digits after a percent sign. Returns the byte, and what follows.
+fn decode(text: &[u8]) -> Option<(u8, &[u8])> {
+    let (digits, rest) = text.split_first_chunk::<2>()?;
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let [high, low] = digits.map(digit);
+    Some(((high? << 4 | low?) as u8, rest))
 }
 
 /// A path that is not UTF-8 once it is percent-decoded. As a rejection it is a 400.

@@ -172,26 +172,15 @@ impl From<StatusCode> for Rejection {
     }
 }
 
-impl From<InvalidHeader> for Rejection {
-    fn from(error: InvalidHeader) -> Self {
-        Self::internal(error)
-    }
+/// Errors that are the server's own fault.
+macro_rules! internal {
+    ($($error:ty),+) => {$(
+        impl From<$error> for Rejection {
+            fn from(error: $error) -> Self {
+                Self::internal(error)
+            }
+        }
+    )+};
 }
 
-impl From<NotAttached> for Rejection {
-    fn from(error: NotAttached) -> Self {
-        Self::internal(error)
-    }
-}
-
-impl From<http::Error> for Rejection {
-    fn from(error: http::Error) -> Self {
-        Self::internal(error)
-    }
-}
-
-impl From<BoxError> for Rejection {
-    fn from(error: BoxError) -> Self {
-        Self::internal(error)
-    }
-}
+internal!(InvalidHeader, NotAttached, http::Error, BoxError);

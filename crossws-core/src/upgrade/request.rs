@@ -23,6 +23,9 @@ pub(crate) use self::packed::text;
 pub use self::params::Params;
 pub use self::redacted::Redacted;
 
+/// The method of every packed request.
+static GET: Method = Method::GET;
+
 /// The request for a WebSocket, as every hook gets it: the standard `http` parts, and the
 /// platform's knowledge of the client.
 ///
@@ -62,9 +65,7 @@ impl UpgradeRequest {
         Self {
             head: Head::Whole(Box::new(Whole {
                 parts,
-                remote_addr: None,
-                secure,
-                forwarded: false,
+                connection: ConnectionInfo::default().with_secure(secure),
             })),
             params: Params::default(),
             volatile: Extensions::default(),
@@ -89,14 +90,7 @@ impl UpgradeRequest {
     /// Adds what is known about the connection.
     #[must_use]
     pub fn with_connection(mut self, info: ConnectionInfo) -> Self {
-        match &mut self.head {
-            Head::Whole(whole) => {
-                whole.remote_addr = info.remote_addr;
-                whole.secure = info.secure;
-                whole.forwarded = info.forwarded;
-            }
-            Head::Packed(packed) => packed.set_connection(info),
-        }
+        self.set_connection(info);
         self
     }
 
@@ -109,10 +103,9 @@ impl UpgradeRequest {
 
     /// Replaces the client's address, for a layer that knows a proxy.
     pub fn set_remote_addr(&mut self, addr: Option<SocketAddr>) {
-        match &mut self.head {
-            Head::Whole(whole) => whole.remote_addr = addr,
-            Head::Packed(packed) => packed.set_platform(addr, packed.is_secure()),
-        }
+        let mut info = self.connection();
+        info.remote_addr = addr;
+        self.set_connection(info);
     }
 
     /// Sets whether the connection is encrypted, so that URLs read `https` and `wss`.
@@ -124,10 +117,7 @@ impl UpgradeRequest {
 
     /// Sets whether the client's connection is encrypted, for a layer that knows a proxy.
     pub fn set_secure(&mut self, secure: bool) {
-        match &mut self.head {
-            Head::Whole(whole) => whole.secure = secure,
-            Head::Packed(packed) => packed.set_platform(packed.remote_addr(), secure),
-        }
+        self.set_connection(self.connection().with_secure(secure));
     }
 
     /// Sets whether the request arrived at a port that a browser would have named in `Host`: at any
@@ -135,17 +125,22 @@ impl UpgradeRequest {
     /// is in front of the server. [`Origin::Same`](crate::Origin::Same) uses it.
     #[must_use]
     pub fn with_forwarded(mut self, forwarded: bool) -> Self {
-        match &mut self.head {
-            Head::Whole(whole) => whole.forwarded = forwarded,
-            Head::Packed(packed) => packed.set_forwarded(forwarded),
-        }
+        self.set_connection(self.connection().with_forwarded(forwarded));
         self
     }
 
-    pub(crate) fn is_forwarded(&self) -> bool {
+    /// Returns what is known about the connection.
+    pub(crate) fn connection(&self) -> ConnectionInfo {
         match &self.head {
-            Head::Whole(whole) => whole.forwarded,
-            Head::Packed(packed) => packed.is_forwarded(),
+            Head::Whole(whole) => whole.connection,
+            Head::Packed(packed) => packed.connection(),
+        }
+    }
+
+    fn set_connection(&mut self, info: ConnectionInfo) {
+        match &mut self.head {
+            Head::Whole(whole) => whole.connection = info,
+            Head::Packed(packed) => packed.set_connection(info),
         }
     }
 
@@ -200,7 +195,7 @@ impl UpgradeRequest {
     pub fn method(&self) -> &Method {
         match &self.head {
             Head::Whole(whole) => &whole.parts.method,
-            Head::Packed(packed) => packed.method(),
+            Head::Packed(_) => &GET,
         }
     }
 
@@ -254,7 +249,7 @@ impl UpgradeRequest {
     pub fn query(&self) -> Option<&str> {
         match &self.head {
             Head::Whole(whole) => whole.parts.uri.query(),
-            Head::Packed(packed) => packed.path_and_query().1,
+            Head::Packed(packed) => packed.query(),
         }
     }
 
@@ -301,18 +296,12 @@ impl UpgradeRequest {
 
     /// Returns the client's address, if the platform knows it.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
-        match &self.head {
-            Head::Whole(whole) => whole.remote_addr,
-            Head::Packed(packed) => packed.remote_addr(),
-        }
+        self.connection().remote_addr
     }
 
     /// Returns whether the connection is encrypted.
     pub fn is_secure(&self) -> bool {
-        match &self.head {
-            Head::Whole(whole) => whole.secure,
-            Head::Packed(packed) => packed.is_secure(),
-        }
+        self.connection().secure
     }
 
     /// Returns the parameters that the route's pattern matched.

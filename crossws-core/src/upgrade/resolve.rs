@@ -98,6 +98,17 @@ pub enum Resolution<H: ?Sized> {
     Reject(Rejection),
 }
 
+impl<H: ?Sized> Resolution<H> {
+    /// Returns this resolution with other hooks.
+    pub(crate) fn map<W: ?Sized>(self, wrap: impl FnOnce(Arc<H>) -> Arc<W>) -> Resolution<W> {
+        match self {
+            Self::Route(route) => Resolution::Route(route.map(wrap)),
+            Self::Pass => Resolution::Pass,
+            Self::Reject(rejection) => Resolution::Reject(rejection),
+        }
+    }
+}
+
 impl<H: ?Sized> From<Route<H>> for Resolution<H> {
     fn from(route: Route<H>) -> Self {
         Self::Route(route)

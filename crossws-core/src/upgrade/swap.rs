@@ -1,8 +1,8 @@
-use std::fmt;
 use std::sync::Arc;
 
 use crate::hooks::output::HookResult;
 use crate::hub::Hub;
+use crate::opaque_debug;
 use crate::sync::Mutex;
 use crate::upgrade::request::UpgradeRequest;
 use crate::upgrade::resolve::{Resolution, Resolve};
@@ -64,8 +64,4 @@ impl<R> Clone for Swap<R> {
     }
 }
 
-impl<R> fmt::Debug for Swap<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Swap(..)")
-    }
-}
+opaque_debug!(Swap<R>);

@@ -1,11 +1,12 @@
 //! An upgrade whose connection other code serves.
 
-use std::any::{Any, TypeId, type_name};
+use std::any::{TypeId, type_name};
 use std::fmt;
 
-use crate::bounds::{BoxFuture, MaybeSend};
+use crate::bounds::{AnyValue, MaybeSend, OnceCallback};
 use crate::error::Unsupported;
 use crate::hooks::output::{HookOutput, HookResult};
+use crate::hooks::setters::boxed;
 use crate::hub::Hub;
 use crate::peer::life::membership::Ongoing;
 use crate::sync::Mutex;
@@ -25,23 +26,16 @@ pub trait FromConnection: Sized + 'static {
     fn from_connection(connection: Self::Connection) -> Self;
 }
 
-#[cfg(not(target_arch = "wasm32"))]
-pub(crate) type TakeFn<C> = Box<dyn FnOnce(C) -> BoxFuture<'static, HookResult> + Send>;
-#[cfg(target_arch = "wasm32")]
-pub(crate) type TakeFn<C> = Box<dyn FnOnce(C) -> BoxFuture<'static, HookResult>>;
-
-#[cfg(not(target_arch = "wasm32"))]
-type AnyRun = Box<dyn Any + Send>;
-#[cfg(target_arch = "wasm32")]
-type AnyRun = Box<dyn Any>;
+pub(crate) type TakeFn<C> = OnceCallback<C, HookResult>;
 
 /// The function that an `upgrade` hook gave for the connection. The adapter's type of it is not
 /// known here.
 pub(crate) struct Take {
     stream: &'static str,
     connection: TypeId,
-    /// A [`TakeFn`] for that type of connection. It is never locked: the mutex makes it `Sync`.
-    run: Mutex<AnyRun>,
+    /// A `Mutex` of a [`TakeFn`] for that type of connection. It is never locked: the mutex makes the
+    /// function `Sync`.
+    run: Box<AnyValue>,
 }
 
 impl Take {
@@ -51,14 +45,12 @@ impl Take {
         F: FnOnce(S) -> Fut + MaybeSend + 'static,
         Fut: Future<Output: HookOutput> + MaybeSend + 'static,
     {
-        let run: TakeFn<S::Connection> = Box::new(|connection| {
-            let future = with(S::from_connection(connection));
-            Box::pin(async { future.await.into_hook_result() })
-        });
+        let run: TakeFn<S::Connection> =
+            Box::new(|connection| boxed(with(S::from_connection(connection))));
         Self {
             stream: type_name::<S>(),
             connection: TypeId::of::<S::Connection>(),
-            run: Mutex::new(Box::new(run)),
+            run: Box::new(Mutex::new(run)),
         }
     }
 
@@ -76,25 +68,15 @@ impl Take {
         }
     }
 
-    /// Returns the function for a connection of this type. Returns itself if it takes another type.
-    pub(crate) fn for_connection<C: 'static>(self: Box<Self>) -> Result<TakeFn<C>, Box<Self>> {
-        if self.connection != TypeId::of::<C>() {
-            return Err(self);
-        }
-        let Self {
-            stream,
-            connection,
-            run,
-        } = *self;
-        let run = run.into_inner();
-        match run.downcast::<TakeFn<C>>() {
-            Ok(run) => Ok(*run),
-            Err(run) => Err(Box::new(Self {
-                stream,
-                connection,
-                run: Mutex::new(run),
-            })),
-        }
+    /// Returns whether the function takes a connection of this type.
+    pub(crate) fn is_for<C: 'static>(&self) -> bool {
+        self.connection == TypeId::of::<C>()
+    }
+
+    /// Returns the function, if it takes a connection of this type.
+    pub(crate) fn into_run<C: 'static>(self) -> Option<TakeFn<C>> {
+        let run: Box<Mutex<TakeFn<C>>> = self.run.downcast().ok()?;
+        Some(run.into_inner())
     }
 }
 
@@ -116,18 +98,13 @@ pub(crate) struct NoRawStream {
 /// [`Accepted::taken`](crate::adapter::Accepted::taken). It does not become a peer.
 #[must_use = "the connection is served when this runs"]
 pub struct Taken<C> {
-    run: TakeFn<C>,
-    path: String,
+    pub(crate) run: TakeFn<C>,
+    pub(crate) path: String,
     /// A shutdown waits for it.
-    ongoing: Ongoing,
+    pub(crate) ongoing: Ongoing,
 }
 
 impl<C> Taken<C> {
-    pub(crate) fn new(run: TakeFn<C>, path: &str, ongoing: Ongoing) -> Self {
-        let path = path.to_owned();
-        Self { run, path, ongoing }
-    }
-
     /// Returns the hub of the server, whose shutdown waits for this.
     pub fn hub(&self) -> &Hub {
         self.ongoing.hub()

@@ -147,7 +147,9 @@ fn owners(code: &str) -> Vec<&str> {
     let mut owner = None;
     for line in code.split("mod tests {").next().unwrap().lines() {
         let line = line.split("//").next().unwrap();
-        let name = line.strip_prefix("static ").or_else(|| Some(line.split_once("struct ")?.1));
+        let name = line
+            .strip_prefix("static ")
+            .or_else(|| Some(line.split_once("struct ")?.1));
         if let Some(name) = name {
             owner = name
                 .split(|c: char| c != '_' && !c.is_alphanumeric())

@@ -1,10 +1,11 @@
-use std::fmt;
+use std::future::ready;
 
-use crate::bounds::{BoxFuture, MaybeSend};
+use crate::bounds::{MaybeSend, OnceCallback};
 use crate::hooks::handler::incoming::Over;
 use crate::hooks::output::{HookOutput, HookResult};
 use crate::hooks::setters::boxed;
 use crate::message::close::{CloseCode, CloseFrame, Closed};
+use crate::opaque_debug;
 use crate::peer::Peer;
 
 /// What happens to a connection whose loop has returned: the return value of a
@@ -50,7 +51,10 @@ pub enum HandlerEnd {
 /// });
 /// ```
 pub fn keep_open<G: MaybeSend + 'static>(guard: G) -> HandlerEnd {
-    HandlerEnd::KeepOpenUntil(Cleanup(Box::new(Guard(guard))))
+    keep_open_then(|_| {
+        drop(guard);
+        ready(())
+    })
 }
 
 /// Keeps the connection open after the loop has returned, and calls this function once, when the
@@ -71,37 +75,12 @@ where
     F: FnOnce(Closed) -> Fut + MaybeSend + 'static,
     Fut: Future<Output: HookOutput> + MaybeSend + 'static,
 {
-    HandlerEnd::KeepOpenUntil(Cleanup(Box::new(Function(cleanup))))
+    HandlerEnd::KeepOpenUntil(Cleanup(Box::new(|closed| boxed(cleanup(closed)))))
 }
 
 /// The cleanup of a connection whose loop has returned: see [`keep_open`] and [`keep_open_then`].
 /// Dropping it drops its value or function.
-pub struct Cleanup(Box<dyn RunCleanup>);
-
-trait RunCleanup: MaybeSend {
-    fn run(self: Box<Self>, closed: Closed) -> BoxFuture<'static, HookResult>;
-}
-
-struct Guard<G>(G);
-
-impl<G: MaybeSend + 'static> RunCleanup for Guard<G> {
-    fn run(self: Box<Self>, _: Closed) -> BoxFuture<'static, HookResult> {
-        drop(self);
-        Box::pin(async { Ok(()) })
-    }
-}
-
-struct Function<F>(F);
-
-impl<F, Fut> RunCleanup for Function<F>
-where
-    F: FnOnce(Closed) -> Fut + MaybeSend + 'static,
-    Fut: Future<Output: HookOutput> + MaybeSend + 'static,
-{
-    fn run(self: Box<Self>, closed: Closed) -> BoxFuture<'static, HookResult> {
-        boxed((self.0)(closed))
-    }
-}
+pub struct Cleanup(OnceCallback<Closed, HookResult>);
 
 impl HandlerEnd {
     /// Closes the connection, or waits for its end.
@@ -110,7 +89,7 @@ impl HandlerEnd {
             Self::Close => peer.close(CloseCode::NORMAL, ""),
             Self::CloseWith(frame) => peer.close_frame(frame),
             Self::KeepOpen => drop(over.closed().await),
-            Self::KeepOpenUntil(cleanup) => return cleanup.0.run(over.closed().await).await,
+            Self::KeepOpenUntil(cleanup) => return (cleanup.0)(over.closed().await).await,
         }
         Ok(())
     }
@@ -134,8 +113,4 @@ impl From<CloseCode> for HandlerEnd {
     }
 }
 
-impl fmt::Debug for Cleanup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Cleanup(..)")
-    }
-}
+opaque_debug!(Cleanup);

@@ -1,5 +1,4 @@
 use std::collections::VecDeque;
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -8,6 +7,7 @@ use futures_core::Stream;
 
 use crate::message::Message;
 use crate::message::close::Closed;
+use crate::opaque_debug;
 use crate::peer::Peer;
 use crate::sync::{Event, Mutex};
 
@@ -84,11 +84,7 @@ impl<M> Drop for Incoming<M> {
     }
 }
 
-impl<M> fmt::Debug for Incoming<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Incoming(..)")
-    }
-}
+opaque_debug!(Incoming<M>);
 
 /// Between the `message` hook and the loop: holds one message at a time, so that the socket is read
 /// no faster than the loop takes messages.
@@ -99,8 +95,15 @@ pub(super) struct Channel<M> {
 
 impl<M> Default for Channel<M> {
     fn default() -> Self {
+        let state = Channeled {
+            waiting: VecDeque::new(),
+            reader: None,
+            ended: None,
+            forsaken: false,
+            over: false,
+        };
         Self {
-            state: Mutex::default(),
+            state: Mutex::new(state),
             changed: Event::default(),
         }
     }
@@ -115,18 +118,6 @@ struct Channeled<M> {
     forsaken: bool,
     /// The loop has returned, and its cleanup has run.
     over: bool,
-}
-
-impl<M> Default for Channeled<M> {
-    fn default() -> Self {
-        Self {
-            waiting: VecDeque::new(),
-            reader: None,
-            ended: None,
-            forsaken: false,
-            over: false,
-        }
-    }
 }
 
 impl<M> Channel<M> {

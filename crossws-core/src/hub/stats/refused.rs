@@ -2,7 +2,6 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::observe::RejectReason;
-use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::upgrade::origin::ForeignOrigin;
 use crate::upgrade::rejection::Rejection;
 
@@ -39,15 +38,17 @@ impl Refused {
     pub fn total(self) -> u64 {
         self.origin + self.rejected + self.unavailable + self.failed + self.malformed
     }
-}
 
-#[derive(Default)]
-pub(crate) struct RefusedCounters {
-    origin: AtomicU64,
-    rejected: AtomicU64,
-    unavailable: AtomicU64,
-    failed: AtomicU64,
-    malformed: AtomicU64,
+    pub(crate) fn count(&mut self, reason: RejectReason) {
+        let counter = match reason {
+            RejectReason::Origin => &mut self.origin,
+            RejectReason::Rejected => &mut self.rejected,
+            RejectReason::Unavailable => &mut self.unavailable,
+            RejectReason::Failed => &mut self.failed,
+            RejectReason::Malformed => &mut self.malformed,
+        };
+        *counter += 1;
+    }
 }
 
 impl RejectReason {
@@ -59,30 +60,6 @@ impl RejectReason {
             _ if status == StatusCode::SERVICE_UNAVAILABLE => Self::Unavailable,
             _ if status.is_server_error() => Self::Failed,
             _ => Self::Rejected,
-        }
-    }
-}
-
-impl RefusedCounters {
-    pub(crate) fn count(&self, reason: RejectReason) {
-        let counter = match reason {
-            RejectReason::Origin => &self.origin,
-            RejectReason::Rejected => &self.rejected,
-            RejectReason::Unavailable => &self.unavailable,
-            RejectReason::Failed => &self.failed,
-            RejectReason::Malformed => &self.malformed,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn now(&self) -> Refused {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Refused {
-            origin: read(&self.origin),
-            rejected: read(&self.rejected),
-            unavailable: read(&self.unavailable),
-            failed: read(&self.failed),
-            malformed: read(&self.malformed),
         }
     }
 }

@@ -20,12 +20,11 @@ pub(crate) fn connected(peer: &Peer) {
     hub.counts().accepted.fetch_add(1, Ordering::Relaxed);
     peer.life().announce();
     let watch = hub.watch();
-    let trace = watch.and_then(Watch::trace);
     if watch.is_some() || tracing::enabled!(target: trace::TARGET, Level::DEBUG) {
-        let watched = Watched::new(trace, peer, now(peer));
+        let watched = Watched::new(watch.and_then(Watch::trace), peer, now(peer));
         let connection = watched.connection().clone();
         peer.extensions().insert(watched);
-        connection.in_scope(|| trace::connected(trace, peer));
+        connection.in_scope(|| trace::connected(peer));
     }
     if let Some(watch) = watch {
         watch.tell(|it| it.connected(peer));
@@ -49,20 +48,18 @@ pub(crate) fn disconnected(peer: &Peer, closed: &Closed) {
     }
     let hub = peer.hub();
     hub.counts().closed.count(closed);
-    let watch = hub.watch();
     let watched = peer.watched();
     let now = watched.as_ref().and_then(|_| now(peer));
     let disconnected = Disconnected {
         closed: closed.clone(),
         duration: now.and_then(|now| watched.as_ref()?.duration(now)),
     };
-    let trace = watch.and_then(Watch::trace);
-    let say = || trace::disconnected(trace, peer, &disconnected);
+    let say = || trace::disconnected(peer, &disconnected);
     match &watched {
         Some(watched) => watched.connection().in_scope(say),
         None => say(),
     }
-    if let Some(watch) = watch {
+    if let Some(watch) = hub.watch() {
         watch.tell(|it| it.disconnected(peer, &disconnected));
     }
 }
@@ -74,9 +71,8 @@ pub(crate) fn slow(peer: &Peer) {
     }
     let hub = peer.hub();
     hub.counts().slow.fetch_add(1, Ordering::Relaxed);
-    let watch = hub.watch();
-    trace::slow(watch.and_then(Watch::trace), peer);
-    if let Some(watch) = watch {
+    trace::slow(peer);
+    if let Some(watch) = hub.watch() {
         watch.tell(|it| it.slow(peer));
     }
 }
@@ -89,9 +85,8 @@ pub(crate) fn dropped(peer: &Peer, dropped: Dropped) {
     let hub = peer.hub();
     let counter = &hub.counts().dropped;
     counter.fetch_add(dropped.messages, Ordering::Relaxed);
-    let watch = hub.watch();
-    trace::dropped(watch.and_then(Watch::trace), peer, dropped);
-    let Some(watch) = watch else { return };
+    trace::dropped(peer, dropped);
+    let Some(watch) = hub.watch() else { return };
     let all = dropped.messages;
     let messages = peer
         .watched()
@@ -127,8 +122,7 @@ pub(crate) fn rejected(
     // log should.
     let body = rejection.response().body();
     let said = (reason == RejectReason::Malformed).then(|| String::from_utf8_lossy(body));
-    let trace = watch.and_then(Watch::trace);
-    trace::rejected(trace, level, &rejected, said.as_deref());
+    trace::rejected(watch, level, &rejected, said.as_deref());
     if let Some(watch) = watch {
         watch.tell(|it| it.rejected(&rejected));
     }

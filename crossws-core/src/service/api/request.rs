@@ -1,7 +1,6 @@
 //! A request to the application's own HTTP service.
 
-use std::fmt;
-use std::net::SocketAddr;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,8 +11,8 @@ use http::{Method, Request, Uri};
 use serde::Serialize;
 
 use crate::bounds::BoxFuture;
-use crate::hub::Hub;
 use crate::message::codec::EncodeError;
+use crate::service::api::Api;
 use crate::service::api::response::{ApiError, ApiResponse};
 #[cfg(feature = "http")]
 use crate::service::body::Body;
@@ -28,14 +27,12 @@ use crate::service::http_service::{self, HttpService};
 /// Dropping the future drops the service's future.
 #[must_use = "nothing is called until it is awaited"]
 pub struct ApiRequest {
-    pub(super) service: Option<Arc<dyn HttpService>>,
+    pub(super) api: Api,
     pub(super) method: Method,
     pub(super) target: String,
     pub(super) headers: HeaderMap,
     /// An error is kept until the request is awaited, so that building never fails.
     pub(super) body: Result<Bytes, ApiError>,
-    pub(super) remote_addr: Option<SocketAddr>,
-    pub(super) hub: Hub,
     pub(super) max_body: usize,
 }
 
@@ -158,7 +155,7 @@ impl ApiRequest {
     /// Returns the service, the request and the most bytes of the response's body.
     #[allow(clippy::type_complexity)]
     fn into_request(self) -> Result<(Arc<dyn HttpService>, Request<Bytes>, usize), ApiError> {
-        let service = self.service.ok_or(ApiError::NoService)?;
+        let service = self.api.service.ok_or(ApiError::NoService)?;
         let mut request = Request::new(self.body?);
         let uri = Uri::try_from(self.target);
         *request.uri_mut() = uri.map_err(|error| ApiError::Request(error.into()))?;
@@ -166,10 +163,10 @@ impl ApiRequest {
         *request.headers_mut() = self.headers;
         // A request's extensions must be `Send`, which a hub on Workers is not.
         #[cfg(not(target_arch = "wasm32"))]
-        request.extensions_mut().insert(self.hub);
+        request.extensions_mut().insert(self.api.hub);
         #[cfg(target_arch = "wasm32")]
-        drop(self.hub);
-        if let Some(addr) = self.remote_addr {
+        drop(self.api.hub);
+        if let Some(addr) = self.api.remote_addr {
             request.extensions_mut().insert(addr);
         }
         Ok((service, request, self.max_body))
@@ -204,14 +201,7 @@ fn encode(part: &str, to: &mut String) {
                 to.push(char::from(byte));
             }
             _ => {
-                const HEX: [char; 16] = [
-                    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
-                ];
-                to.extend([
-                    '%',
-                    HEX[usize::from(byte >> 4)],
-                    HEX[usize::from(byte & 15)],
-                ]);
+                let _ = write!(to, "%{byte:02X}");
             }
         }
     }

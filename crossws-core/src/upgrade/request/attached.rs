@@ -90,7 +90,7 @@ impl UpgradeRequest {
     pub fn adopt<T: Clone + Send + Sync + 'static>(&mut self) -> bool {
         let extensions = match &self.head {
             Head::Whole(whole) => &whole.parts.extensions,
-            Head::Packed(packed) => packed.extensions(),
+            Head::Packed(packed) => &packed.extensions,
         };
         let value: Option<T> = extensions.get().cloned();
         value.map(|value| self.attach(value)).is_some()

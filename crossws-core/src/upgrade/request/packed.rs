@@ -6,20 +6,16 @@ mod platform;
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
-
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Extensions, Method, Request, Uri, Version};
 use once_cell::race::OnceBox;
 
 use self::names::{NAMES, position};
-use self::platform::{FORWARDED, HTTP_2};
+use self::platform::HTTP_2;
 use super::shed::headers_to_drop;
 use super::whole::Whole;
 use crate::service::connection_info::ConnectionInfo;
-
-static GET: Method = Method::GET;
 
 /// Most headers of a packed head: far fewer than `HeaderMap` has room for.
 const MOST_HEADERS: usize = 1024;
@@ -40,7 +36,7 @@ pub(super) struct Packed {
     /// the table. From [`USUAL`] on it is such an index too, and only the index of a value of that
     /// name follows.
     bytes: Box<[u8]>,
-    extensions: Extensions,
+    pub(super) extensions: Extensions,
     /// The unpacked form, for callers that have asked for it.
     parts: OnceBox<Parts>,
 }
@@ -61,7 +57,8 @@ impl Packed {
         if !fits {
             return None;
         }
-        let mut packing = Packing::new(whole.remote_addr, whole.secure, target)?;
+        let is_http_2 = parts.version == Version::HTTP_2;
+        let mut packing = Packing::new(whole.connection, is_http_2, target)?;
         for (name, value) in &parts.headers {
             let name = name.as_str();
             match position(name) {
@@ -69,10 +66,7 @@ impl Packed {
                 None => packing.other(name, value.as_bytes())?,
             }
         }
-        let mut packed = packing.finish(std::mem::take(&mut parts.extensions));
-        packed.set(FORWARDED, whole.forwarded);
-        packed.set(HTTP_2, parts.version == Version::HTTP_2);
-        Some(packed)
+        Some(packing.finish(std::mem::take(&mut parts.extensions)))
     }
 
     /// Packs the pieces of a head. Returns `None` for a head that does not fit the form, or that
@@ -84,7 +78,7 @@ impl Packed {
         if !is_plain(target) {
             return None;
         }
-        let mut packing = Packing::new(None, false, target)?;
+        let mut packing = Packing::new(ConnectionInfo::default(), false, target)?;
         for (count, (name, value)) in headers.into_iter().enumerate() {
             if count >= MOST_HEADERS || !is_value(value) {
                 return None;
@@ -127,42 +121,22 @@ impl Packed {
         self.parts = OnceBox::new();
     }
 
-    /// Sets all of the platform's knowledge.
     pub(super) fn set_connection(&mut self, info: ConnectionInfo) {
-        self.set_platform(info.remote_addr, info.secure);
-        self.set_forwarded(info.forwarded);
-    }
-
-    /// Sets the platform's knowledge.
-    pub(super) fn set_platform(&mut self, addr: Option<SocketAddr>, secure: bool) {
-        let (was_secure, was_addr, rest) = self.platform();
-        if (was_secure, was_addr) != (secure, addr) {
-            let (forwarded, http_2) = (self.is_forwarded(), self.is(HTTP_2));
+        if self.connection() != info {
+            let rest = platform::skip(&self.bytes);
             let mut bytes = Vec::with_capacity(platform::MOST);
-            platform::put(&mut bytes, addr, secure);
+            platform::put(&mut bytes, info, self.is_http_2());
             // In memory of its own size.
             self.bytes = [&bytes[..], rest].concat().into();
-            self.set_forwarded(forwarded);
-            self.set(HTTP_2, http_2);
         }
     }
 
-    pub(super) fn set_forwarded(&mut self, forwarded: bool) {
-        self.set(FORWARDED, forwarded);
+    pub(super) fn connection(&self) -> ConnectionInfo {
+        platform::connection(&self.bytes)
     }
 
-    pub(super) fn is_forwarded(&self) -> bool {
-        self.is(FORWARDED)
-    }
-
-    fn set(&mut self, flag: u8, value: bool) {
-        if let Some(kind) = self.bytes.first_mut() {
-            *kind = *kind & !flag | if value { flag } else { 0 };
-        }
-    }
-
-    fn is(&self, flag: u8) -> bool {
-        self.bytes.first().is_some_and(|kind| kind & flag != 0)
+    fn is_http_2(&self) -> bool {
+        self.bytes.first().is_some_and(|kind| kind & HTTP_2 != 0)
     }
 
     /// Returns the form of `http`, created on the first call.
@@ -170,29 +144,11 @@ impl Packed {
         self.parts.get_or_init(|| Box::new(self.unpack()))
     }
 
-    pub(super) fn is_secure(&self) -> bool {
-        let (secure, _, _) = self.platform();
-        secure
-    }
-
-    pub(super) fn remote_addr(&self) -> Option<SocketAddr> {
-        let (_, addr, _) = self.platform();
-        addr
-    }
-
-    pub(super) fn extensions(&self) -> &Extensions {
-        &self.extensions
-    }
-
     pub(super) fn into_parts(self) -> Parts {
         match self.parts.get() {
             Some(parts) => parts.clone(),
             None => self.unpack(),
         }
-    }
-
-    pub(super) fn method(&self) -> &Method {
-        &GET
     }
 
     /// Returns path and query.
@@ -205,12 +161,8 @@ impl Packed {
         self.split().0.len()
     }
 
-    pub(super) fn path_and_query(&self) -> (&str, Option<&str>) {
-        let target = self.target();
-        match target.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (target, None),
-        }
+    pub(super) fn query(&self) -> Option<&str> {
+        self.target().split_once('?').map(|(_, query)| query)
     }
 
     pub(super) fn path(&self) -> &str {
@@ -230,11 +182,6 @@ impl Packed {
     fn headers(&self) -> Headers<'_> {
         let (_, headers) = self.split();
         Headers(headers)
-    }
-
-    /// Returns the platform's knowledge, and the rest.
-    fn platform(&self) -> (bool, Option<SocketAddr>, &[u8]) {
-        platform::take(&self.bytes)
     }
 
     /// Returns the target, and the headers.
@@ -258,7 +205,7 @@ impl Packed {
             }
         }
         parts.extensions = self.extensions.clone();
-        if self.is(HTTP_2) {
+        if self.is_http_2() {
             parts.version = Version::HTTP_2;
         }
         parts
@@ -269,9 +216,9 @@ impl Packed {
 struct Packing(Vec<u8>);
 
 impl Packing {
-    fn new(addr: Option<SocketAddr>, secure: bool, target: &str) -> Option<Self> {
+    fn new(connection: ConnectionInfo, is_http_2: bool, target: &str) -> Option<Self> {
         let mut bytes = Vec::with_capacity(512);
-        platform::put(&mut bytes, addr, secure);
+        platform::put(&mut bytes, connection, is_http_2);
         bytes.extend_from_slice(&u16::try_from(target.len()).ok()?.to_be_bytes());
         bytes.extend_from_slice(target.as_bytes());
         Some(Self(bytes))

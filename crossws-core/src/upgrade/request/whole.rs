@@ -1,17 +1,14 @@
-use std::net::SocketAddr;
-
 use http::header::{HeaderMap, HeaderName};
 use http::request::Parts;
 use http::{HeaderValue, Uri};
 
 use super::shed::headers_to_drop;
+use crate::service::connection_info::ConnectionInfo;
 
 #[derive(Clone)]
 pub(super) struct Whole {
     pub(super) parts: Parts,
-    pub(super) remote_addr: Option<SocketAddr>,
-    pub(super) secure: bool,
-    pub(super) forwarded: bool,
+    pub(super) connection: ConnectionInfo,
 }
 
 impl Whole {

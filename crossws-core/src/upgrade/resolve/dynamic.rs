@@ -1,10 +1,10 @@
-use std::fmt;
 use std::sync::Arc;
 
 use crate::bounds::{BoxFuture, MaybeSend, MaybeSync};
 use crate::hooks::dyn_hooks::{DynHooks, SharedHooks};
 use crate::hooks::output::HookResult;
 use crate::hub::Hub;
+use crate::opaque_debug;
 use crate::upgrade::request::UpgradeRequest;
 use crate::upgrade::resolve::{Resolution, Resolve};
 
@@ -41,13 +41,7 @@ impl<R: Resolve> DynResolve for R {
         self: Arc<Self>,
         request: &'a mut UpgradeRequest,
     ) -> BoxFuture<'a, Resolution<dyn DynHooks>> {
-        Box::pin(async move {
-            match self.resolve(request).await {
-                Resolution::Route(route) => Resolution::Route(route.map(SharedHooks::erase)),
-                Resolution::Pass => Resolution::Pass,
-                Resolution::Reject(rejection) => Resolution::Reject(rejection),
-            }
-        })
+        Box::pin(async move { self.resolve(request).await.map(SharedHooks::erase) })
     }
 
     fn start_dyn<'a>(self: Arc<Self>, hub: &'a Hub) -> BoxFuture<'a, HookResult> {
@@ -96,11 +90,7 @@ impl From<Arc<dyn DynResolve>> for SharedResolver {
     }
 }
 
-impl fmt::Debug for SharedResolver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SharedResolver(..)")
-    }
-}
+opaque_debug!(SharedResolver);
 
 impl Resolve for SharedResolver {
     type Hooks = SharedHooks;
@@ -110,12 +100,7 @@ impl Resolve for SharedResolver {
     }
 
     async fn resolve(self: &Arc<Self>, request: &mut UpgradeRequest) -> Resolution<SharedHooks> {
-        match Arc::clone(&self.0).resolve_dyn(request).await {
-            Resolution::Route(route) => {
-                Resolution::Route(route.map(|hooks| Arc::new(SharedHooks::from(hooks))))
-            }
-            Resolution::Pass => Resolution::Pass,
-            Resolution::Reject(rejection) => Resolution::Reject(rejection),
-        }
+        let resolution = Arc::clone(&self.0).resolve_dyn(request).await;
+        resolution.map(|hooks| Arc::new(SharedHooks::from(hooks)))
     }
 }

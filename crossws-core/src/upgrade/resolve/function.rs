@@ -1,8 +1,8 @@
-use std::fmt;
 use std::sync::Arc;
 
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::hooks::Hooks;
+use crate::opaque_debug;
 use crate::upgrade::rejection::Rejection;
 use crate::upgrade::request::UpgradeRequest;
 use crate::upgrade::resolve::route::Route;
@@ -26,11 +26,7 @@ where
 #[derive(Clone)]
 pub struct ResolveWith<F>(F);
 
-impl<F> fmt::Debug for ResolveWith<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ResolveWith(..)")
-    }
-}
+opaque_debug!(ResolveWith<F>);
 
 impl<F, T> Resolve for ResolveWith<F>
 where
@@ -57,29 +53,19 @@ pub trait IntoResolution {
     fn into_resolution(self) -> Resolution<Self::Hooks>;
 }
 
-impl<H: Hooks + ?Sized> IntoResolution for Resolution<H> {
-    type Hooks = H;
+macro_rules! into_resolution {
+    ($($type:ident),+) => {$(
+        impl<H: Hooks + ?Sized> IntoResolution for $type<H> {
+            type Hooks = H;
 
-    fn into_resolution(self) -> Self {
-        self
-    }
+            fn into_resolution(self) -> Resolution<H> {
+                self.into()
+            }
+        }
+    )+};
 }
 
-impl<H: Hooks + ?Sized> IntoResolution for Route<H> {
-    type Hooks = H;
-
-    fn into_resolution(self) -> Resolution<H> {
-        self.into()
-    }
-}
-
-impl<H: Hooks + ?Sized> IntoResolution for Arc<H> {
-    type Hooks = H;
-
-    fn into_resolution(self) -> Resolution<H> {
-        self.into()
-    }
-}
+into_resolution!(Resolution, Route, Arc);
 
 /// `None` passes the request on.
 impl<T: IntoResolution> IntoResolution for Option<T> {

@@ -2,26 +2,31 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
+use crate::service::connection_info::ConnectionInfo;
+
 // The kind of address, in the first byte.
 const V4: u8 = 1;
 const V6: u8 = 2;
 // Flags beside it.
 const SECURE: u8 = 0x80;
-pub(super) const FORWARDED: u8 = 0x40;
+const FORWARDED: u8 = 0x40;
 pub(super) const HTTP_2: u8 = 0x20;
 
 /// The largest size.
 pub(super) const MOST: usize = 1 + 16 + 2 + 4 + 4;
 
-/// Appends the platform's knowledge of a request.
-pub(super) fn put(bytes: &mut Vec<u8>, addr: Option<SocketAddr>, secure: bool) {
-    let kind = match addr {
+/// Appends what is known about a request's connection.
+pub(super) fn put(bytes: &mut Vec<u8>, connection: ConnectionInfo, is_http_2: bool) {
+    let kind = match connection.remote_addr {
         None => 0,
         Some(SocketAddr::V4(_)) => V4,
         Some(SocketAddr::V6(_)) => V6,
     };
-    bytes.push(kind | if secure { SECURE } else { 0 });
-    match addr {
+    let flag = |bit: u8, is_set: bool| if is_set { bit } else { 0 };
+    let secure = flag(SECURE, connection.secure);
+    let forwarded = flag(FORWARDED, connection.forwarded);
+    bytes.push(kind | secure | forwarded | flag(HTTP_2, is_http_2));
+    match connection.remote_addr {
         None => {}
         Some(SocketAddr::V4(addr)) => {
             bytes.extend(addr.ip().octets());
@@ -36,19 +41,18 @@ pub(super) fn put(bytes: &mut Vec<u8>, addr: Option<SocketAddr>, secure: bool) {
     }
 }
 
-/// Returns whether the connection is encrypted, the client's address, and the bytes that follow.
-pub(super) fn take(bytes: &[u8]) -> (bool, Option<SocketAddr>, &[u8]) {
+/// Returns what is known about the connection.
+pub(super) fn connection(bytes: &[u8]) -> ConnectionInfo {
     // The packed form is complete: nothing here is missing.
-    let Some((kind, rest)) = bytes.split_first() else {
-        return (false, None, &[]);
-    };
-    let (addr, rest) = match kind & !(SECURE | FORWARDED | HTTP_2) {
-        V4 => take_v4(rest),
-        V6 => take_v6(rest),
+    let (kind, rest) = bytes.split_first().unwrap_or((&0, &[]));
+    let addr = match kind & (V4 | V6) {
+        V4 => v4(rest),
+        V6 => v6(rest),
         _ => None,
-    }
-    .map_or((None, rest), |(addr, rest)| (Some(addr), rest));
-    (kind & SECURE != 0, addr, rest)
+    };
+    ConnectionInfo::new(addr)
+        .with_secure(kind & SECURE != 0)
+        .with_forwarded(kind & FORWARDED != 0)
 }
 
 /// Returns the bytes that follow the platform's knowledge.
@@ -62,19 +66,19 @@ pub(super) fn skip(bytes: &[u8]) -> &[u8] {
     bytes.get(len..).unwrap_or_default()
 }
 
-fn take_v4(bytes: &[u8]) -> Option<(SocketAddr, &[u8])> {
+fn v4(bytes: &[u8]) -> Option<SocketAddr> {
     let (ip, rest) = bytes.split_first_chunk::<4>()?;
-    let (port, rest) = rest.split_first_chunk()?;
+    let port = rest.first_chunk()?;
     let addr = SocketAddrV4::new(Ipv4Addr::from(*ip), u16::from_be_bytes(*port));
-    Some((addr.into(), rest))
+    Some(addr.into())
 }
 
-fn take_v6(bytes: &[u8]) -> Option<(SocketAddr, &[u8])> {
+fn v6(bytes: &[u8]) -> Option<SocketAddr> {
     let (ip, rest) = bytes.split_first_chunk::<16>()?;
     let (port, rest) = rest.split_first_chunk()?;
     let (flow, rest) = rest.split_first_chunk()?;
-    let (scope, rest) = rest.split_first_chunk()?;
+    let scope = rest.first_chunk()?;
     let (flow, scope) = (u32::from_be_bytes(*flow), u32::from_be_bytes(*scope));
     let addr = SocketAddrV6::new(Ipv6Addr::from(*ip), u16::from_be_bytes(*port), flow, scope);
-    Some((addr.into(), rest))
+    Some(addr.into())
 }

@@ -1,3 +1,5 @@
+use std::net::SocketAddr;
+
 use super::super::UpgradeRequest;
 use super::*;
 
