@@ -98,7 +98,8 @@ pub trait Transport: Any + MaybeSend + MaybeSync {
     /// nothing after `terminate`, which another thread may have called just before.
     fn close(&self, frame: CloseFrame);
 
-    /// Drops the connection at once, without a close frame.
+    /// Drops the connection at once, without a close frame. Unlike [`close`](Self::close) it wakes the
+    /// task that does so: no [`wake`](Self::wake) follows.
     fn terminate(&self);
 
     /// Returns the time of the wall clock that ends credentials. Called only if

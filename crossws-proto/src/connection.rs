@@ -36,6 +36,7 @@ use crossws_core::{
 
 use self::delays::Delays;
 use self::inbound::Inbound;
+pub use self::inbound::admits_inbound;
 use self::phase::{Change, Phase};
 pub use self::step::Step;
 pub use self::transmitting::Transmit;

@@ -109,6 +109,23 @@ impl Violation {
         }
     }
 
+    /// Returns 1009 if a message of this length, or a part of one, is larger than `max_message_size`.
+    ///
+    /// # Errors
+    /// [`message_too_big`](Self::message_too_big).
+    #[inline]
+    pub fn check_size(len: u64, most: usize) -> Result<(), Self> {
+        match len > most as u64 {
+            true => Err(Self::message_too_big()),
+            false => Ok(()),
+        }
+    }
+
+    /// Returns 1009: a message is larger than `max_message_size`.
+    pub fn message_too_big() -> Self {
+        Self::new(CloseCode::TOO_BIG, "a message is larger than the limit")
+    }
+
     /// Returns 1013: all connections together hold too many bytes of unfinished messages.
     pub fn overloaded() -> Self {
         Self::new(CloseCode::TRY_AGAIN, "server overloaded")

@@ -81,7 +81,7 @@ pub struct Outbox<F, C> {
     asleep: AtomicBool,
     /// More than half of a bound may be used: see [`is_congested`](Self::is_congested).
     half_full: AtomicBool,
-    /// [`BLOCKED`], [`RELIEVED`] and [`LOST`].
+    /// [`BLOCKED`], [`RELIEVED`], [`LOST`] and [`READS_LOGS`].
     flags: AtomicU8,
     /// Until when publishers wait for the client; `NOT_BEHIND` if the client is not behind.
     behind_until: AtomicU16,
@@ -104,15 +104,22 @@ const BLOCKED: u8 = 1;
 const RELIEVED: u8 = 2;
 /// Messages were discarded, and the peer does not know it yet.
 const LOST: u8 = 4;
+/// See [`reads_logs`](Outbox::reads_logs). Never changed: publishers ask under the lock of a topic, and need not
+/// wait for that of the state, too.
+const READS_LOGS: u8 = 8;
 
 impl<F: Framing, C: Clock> Outbox<F, C> {
     /// Creates an empty outbox with the bounds and the policy of these limits. The writer counts as
     /// awake until its first [`take`](Self::take).
     pub fn new(limits: &Limits, clock: C) -> Self {
+        let flags = match limits.overflow {
+            Overflow::Close => READS_LOGS,
+            _ => 0,
+        };
         Self {
             state: Mutex::new(State::new(limits.overflow)),
             half_full: AtomicBool::new(false),
-            flags: AtomicU8::new(0),
+            flags: AtomicU8::new(flags),
             behind_until: AtomicU16::new(bounds::NOT_BEHIND),
             sent: AtomicBool::new(false),
             piled_up: AtomicBool::new(false),
@@ -193,7 +200,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
     /// Returns whether publications are read from the topics' logs, and not queued one by one.
     /// Constant.
     pub fn reads_logs(&self) -> bool {
-        matches!(self.state.lock().overflow, Overflow::Close)
+        self.flags.load(Ordering::Relaxed) & READS_LOGS != 0
     }
 
     /// Returns how many messages a policy discarded.

@@ -1,13 +1,9 @@
-//! Why a server closes a connection by itself: each close code with its text.
+//! Why a server closes a connection by itself: each close code with its text. What adapters without this
+//! crate need too is core's, in `message/close.rs`.
 
 use crossws_core::{CloseCode, CloseFrame};
 
 use crate::frame::Violation;
-
-/// The client takes less than it is sent: 1013.
-pub fn slow_consumer() -> CloseFrame {
-    CloseFrame::new(CloseCode::TRY_AGAIN, "slow consumer")
-}
 
 /// The connection reached [`max_lifetime`](field@crossws_core::Limits::max_lifetime): 1012.
 pub fn expired() -> CloseFrame {

@@ -157,10 +157,10 @@ impl ClientHandle {
     /// it has been taken from the queue: then it is sent on the next connection.
     ///
     /// # Errors
-    /// [`SendError::Full`] if more than `Limits::max_buffered` bytes or `Limits::max_queued` messages
-    /// would wait; [`SendError::Closed`] after the client's end; both return the message. What happens
-    /// while there is no connection, and at the end, is
-    /// [`while_connecting`](crate::Connect::while_connecting)'s and
+    /// [`SendError::Full`] if more than `Limits::max_buffered` bytes would wait, headers of frames included,
+    /// or more than `Limits::max_queued` messages that no connection has taken; [`SendError::Closed`] after
+    /// the client's end; both return the message. What happens while there is no connection, and at the end,
+    /// is [`while_connecting`](crate::Connect::while_connecting)'s and
     /// [`when_closed`](crate::Connect::when_closed)'s choice.
     pub fn send(&self, message: impl IntoMessage) -> Result<Sent, SendError> {
         self.shared().send(message.into_message()?)
@@ -224,7 +224,7 @@ impl ClientHandle {
         self.platform().spawn(Box::pin(task));
     }
 
-    /// Returns how many bytes of messages wait to be written.
+    /// Returns how many bytes of messages wait to be written, with the headers of their frames.
     pub fn buffered_amount(&self) -> usize {
         self.shared().lock().buffered()
     }

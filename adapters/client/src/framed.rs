@@ -191,7 +191,7 @@ impl<P: Pipe> Framed<P> {
             None => return,
         };
         let outbox = self.connection.queue();
-        let (mut done, waiting) = (Ok(()), state.out_len(MAX_MASKED_HEADER));
+        let (mut done, waiting) = (Ok(()), state.out_bytes + MAX_MASKED_HEADER);
         let receipt = outbox.enqueue(waiting, |batch| {
             batch.expect(waiting.min(BATCH));
             let end = batch.bytes().saturating_add(most);

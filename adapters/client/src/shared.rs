@@ -38,8 +38,8 @@ pub(crate) struct State {
     pub(crate) changes: u64,
     /// Messages that no socket has taken yet.
     pub(crate) out: VecDeque<Message>,
-    /// Their bytes.
-    out_bytes: usize,
+    /// The bytes of their frames.
+    pub(crate) out_bytes: usize,
     /// Bytes that a socket has taken and not yet written.
     pub(crate) writing: usize,
     pub(crate) inbox: VecDeque<Message>,
@@ -128,8 +128,14 @@ impl Shared {
                 WhileConnecting::Drop => return Ok(Sent::Dropped),
             }
         }
-        let bytes = state.buffered() + message.as_bytes().len();
-        let fits = self.limits.max_buffered.allows(bytes)
+        let waiting = state.buffered();
+        let bytes = waiting + frame_len(&message);
+        // Alone it counts without its header: by default a server takes a message of `max_buffered` bytes.
+        let counted = match waiting {
+            0 => message.len(),
+            _ => bytes,
+        };
+        let fits = self.limits.max_buffered.allows(counted)
             && self.limits.max_queued.allows(state.out.len() + 1);
         if !fits {
             return Err(SendError::Full(message));
@@ -295,30 +301,36 @@ impl State {
         self.out_bytes + self.writing
     }
 
-    /// Returns how many bytes the frames of the waiting messages have, with headers of this length.
-    pub(crate) fn out_len(&self, header: usize) -> usize {
-        self.out_bytes + self.out.len() * header
-    }
-
     fn push(&mut self, message: Message) {
-        self.out_bytes += message.as_bytes().len();
+        self.out_bytes += frame_len(&message);
         self.out.push_back(message);
     }
 
     /// Takes the next message.
     pub(crate) fn pop(&mut self) -> Option<Message> {
         let message = self.out.pop_front()?;
-        self.out_bytes -= message.as_bytes().len();
+        self.out_bytes -= frame_len(&message);
         Some(message)
     }
 
     /// Puts the subscriptions of a new connection before the waiting messages.
     pub(crate) fn begin_connection(&mut self, subscriptions: Vec<Message>) {
         for message in subscriptions.into_iter().rev() {
-            self.out_bytes += message.as_bytes().len();
+            self.out_bytes += frame_len(&message);
             self.out.push_front(message);
         }
     }
+}
+
+/// Returns the length of a message's frame, masked and not compressed.
+#[inline]
+fn frame_len(message: &Message) -> usize {
+    let header = match message.len() {
+        0..=125 => 6,
+        126..=0xffff => 8,
+        _ => 14,
+    };
+    message.len() + header
 }
 
 /// Wakes the driver if it waits.

@@ -114,7 +114,7 @@ impl Link {
             // A message that is larger than the whole queue, which refuses the newest.
             Err(error) => {
                 tracing::debug!(%peer, %error, "a message does not fit a client's queue");
-                peer.close(CloseCode::TRY_AGAIN, "slow consumer");
+                peer.close_frame(CloseFrame::slow_consumer());
             }
         }
     }

@@ -197,13 +197,11 @@ impl Link {
         if self.peer.state() != PeerState::Open {
             return;
         }
-        let most = self.peer.settings().limits.max_message_size;
-        if most.allows(message.len()) {
-            return self.give(Event::Message(message));
+        let most = self.peer.settings().limits.max_message_size.get();
+        match Violation::check_size(message.len() as u64, most) {
+            Ok(()) => self.give(Event::Message(message)),
+            Err(violation) => self.failed(violation),
         }
-        let (len, most) = (message.len(), most.get());
-        let text = format!("a message of {len} bytes, at most {most} are allowed");
-        self.failed(Violation::new(CloseCode::TOO_BIG, text));
     }
 
     /// Closes a client that broke a rule: the close frame names it, and nothing more is read.

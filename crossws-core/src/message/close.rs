@@ -146,6 +146,12 @@ impl CloseFrame {
         Self::new(CloseCode::ERROR, "internal error")
     }
 
+    /// Creates the close frame of a client that takes less than it is sent: 1013.
+    #[doc(hidden)]
+    pub fn slow_consumer() -> Self {
+        Self::new(CloseCode::TRY_AGAIN, "slow consumer")
+    }
+
     /// Returns the code; [`CloseCode::NORMAL`] for a frame [without one](Self::without_code).
     /// [`has_code`](Self::has_code) distinguishes the two.
     pub fn code(&self) -> CloseCode {

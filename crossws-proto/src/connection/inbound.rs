@@ -1,9 +1,19 @@
 use std::collections::VecDeque;
 
+use crossws_core::Limits;
+
 use super::Step;
 
 /// Most messages for which room is made at once.
 const BURST: usize = 16;
+
+/// Returns whether one more message, of any length, may wait for its hook after this many with this many
+/// bytes. One always may, whatever the limits. So at most two of the largest messages wait, in bytes.
+#[inline]
+pub fn admits_inbound(limits: &Limits, messages: usize, bytes: usize) -> bool {
+    messages == 0
+        || (limits.max_inbound.allows(messages + 1) && limits.max_message_size.allows(bytes))
+}
 
 /// The steps that were decoded while a hook ran. An idle connection owns no queue.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossws_core::adapter::PeerEvents;
 use crossws_core::{CloseFrame, Closed, ClosedBy, Error};
 
-use super::{Change, Connection, MOST_READS, Phase, Queue, Step};
+use super::{Change, Connection, MOST_READS, Phase, Queue, Step, admits_inbound};
 use crate::frame::{Event, Violation};
 use crate::reasons;
 
@@ -233,16 +233,10 @@ impl<Q: Queue> Connection<Q> {
         self.events.as_ref().is_some_and(PeerEvents::closed_here)
     }
 
-    /// Returns whether enough messages wait for their hooks. One message may always wait, whatever
-    /// the limits.
+    /// Returns whether enough messages wait for their hooks.
     pub(super) fn is_full(&self) -> bool {
-        let (waiting, waiting_bytes) = self.inbound.len();
-        if waiting == 0 {
-            return false;
-        }
-        let most = self.limits().max_inbound.get();
-        let bytes = self.limits().max_message_size.get().saturating_mul(2);
-        waiting >= most || waiting_bytes >= bytes
+        let (messages, bytes) = self.inbound.len();
+        !admits_inbound(self.limits(), messages, bytes)
     }
 
     /// Queues a step for its hook.

@@ -27,6 +27,34 @@ fn a_ping_is_answered_and_a_message_is_a_step() {
     assert_eq!(pair.server.last, Transmit::Flush);
 }
 
+/// As on an event stream: see `adapters/sse/tests/transport/requests.rs`.
+#[test]
+fn two_of_the_largest_messages_or_some_small_ones_wait_for_a_busy_hook() {
+    for (lens, waiting) in [
+        (&[1000, 1000, 1][..], 2),
+        (&[1000, 900, 100], 2),
+        (&[500, 500, 1000, 1], 3),
+        (&[501, 500, 1], 2),
+        (&[1, 1, 1, 1, 1], 4),
+    ] {
+        let limits = Limits::default().max_message_size(1000).max_inbound(4);
+        let mut pair = Pair::with(limits, Limits::default());
+        pair.server.busy = true;
+        for len in lens {
+            pair.client.send(vec![7; *len]);
+        }
+        pair.run();
+        assert_eq!(
+            pair.server.connection().inbound.len().0,
+            waiting,
+            "{lens:?}"
+        );
+        pair.server.busy = false;
+        pair.run();
+        assert_eq!(pair.server.messages().len(), lens.len());
+    }
+}
+
 #[test]
 fn a_close_frame_gets_its_reply_and_then_both_sides_end() {
     for by in [ClosedBy::Client, ClosedBy::Server] {

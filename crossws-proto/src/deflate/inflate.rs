@@ -145,12 +145,7 @@ fn inflate(
             input = input.get(read..).unwrap_or_default();
             filled += written;
             let before = partial.as_ref().map_or(0, Partial::len);
-            if before + filled > most {
-                return Err(Violation::new(
-                    CloseCode::TOO_BIG,
-                    "decompressed, the message is over the limit",
-                ));
-            }
+            Violation::check_size((before + filled) as u64, most)?;
             if written == free {
                 partial
                     .get_or_insert_with(|| Partial::new(kind, false))

@@ -192,9 +192,7 @@ impl Decoder {
                 true => most_compressed(self.max_message),
                 false => self.max_message,
             };
-            if header.len > most.saturating_sub(had) as u64 {
-                return Err(too_big(header.len));
-            }
+            Violation::check_size(header.len.saturating_add(had as u64), most)?;
             if self.max_frame < header.len.try_into().unwrap_or(u32::MAX) {
                 return Err(Violation::new(CloseCode::TOO_BIG, "frame too big"));
             }
@@ -207,7 +205,7 @@ impl Decoder {
             fin: header.fin,
             compressed: header.rsv1,
             // Within the limit, or at most 125.
-            left: usize::try_from(header.len).map_err(|_| too_big(header.len))?,
+            left: usize::try_from(header.len).map_err(|_| Violation::message_too_big())?,
             key: header.key,
         })
     }
@@ -325,9 +323,4 @@ fn most_compressed(most: usize) -> usize {
 /// A bound in fewer bytes: no connection comes to more.
 fn bound(limit: Limit) -> u32 {
     u32::try_from(limit.get()).unwrap_or(u32::MAX)
-}
-
-fn too_big(len: u64) -> Violation {
-    let text = format!("{len} more bytes are over the limit of a message");
-    Violation::new(CloseCode::TOO_BIG, text)
 }

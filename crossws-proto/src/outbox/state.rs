@@ -1,11 +1,10 @@
-use crossws_core::Overflow;
 use crossws_core::adapter::{MeterCell, QueueSize};
+use crossws_core::{CloseFrame, Overflow};
 
 use super::control::{ControlFrames, Controls};
 use super::lost::Losses;
 use super::queue::FrameQueue;
 use super::{Clock, Framing};
-use crate::reasons;
 
 /// The part of an outbox that its lock guards.
 #[derive(Debug, Default)]
@@ -104,7 +103,7 @@ impl<F: Framing> State<F> {
         self.closing = true;
         self.gives_up = true;
         self.slow = Slow::Unsaid;
-        self.control.close_with(Some(reasons::slow_consumer()));
+        self.control.close_with(Some(CloseFrame::slow_consumer()));
         lost as u64
     }
 

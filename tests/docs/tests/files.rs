@@ -277,6 +277,53 @@ fn no_file_is_longer_than_a_noun() {
     }
 }
 
+/// A text that closes, and also says something else in this file.
+const ALSO: [(&str, &str); 1] = [("internal error", "calls::dispatch")];
+
+/// Returns the texts that stand after a close code.
+fn close_texts(code: &str) -> impl Iterator<Item = &str> {
+    code.split("CloseCode::").skip(1).filter_map(|rest| {
+        let rest = rest.trim_start_matches(|c: char| c.is_ascii_uppercase() || c == '_');
+        let text = rest.strip_prefix(',')?.trim_start().strip_prefix('"')?;
+        text.split('"').next().filter(|text| !text.is_empty())
+    })
+}
+
+#[test]
+fn each_close_text_is_written_once() {
+    let mut codes = Vec::new();
+    for library in libraries() {
+        let mut files = Files::new();
+        read(&library.join("src"), "", &mut files);
+        files.retain(|module, _| !module.contains("tests") && !module.ends_with("model"));
+        codes.extend(
+            files
+                .into_iter()
+                .map(|(module, text)| (module, code_of(&text))),
+        );
+    }
+    let texts: Vec<_> = codes
+        .iter()
+        .flat_map(|(_, code)| close_texts(code))
+        .collect();
+    assert!(texts.len() > 15, "{texts:?}");
+    for text in texts {
+        let literal = format!("\"{text}\"");
+        let count =
+            |(module, code): &(String, String)| match ALSO.contains(&(text, module.as_str())) {
+                true => 0,
+                false => code.matches(&literal).count(),
+            };
+        assert_eq!(codes.iter().map(count).sum::<usize>(), 1, "{text}");
+    }
+}
+
+#[test]
+fn close_texts_are_found() {
+    let code = "A::new(CloseCode::TOO_BIG, \"long\"); b(\n CloseCode::AWAY,\n \"go\",\n); c(CloseCode::NORMAL, \"\")";
+    assert!(close_texts(code).eq(["long", "go"]));
+}
+
 #[test]
 fn a_circle_is_found() {
     let files = [

@@ -1,6 +1,8 @@
 //! Messages that wait for a client that reads slowly, or not at all.
 
-use crate::{Ask, Do, Peer, Profile, Scene, Stage};
+use std::time::Duration;
+
+use crate::{Ask, Do, Event, Peer, Profile, Scene, Stage};
 
 group! {
     what_is_queued_is_counted: [DRAIN],
@@ -18,6 +20,8 @@ group! {
     dropping_the_oldest_keeps_the_newest: [DRAIN],
     a_slow_subscriber_delays_no_other: [DRAIN, PUBSUB],
     what_a_slow_subscriber_loses_is_counted: [DRAIN, PUBSUB],
+    what_a_closed_slow_consumer_loses_is_counted: [DRAIN, CLOSE_CODE],
+    what_a_queue_discards_for_its_age_is_counted: [DRAIN, PUBSUB, CLOSE_CODE],
     the_dropped_hook_reports_what_a_policy_discards: [DRAIN],
     the_dropped_hook_runs_before_a_slow_consumer_is_closed: [DRAIN],
     a_volatile_message_is_discarded_for_a_slow_client: [DRAIN],
@@ -315,6 +319,71 @@ async fn what_a_slow_subscriber_loses_is_counted(scene: Scene<'_>) {
     is_told(&stage, "slow", "Overflow(DropOldest)", dropped).await;
     assert_eq!(stage.stat("dropped").await, dropped);
     assert_eq!(stage.backlog(id).await["dropped"], dropped);
+}
+
+/// Reads the large messages that come next. Returns how many there are, and the event after them.
+async fn hears_large(peer: &mut Peer) -> (u64, Event) {
+    let mut heard = 0;
+    loop {
+        match peer.next().await {
+            Event::Text(text) if text.len() == LARGE => heard += 1,
+            other => return (heard, other),
+        }
+    }
+}
+
+/// Each message that the queue took is received or counted.
+async fn what_a_closed_slow_consumer_loses_is_counted(scene: Scene<'_>) {
+    let stage = scene.stage_with(ten("close")).await;
+    let mut peer = stage.join("/", "a").await;
+    peer.perform(&[many()]).await;
+    let did = stage.wait("a", "did").await;
+    let taken = MANY as u64 - did["answer"]["closed"].as_u64().unwrap();
+    let (heard, end) = hears_large(&mut peer).await;
+    assert!(matches!(end, Event::Close(Some((1013, _)))), "{end:?}");
+    assert!(heard < taken, "{heard} of {taken}");
+    is_told(&stage, "a", "Overflow(Close)", taken - heard).await;
+    assert_eq!(stage.stat("dropped").await, taken - heard);
+}
+
+async fn what_a_queue_discards_for_its_age_is_counted(scene: Scene<'_>) {
+    for (policy, cause) in [
+        ("close", "Overflow(Close)"),
+        ("drop-newest", "Overflow(DropNewest)"),
+        ("drop-oldest", "Overflow(DropOldest)"),
+    ] {
+        let profile = Profile {
+            max_queue_age: Some(Duration::from_millis(300)),
+            close_timeout: Some(Duration::from_secs(60)),
+            overflow: Some(policy.to_owned()),
+            ..roomy()
+        };
+        let stage = scene.stage_with(profile).await;
+        let mut peer = stage.join("/", "a").await;
+        peer.perform(&[many()]).await;
+        stage.wait("a", "did").await;
+        stage.advance(Duration::from_millis(1500)).await;
+        // The queue has room for it, and is too old.
+        stage.broadcast(None, "late").await;
+        let dropped = match policy {
+            "drop-newest" => {
+                hears_some(&mut peer, MANY).await;
+                peer.hears_nothing().await;
+                1
+            }
+            _ => {
+                let (heard, end) = hears_large(&mut peer).await;
+                match policy {
+                    "close" => assert!(matches!(end, Event::Close(Some((1013, _)))), "{end:?}"),
+                    _ => assert!(matches!(&end, Event::Text(text) if text == "late"), "{end:?}"),
+                }
+                MANY as u64 - heard
+            }
+        };
+        assert!(dropped > 0, "{policy}");
+        is_told(&stage, "a", cause, dropped).await;
+        assert_eq!(stage.stat("dropped").await, dropped, "{policy}");
+    }
 }
 
 /// Waits until the `dropped` hook has reported this many messages, with this cause.

@@ -221,6 +221,8 @@ pub const MUTANTS: &[Mutant] = &[
         "queue::dropping_the_newest_returns_it",
         "queue::dropping_the_oldest_keeps_the_newest",
         "queue::what_a_slow_subscriber_loses_is_counted",
+        "queue::what_a_closed_slow_consumer_loses_is_counted",
+        "queue::what_a_queue_discards_for_its_age_is_counted",
         "queue::the_dropped_hook_reports_what_a_policy_discards",
         "queue::the_dropped_hook_runs_before_a_slow_consumer_is_closed",
         "queue::a_volatile_message_is_discarded_for_a_slow_client",
@@ -325,6 +327,8 @@ pub const MUTANTS: &[Mutant] = &[
     ]),
     Fault::NeverTellsWhatItDrops.put(Place::Brittle).fails(&[
         "queue::what_a_slow_subscriber_loses_is_counted",
+        "queue::what_a_closed_slow_consumer_loses_is_counted",
+        "queue::what_a_queue_discards_for_its_age_is_counted",
         "queue::the_dropped_hook_reports_what_a_policy_discards",
         "queue::the_dropped_hook_runs_before_a_slow_consumer_is_closed",
         "queue::a_volatile_message_is_discarded_for_a_slow_client",
@@ -639,9 +643,10 @@ pub const MUTANTS: &[Mutant] = &[
     Fault::WaitsForEverForAClose
         .put(Place::Memory)
         .fails(&["timing::a_client_that_never_answers_the_close_is_dropped"]),
-    Fault::WaitsForEverForAQueue
-        .put(Place::Memory)
-        .fails(&["timing::a_queue_that_does_not_move_is_closed"]),
+    Fault::WaitsForEverForAQueue.put(Place::Memory).fails(&[
+        "timing::a_queue_that_does_not_move_is_closed",
+        "queue::what_a_queue_discards_for_its_age_is_counted",
+    ]),
     Fault::AnswersEveryRequestWith400.put(Place::Tokio).fails(&[
         "bad_http::a_plain_upgrade_is_answered_with_101",
         "bad_http::byte_by_byte_is_accepted",

@@ -40,6 +40,8 @@ pub enum Inbound {
     Closing(CloseFrame),
     Terminated,
     TooSlow,
+    /// The queue was too old, and lost this.
+    TooOld(Dropped),
     Lost(Dropped),
     Silent,
     Violation(CloseCode),
@@ -95,7 +97,11 @@ async fn run<H: Hooks + ?Sized>(
             }
             Inbound::Vanished => break Closed::lost(ClosedBy::Network),
             Inbound::Terminated => break Closed::lost(ClosedBy::Server),
-            Inbound::TooSlow => {
+            Inbound::TooOld(lost) if fault != Some(Fault::NeverTellsWhatItDrops) => {
+                lifeline.dropped(lost);
+                waiting.push_front(Inbound::TooSlow);
+            }
+            Inbound::TooSlow | Inbound::TooOld(_) => {
                 let frame = CloseFrame::new(CloseCode::TRY_AGAIN, "slow consumer");
                 break Closed::by_us(&frame, ClosedBy::Server, false);
             }
@@ -160,8 +166,8 @@ async fn next<H: Hooks + ?Sized>(
         });
         // Polls the clock, which a real adapter would not do.
         let Ok(happened) = tokio::time::timeout(Duration::from_millis(50), happens).await else {
-            if pipe.is_stuck() {
-                return Inbound::TooSlow;
+            if let Some(lost) = pipe.too_old() {
+                return Inbound::TooOld(lost);
             }
             match watch.live.poll(watch.began.elapsed()) {
                 Some(LivenessEvent::Expired) => session.peer().close(CloseCode::RESTART, "expired"),

@@ -42,6 +42,8 @@ struct State {
     pings: usize,
     /// The time since which the queue has not moved.
     waiting: Option<Instant>,
+    /// It has not moved for too long, and takes nothing more until it does.
+    stale: bool,
 }
 
 /// The bytes that a socket would hold, which this adapter does not have: a client with at most this
@@ -106,16 +108,21 @@ impl Pipe {
         !self.limits.max_control_rate.allows(state.pings)
     }
 
-    /// Discards a queue that has not moved for too long. Returns whether it did.
-    pub fn is_stuck(&self) -> bool {
+    /// Applies the policy to a queue that has not moved for too long. Returns what was lost if it is closed.
+    pub fn too_old(&self) -> Option<Dropped> {
         let mut state = self.state.lock().unwrap();
         let age = state.waiting.map(|since| since.elapsed());
-        let stuck = !state.closed && age > self.limits.max_queue_age;
-        if stuck {
-            state.queue.clear();
-            state.closed = true;
+        if state.closed || age <= self.limits.max_queue_age {
+            return None;
         }
-        stuck
+        if self.limits.overflow != Overflow::Close {
+            state.stale = true;
+            return None;
+        }
+        let lost = state.queue.len() as u64;
+        state.overflow(lost);
+        self.changed.notify_one();
+        Some(Dropped::new(lost, DropCause::Overflow(Overflow::Close)))
     }
 
     /// Occasionally swaps the last two messages.
@@ -161,10 +168,11 @@ impl Pipe {
         let unbounded = self.fault == Some(Fault::BuffersWithoutBound);
         let fits = |state: &State| {
             unbounded
-                || self
-                    .limits
-                    .max_buffered
-                    .allows(state.buffered + framed(message.len()))
+                || !(state.stale && state.buffered > 0)
+                    && self
+                        .limits
+                        .max_buffered
+                        .allows(state.buffered + framed(message.len()))
                     && (state.buffered < SOCKET
                         || self.limits.max_queued.allows(state.queue.len() + 1))
         };
@@ -181,12 +189,7 @@ impl Pipe {
                 }
                 _ => {
                     let lost = state.queue.len() as u64 + 1;
-                    state.queue.clear();
-                    state.buffered = 0;
-                    state.dropped += lost;
-                    state.closed = true;
-                    let frame = (CloseCode::TRY_AGAIN.get(), "slow consumer".to_owned());
-                    state.queue.push_back((None, Event::Close(Some(frame))));
+                    state.overflow(lost);
                     return Receipt::full(lost);
                 }
             }
@@ -201,6 +204,18 @@ impl Pipe {
         };
         state.queue.push_back((key, event));
         Receipt::replaced(dropped, true)
+    }
+}
+
+impl State {
+    /// Closes a slow consumer, which loses this many messages.
+    fn overflow(&mut self, lost: u64) {
+        self.queue.clear();
+        self.buffered = 0;
+        self.dropped += lost;
+        self.closed = true;
+        let frame = (CloseCode::TRY_AGAIN.get(), "slow consumer".to_owned());
+        self.queue.push_back((None, Event::Close(Some(frame))));
     }
 }
 
@@ -377,6 +392,7 @@ impl BrittleClient {
         let (_, event) = state.queue.pop_front()?;
         state.buffered -= size(&event);
         state.waiting = (state.buffered > 0).then(Instant::now);
+        state.stale = false;
         let drained = state.buffered == 0 && std::mem::take(&mut state.high);
         drop(state);
         self.pipe.count(&event);

@@ -111,6 +111,63 @@ fn the_answer_to_the_last_message_leaves_before_that_to_the_close() {
     assert_eq!(read, texts);
 }
 
+/// A stream that takes nothing.
+struct Stuck;
+
+impl Pipe for Stuck {
+    fn poll_read(&mut self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+
+    fn poll_write(&mut self, _: &mut Context<'_>, _: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+#[test]
+fn what_a_client_sends_counts_with_its_header_before_and_after_a_connection_takes_it() {
+    for len in [0, 125, 126, 0xffff, 0x1_0000] {
+        let limits = Limits::default();
+        let decoder = Decoder::new(Role::Client, &limits);
+        let mut framed = Framed::new(Stuck, decoder, None, &limits, Vec::new());
+        let shared = Shared::new(limits, WhileConnecting::default(), WhenClosed::default());
+        shared.set_status(Status::Open, |_| ());
+        let sent = shared.send(vec![7; len].into()).unwrap();
+        let before = shared.lock().buffered();
+        assert!(matches!(sent, Sent::Queued { bytes } if bytes == before));
+        let mut cx = Context::from_waker(Waker::noop());
+        let _ = framed.poll_write(&mut cx, &shared, Duration::ZERO);
+        let state = shared.lock();
+        assert!(state.out.is_empty());
+        assert_eq!(state.buffered(), before, "{len}");
+    }
+}
+
+#[test]
+fn a_client_has_room_for_as_many_bytes_as_a_server() {
+    let limits = Limits::default().max_buffered(20);
+    let shared = Shared::new(limits, WhileConnecting::default(), WhenClosed::default());
+    assert!(shared.send(vec![7; 21].into()).is_err());
+    shared.send("first".into()).unwrap();
+    assert!(shared.send(vec![7; 4].into()).is_err(), "11 and 10 bytes");
+    shared.send(vec![7; 3].into()).unwrap();
+    let alone = Shared::new(
+        Limits::default().max_buffered(20),
+        WhileConnecting::default(),
+        WhenClosed::default(),
+    );
+    alone.send(vec![7; 20].into()).unwrap();
+    assert!(alone.send("".into()).is_err());
+}
+
 /// A stream on which every write fails, and every read finds a message.
 struct Broken;
 

@@ -178,15 +178,19 @@ where
             Next::Step(step) => {
                 turn.count(1 + step.weight());
                 match step {
-                    Step::Message(message) => link.beside(session.message(message)).await,
+                    Step::Message(message) => {
+                        link.note_spoken();
+                        link.beside(session.message(message)).await;
+                    }
                     Step::Ping(data) => link.beside(session.ping(data)).await,
                     Step::Pong(data) => link.beside(session.pong(data)).await,
                     Step::Drain => link.beside(session.drain()).await,
                     Step::Failed(error) => link.beside(session.error(error)).await,
                     Step::Closed => return true,
                 }
-                // The most frequent next step.
-                while !turn.is_over()
+                // The most frequent next step. The first message of all may have to wait.
+                while is_message
+                    && !turn.is_over()
                     && !link.must_pace()
                     && let Some(message) = link.next_message()
                 {

@@ -237,3 +237,70 @@ fn a_room_that_never_pauses_lets_other_tasks_run() {
     assert_eq!(connection.take().len(), 10_000 * 6);
     connection.world().meanwhile = None;
 }
+
+fn limited() -> Limits {
+    Limits::default().max_buffered(10_000)
+}
+
+/// Counts messages, after an `open` hook that lets its own queue grow.
+fn counts(grows: bool) -> (crossws_core::HooksBuilder, Arc<AtomicUsize>) {
+    let heard = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&heard);
+    let hooks = hooks()
+        .on_open(move |peer| async move {
+            if grows {
+                // More than half of what may wait, and too little for the `drain` hook.
+                peer.send(vec![7; 6_000])?;
+                peer.send("more")?;
+            }
+            crossws_core::ok()
+        })
+        .on_message(move |_, _| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            async {}
+        });
+    (hooks, heard)
+}
+
+/// Opens a connection in the same namespace whose client does not read and is behind.
+fn falls_behind(others: &Connection) -> (Connection, crossws_core::Peer) {
+    let mut slow = others.open_beside(hooks());
+    slow.set_room(0);
+    let peer = others.hub.peers().into_iter().last().unwrap();
+    peer.send(vec![7; 6_000]).unwrap();
+    (slow, peer)
+}
+
+#[test]
+fn only_the_first_message_waits_for_clients_that_are_behind() {
+    for (grows, control) in [(false, false), (true, false), (false, true)] {
+        let (hooks, heard) = counts(grows);
+        let mut connection = Connection::open(hooks, limited());
+        let mut first = frame(0x81, b"first");
+        if control {
+            first = [frame(0x89, b""), first].concat();
+        }
+        connection.receive(&first);
+        assert_eq!(heard.load(Ordering::SeqCst), 1);
+        let (_slow, _) = falls_behind(&connection);
+        connection.receive(&frame(0x81, b"second"));
+        assert_eq!(heard.load(Ordering::SeqCst), 2, "{grows} {control}");
+    }
+}
+
+#[test]
+fn a_first_message_waits_for_clients_that_are_behind_also_after_a_ping() {
+    for control in [false, true] {
+        let (hooks, heard) = counts(false);
+        let mut connection = Connection::open(hooks, limited());
+        let (_slow, peer) = falls_behind(&connection);
+        let mut first = frame(0x81, b"first");
+        if control {
+            first = [frame(0x89, b""), first].concat();
+        }
+        connection.receive(&first);
+        let heard = heard.load(Ordering::SeqCst);
+        // It has 300 ms of real time.
+        assert!(heard == 0 || !peer.is_behind(), "{control}");
+    }
+}

@@ -174,10 +174,18 @@ impl Connection {
     }
 
     pub(crate) fn open_as(hooks: impl Hooks, limits: Limits, info: StreamInfo) -> Self {
-        let mut connection = Self::new_as(hooks, limits, info);
-        connection.receive(REQUEST);
-        assert!(connection.take().starts_with(b"HTTP/1.1 101"));
-        connection
+        Self::new_as(hooks, limits, info).opened()
+    }
+
+    /// Opens a connection of the same hub.
+    pub(crate) fn open_beside(&self, hooks: impl Hooks) -> Self {
+        Self::new_in(self.hub.clone(), hooks, StreamInfo::default()).opened()
+    }
+
+    fn opened(mut self) -> Self {
+        self.receive(REQUEST);
+        assert!(self.take().starts_with(b"HTTP/1.1 101"));
+        self
     }
 
     /// Opens a connection whose messages may be compressed.
@@ -196,9 +204,13 @@ impl Connection {
     }
 
     pub(crate) fn new_as(hooks: impl Hooks, limits: Limits, info: StreamInfo) -> Self {
+        let hub = Hub::builder().limits(limits).build();
+        Self::new_in(hub, hooks, info)
+    }
+
+    fn new_in(hub: Hub, hooks: impl Hooks, info: StreamInfo) -> Self {
         let shared = Shared(Arc::default(), Instant::now());
         shared.world().room = usize::MAX;
-        let hub = Hub::builder().limits(limits).build();
         let (io, runtime, its_hub) = (shared.clone(), shared.clone(), hub.clone());
         let hooks = Arc::new(hooks);
         let task = Box::pin(async move {

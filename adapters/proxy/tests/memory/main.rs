@@ -65,5 +65,5 @@ pub(crate) fn logged(proxy: Proxy, log: &Log) -> Proxy {
 }
 
 pub(crate) fn small() -> Limits {
-    Limits::default().max_buffered(8).max_queued(3)
+    Limits::default().max_buffered(28).max_queued(3)
 }

@@ -47,7 +47,7 @@ fn messages_wait_while_the_upstream_opens_and_leave_in_order() {
 #[test]
 fn more_than_may_wait_for_an_upstream_that_opens_closes_with_1009() {
     block_on(async {
-        for messages in [&["12345678", "9"][..], &["1", "2", "3", "4"]] {
+        for messages in [&["12345678", "123456789"][..], &["1", "2", "3", "4"]] {
             let stuck = hooks().on_upgrade(|_| std::future::pending());
             let (_upstream, proxy) = proxy_to(stuck);
             let server = TestServer::new(proxy.upgrade_first().limits(small()));

@@ -5,8 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use crossws_core::adapter::{Accepted, Background, OpeningPeer, Snapshot, Unfinished, within};
 use crossws_core::{
-    BoxError, Capabilities, CloseCode, CloseFrame, Hooks, Hub, MaybeSend, PeerId, Rejection,
-    Resolve, Settings,
+    BoxError, Capabilities, CloseFrame, Hooks, Hub, MaybeSend, PeerId, Rejection, Resolve, Settings,
 };
 use crossws_proto::frame::Violation;
 use crossws_proto::outbox::Framing;
@@ -242,10 +241,7 @@ impl Streams {
         let body = uplink::read(body, most, &mut unfinished).await;
         let message = match &body {
             Ok(body) => uplink::message(&parts.headers, body),
-            Err(StatusCode::PAYLOAD_TOO_LARGE) => Err(Violation::new(
-                CloseCode::TOO_BIG,
-                "a message is larger than the limit",
-            )),
+            Err(StatusCode::PAYLOAD_TOO_LARGE) => Err(Violation::message_too_big()),
             Err(status) => return *status,
         };
         match message {

@@ -150,6 +150,35 @@ fn what_a_client_posts_is_bounded() {
     });
 }
 
+/// As on a WebSocket: see `crossws-proto/src/connection/tests.rs`.
+#[test]
+fn two_of_the_largest_messages_or_some_small_ones_wait_for_a_busy_hook() {
+    block_on(async {
+        for (lens, waiting) in [
+            (&[1000, 1000, 1][..], 2),
+            (&[1000, 900, 100], 2),
+            (&[500, 500, 1000, 1], 3),
+            (&[501, 500, 1], 2),
+            (&[1, 1, 1, 1, 1], 4),
+        ] {
+            let limits = Limits::default().max_message_size(1000).max_inbound(4);
+            let world = World::with(limits, |sockets| sockets);
+            let ann = world.open("/room").await;
+            assert_eq!(world.post(&ann, "wait").await, 204);
+            world.server.settle().await;
+            let mut posts: Vec<_> = lens
+                .iter()
+                .map(|len| Box::pin(world.post(&ann, "x".repeat(*len))))
+                .collect();
+            let mut queued = 0;
+            for post in &mut posts {
+                queued += usize::from(poll_once(post).await == Some(204));
+            }
+            assert_eq!(queued, waiting, "{lens:?}");
+        }
+    });
+}
+
 /// Adds what a server knows about the connection, as over TLS.
 #[derive(Clone)]
 struct Secured(EventSockets);

@@ -16,10 +16,15 @@ impl<I: Io, R: Runtime> Link<I, R> {
     /// Returns whether the next step is a message that must wait for clients to whom its hook may
     /// write, so that [`pace`](Self::pace) must be called.
     #[inline]
-    pub(crate) fn must_wait_for_others(&mut self, is_message: bool) -> bool {
-        let first = is_message && !std::mem::replace(&mut self.has_spoken, true);
+    pub(crate) fn must_wait_for_others(&self, is_message: bool) -> bool {
         let others = self.connection.events();
-        is_message && others.is_some_and(|others| others.must_wait(first))
+        is_message && others.is_some_and(|others| others.must_wait(!self.has_spoken))
+    }
+
+    /// Notes that a message of the client reaches its hook.
+    #[inline]
+    pub(crate) fn note_spoken(&mut self) {
+        self.has_spoken = true;
     }
 
     /// Waits for the clients that were sent more than they take. The socket runs meanwhile.

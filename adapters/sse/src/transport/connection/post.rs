@@ -1,4 +1,5 @@
 use crossws_core::{Limits, Message};
+use crossws_proto::connection::admits_inbound;
 
 use super::{Connection, State, wake};
 
@@ -36,12 +37,9 @@ impl Connection {
 }
 
 impl State {
-    /// Returns whether a message of this length may wait for its hook.
-    fn has_room(&self, len: usize, limits: &Limits) -> bool {
-        let bytes = limits.max_message_size.get().saturating_mul(2);
-        self.inbound.is_empty()
-            || (limits.max_inbound.allows(self.inbound.len() + 1)
-                && self.inbound_bytes.saturating_add(len) <= bytes)
+    /// Returns whether one more message may wait for its hook.
+    fn has_room(&self, limits: &Limits) -> bool {
+        admits_inbound(limits, self.inbound.len(), self.inbound_bytes)
     }
 }
 
@@ -57,7 +55,7 @@ impl Post<'_> {
                 if state.is_ending() {
                     return false;
                 }
-                if state.has_room(message.len(), &connection.settings.limits) {
+                if state.has_room(&connection.settings.limits) {
                     state.inbound_bytes += message.len();
                     state.inbound.push_back(message);
                     state.was_heard = true;
