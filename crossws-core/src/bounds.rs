@@ -34,17 +34,19 @@ pub trait MaybeSync {}
 #[cfg(target_arch = "wasm32")]
 impl<T: ?Sized> MaybeSync for T {}
 
-/// A boxed error, as hooks return it; `?` converts any error into it.
+/// A boxed error, as hooks return it; `?` converts any error into it: see [`ok`](crate::ok).
 #[cfg(not(target_arch = "wasm32"))]
 pub type BoxError = Box<dyn Error + Send + Sync>;
-/// A boxed error, as hooks return it; `?` converts any error into it.
+/// A boxed error, as hooks return it; `?` converts any error into it: see [`ok`](crate::ok).
 #[cfg(target_arch = "wasm32")]
 pub type BoxError = Box<dyn Error>;
 
-/// A boxed future, for code that erases the types of hooks.
+/// A boxed future, for code that erases the types of hooks: see
+/// [`BeforeUpgrade`](crate::BeforeUpgrade).
 #[cfg(not(target_arch = "wasm32"))]
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-/// A boxed future, for code that erases the types of hooks.
+/// A boxed future, for code that erases the types of hooks: see
+/// [`BeforeUpgrade`](crate::BeforeUpgrade).
 #[cfg(target_arch = "wasm32")]
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 

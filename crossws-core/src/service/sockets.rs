@@ -99,7 +99,7 @@ impl fmt::Debug for Sockets {
     }
 }
 
-/// [`Sockets`] before another service: from [`Sockets::or`].
+/// The upgrades before another service, created by [`Sockets::or`]: see [`Sockets`].
 #[derive(Debug, Clone)]
 pub struct SocketsOr<S> {
     sockets: Sockets,

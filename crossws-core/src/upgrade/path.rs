@@ -57,7 +57,7 @@ fn hex(digit: u8) -> Option<u8> {
         .and_then(|digit| u8::try_from(digit).ok())
 }
 
-/// A path that is not UTF-8 once it is percent-decoded. As a rejection it is a 400.
+/// A path that is not UTF-8 once it is percent-decoded: see [`normal_path`]. As a rejection it is a 400.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the path is not UTF-8 when it is percent-decoded")]
 pub struct PathNotUtf8(());
