@@ -67,6 +67,11 @@ const OUTPUT: &str = "crossws_routes.rs";
 /// Each file has a function `pub fn hooks()`. It returns what `Router::route` takes: hooks, or
 /// `route(hooks)` with the route's own settings. The name of a route, unless it sets one, is its
 /// file's without the ending: `rooms/[id]`.
+///
+/// ```no_run
+/// // build.rs
+/// crossws_codegen::routes("src/sockets").base("/api/ws").write();
+/// ```
 pub fn routes(folder: impl AsRef<Path>) -> Routes {
     Routes {
         folder: folder.as_ref().to_owned(),

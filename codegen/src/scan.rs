@@ -46,6 +46,13 @@ impl LayersFile {
 const LAYERS: &str = "_layers.rs";
 
 /// A folder that cannot be turned into routes, with the file that is the reason.
+///
+/// ```
+/// use crossws_codegen::{ScanError, routes};
+///
+/// let error = routes("no/such/folder").generate().unwrap_err();
+/// assert!(matches!(error, ScanError::Read { .. }));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScanError {

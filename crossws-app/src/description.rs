@@ -56,6 +56,17 @@ impl Description {
 }
 
 /// A route of a [`Description`].
+///
+/// ```
+/// use crossws_app::Router;
+/// use crossws_core::hooks;
+///
+/// let app = Router::new().route("/rooms/{id}", hooks());
+/// for route in app.describe()?.routes {
+///     println!("{}: {}", route.pattern, route.doc.unwrap_or_default());
+/// }
+/// # Ok::<_, crossws_app::RouterError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct RouteDescription {
@@ -81,6 +92,14 @@ pub struct RouteDescription {
 }
 
 /// The messages of one direction.
+///
+/// ```
+/// use crossws_app::description::Content;
+///
+/// fn is_typed(content: &Content) -> bool {
+///     matches!(content, Content::Json(_))
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Content {
@@ -90,7 +109,7 @@ pub enum Content {
     Json(Value),
 }
 
-/// The calls and events of a route.
+/// The calls and events of a route: see [`Calls::described`](crate::calls::Calls::described).
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct CallsDescription {
@@ -106,7 +125,7 @@ pub struct CallsDescription {
     pub client_events: BTreeMap<String, Option<Value>>,
 }
 
-/// A method of a [`CallsDescription`].
+/// A method of a route: see [`Calls::described`](crate::calls::Calls::described).
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct MethodDescription {

@@ -21,10 +21,11 @@ macro_rules! bounds {
         pub trait MaybeSync: $($sync)? {}
         impl<T: $($sync +)? ?Sized> MaybeSync for T {}
 
-        /// A boxed error, as hooks return it; `?` converts any error into it.
+        /// A boxed error, as hooks return it; `?` converts any error into it: see [`ok`](crate::ok).
         pub type BoxError = Box<dyn Error $(+ $send + $sync)?>;
 
-        /// A boxed future, for code that erases the types of hooks.
+        /// A boxed future, for code that erases the types of hooks: see
+        /// [`BeforeUpgrade`](crate::BeforeUpgrade).
         pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> $(+ $send)? + 'a>>;
 
         /// A closure in the form that the hook builder stores.

@@ -62,6 +62,21 @@ impl fmt::Display for HookKind {
 }
 
 /// The kind of an [`Error`].
+///
+/// ```
+/// # use crossws_core::*;
+/// struct Chat;
+///
+/// impl Hooks for Chat {
+///     async fn error(&self, peer: &Peer, error: Error) -> OnError {
+///         match error.kind() {
+///             ErrorKind::Protocol => {} // the client's mistake
+///             _ => error.log(peer),
+///         }
+///         OnError::default()
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -239,6 +254,20 @@ pub enum ControlError {
 }
 
 /// Why a subscription was refused.
+///
+/// ```
+/// # use crossws_core::*;
+/// fn join(peer: &Peer, room: &str) -> HookResult {
+///     match peer.subscribe(room) {
+///         Err(SubscribeError::TooMany(most)) => peer.send(format!("{most} rooms are the most"))?,
+///         joined => {
+///             joined?;
+///             peer.send(format!("joined {room}"))?
+///         }
+///     };
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
@@ -274,6 +303,17 @@ pub enum SubscribeError {
 }
 
 /// Why a message was not published.
+///
+/// ```
+/// # use crossws_core::*;
+/// fn tell(hub: &Hub, user: &str) -> Result<Published, PublishError> {
+///     match hub.identity(user).send("hello") {
+///         // Other hubs may have connections of this user. Reach those of this hub.
+///         Err(PublishError::Route(_)) => hub.identity(user).here().send("hello"),
+///         sent => sent,
+///     }
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
@@ -311,7 +351,7 @@ impl Unsupported {
     }
 }
 
-/// An id that is in use on this hub.
+/// An id that is in use on this hub: see [`Upgrade::id`](crate::Upgrade::id).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("peer id {0} is in use on this hub")]
 pub struct DuplicateId(pub(crate) PeerId);

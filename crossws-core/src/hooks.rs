@@ -60,6 +60,29 @@ impl Default for OnError {
 /// The application: one method for each event in a connection's life. All methods have a default
 /// body, and are written as plain `async fn`.
 ///
+/// ```
+/// # use crossws_core::*;
+/// struct Chat;
+///
+/// impl Hooks for Chat {
+///     async fn open(&self, peer: &Peer) -> HookResult {
+///         peer.subscribe("chat")?;
+///         peer.send("welcome")?;
+///         Ok(())
+///     }
+///
+///     async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+///         peer.publish("chat", message)?; // to the other subscribers
+///         Ok(())
+///     }
+///
+///     async fn close(&self, peer: &Peer, closed: Closed) -> HookResult {
+///         peer.publish("chat", format!("{peer} has left with code {}", closed.code))?;
+///         Ok(())
+///     }
+/// }
+/// ```
+///
 /// Order, for one peer: `upgrade`, then `open`, then any of `message`, `drain`, `ping`, `pong` one
 /// at a time in order of arrival, then `close`, exactly once. No hook follows `close`, except
 /// `error` if `close` itself failed. `subscription`, `dropped` and `timer` run between these, one

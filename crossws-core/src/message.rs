@@ -144,6 +144,21 @@ impl fmt::Debug for Message {
 }
 
 /// A value to be sent as a JSON text message: `peer.send(Json(&state))`.
+///
+/// ```
+/// # use crossws_core::*;
+/// #[derive(serde::Serialize)]
+/// struct Position {
+///     x: i32,
+///     y: i32,
+/// }
+///
+/// fn moved(peer: &Peer, position: &Position) -> HookResult {
+///     peer.send(Json(position))?; // {"x":1,"y":2}
+///     peer.publish("board", Json(position))?;
+///     Ok(())
+/// }
+/// ```
 #[allow(clippy::exhaustive_structs)]
 #[derive(Debug, Clone, Copy)]
 pub struct Json<T>(

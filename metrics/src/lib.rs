@@ -39,6 +39,14 @@ use metrics::{describe_histogram, gauge, histogram};
 /// | `crossws_failed_total` | counter | | errors that the `error` hook was told |
 /// | `crossws_http_responses_total` | counter | `status` | HTTP responses on the same port |
 /// | `crossws_http_seconds` | histogram | | how long their service took |
+///
+/// ```
+/// use crossws_core::Hub;
+/// use crossws_metrics::Metrics;
+///
+/// let hub = Hub::builder().observer(Metrics::new()).build();
+/// # let _ = hub;
+/// ```
 pub struct Metrics {
     connections: Gauge,
     connected: Counter,

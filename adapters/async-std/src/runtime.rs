@@ -9,7 +9,7 @@ use async_std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use async_std::task;
 use crossws_native::{ConnectRuntime, Io, Runtime, ServerRuntime, tune};
 
-/// async-std's timers, tasks and sockets.
+/// async-std's timers, tasks and sockets: see [`Server`](crate::Server).
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct AsyncStd;

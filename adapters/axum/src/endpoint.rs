@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 /// The hooks of [`WebSockets::upgrade`](crate::WebSockets::upgrade), or
 /// [`route`](crossws_app::route)`(hooks)` with settings. Cheap to clone: create it once and keep it
-/// in the app's state.
+/// in the app's state: see [`WebSockets`](crate::WebSockets).
 ///
 /// The `start` hook runs before the first upgrade, because axum has no event for the start of an
 /// app. If the hook fails, that upgrade is refused with 503, and the next one runs it again.

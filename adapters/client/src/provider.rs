@@ -1,7 +1,7 @@
 use crossws_core::{BoxError, BoxFuture, MaybeSend, MaybeSync};
 use http::Uri;
 
-/// A provider without its type.
+/// A provider without its type: see [`IntoProvider`].
 pub trait Provider: MaybeSend + MaybeSync {
     /// Returns the text for the next try.
     fn provide(&self) -> BoxFuture<'static, Result<Option<String>, BoxError>>;
@@ -28,7 +28,7 @@ pub trait IntoProvider<Marker> {
     fn into_provider(self) -> Box<dyn Provider>;
 }
 
-/// A result of a provider: a text, `None` for no token, or an error.
+/// A result of a provider: a text, `None` for no token, or an error. See [`IntoProvider`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a provided text",
     note = "return a `String`, a `&'static str`, or an `Option` or a `Result` of one"

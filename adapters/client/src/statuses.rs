@@ -11,6 +11,18 @@ use crate::status::Status;
 
 /// A stream of a client's states: the present one first, then each change. A task that is slow misses
 /// states in between, never the last. It ends after [`Status::Closed`].
+///
+/// ```no_run
+/// use crossws_client::{Status, connect};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = connect("wss://example.com/chat").start()?;
+/// let mut statuses = client.statuses();
+/// while let Some(status) = statuses.next().await {
+///     println!("{}", if status == Status::Open { "online" } else { "offline" });
+/// }
+/// # Ok(()) }
+/// ```
 pub struct Statuses {
     watch: Watch,
     waiting: Waiting,

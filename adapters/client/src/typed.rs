@@ -68,6 +68,15 @@ impl<In: 'static, Out: 'static> TypedConnect<In, Out> {
     }
 
     /// Sets the limits of messages from the server.
+    ///
+    /// ```
+    /// use crossws_app::DecodeLimits;
+    /// use crossws_client::{TypedConnect, connect};
+    ///
+    /// let prices: TypedConnect<Vec<u32>, String> = connect("wss://example.com/prices").typed();
+    /// let prices = prices.decode_limits(DecodeLimits::new().max_items(1_000));
+    /// # let _ = prices;
+    /// ```
     pub fn decode_limits(mut self, limits: DecodeLimits) -> Self {
         self.codec.limits = limits;
         self

@@ -24,6 +24,16 @@ pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The bounds of [`HeadLimits`](crate::HeadLimits) apply too: `max_head` bounds a request's list of
 /// headers (RFC 9113 section 10.5.1, with 32 bytes for each besides its name and value), and
 /// `keep_alive` the time that a connection may have no streams.
+///
+/// ```
+/// # use crossws_core::Resolve;
+/// # use crossws_native::{Http2, ServerBuilder, ServerRuntime};
+/// # fn example<R: Resolve, T: ServerRuntime>(server: ServerBuilder<R, T>) -> ServerBuilder<R, T> {
+/// // The server gets its connections from a proxy that speaks HTTP/2 without TLS.
+/// let http2 = Http2::default().prior_knowledge(true).max_streams(1_000);
+/// let server = server.http2(http2);
+/// # server }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Http2 {

@@ -27,6 +27,17 @@ pub(crate) use listen::TlsListener;
 pub use stream::TlsStream;
 
 /// The TLS configuration of a server: TLS 1.3 and 1.2. Cheap to clone.
+///
+/// ```no_run
+/// # use crossws_core::Resolve;
+/// # use crossws_native::{ServerBuilder, ServerRuntime, Tls};
+/// # type Done = Result<(), Box<dyn std::error::Error>>;
+/// # async fn run<R: Resolve, T: ServerRuntime>(server: ServerBuilder<R, T>) -> Done {
+/// // `server` is `Server::builder(hooks)`.
+/// let tls = Tls::from_pem_files("chain.pem", "key.pem")?;
+/// server.tls(tls).bind("0.0.0.0:443").await?.run().await?;
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Tls {
     config: Arc<ServerConfig>,
@@ -122,6 +133,13 @@ impl fmt::Debug for Tls {
 
 /// Why TLS cannot be configured. `Debug` prints the same sentence as `Display`, because a `main`
 /// that returns this error prints `Debug`.
+///
+/// ```
+/// use crossws_native::{Tls, TlsError};
+///
+/// let error = Tls::from_pem("", "").unwrap_err();
+/// assert!(matches!(error, TlsError::NoCertificate));
+/// ```
 #[derive(Error)]
 #[non_exhaustive]
 pub enum TlsError {

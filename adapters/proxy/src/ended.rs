@@ -4,7 +4,7 @@ use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Utf8Bytes};
 
 use crate::error::ProxyError;
 
-/// The side that ended a proxied connection first.
+/// The side that ended a proxied connection first: see [`Ended`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EndedBy {

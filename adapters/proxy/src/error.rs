@@ -5,7 +5,8 @@ use crossws_core::{CloseCode, CloseFrame, Rejection};
 use http::StatusCode;
 use http::header::RETRY_AFTER;
 
-/// Why a client was not connected to an upstream. What the client itself gets says less.
+/// Why a client was not connected to an upstream: see [`Ended`](crate::Ended). What the client itself
+/// gets says less.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProxyError {

@@ -42,7 +42,7 @@ pub trait IntoTarget<Marker> {
 #[non_exhaustive]
 pub struct FoundTarget(pub(crate) Box<dyn Target>);
 
-/// A result of a target's function: a URL, or the refusal that the client gets.
+/// A result of a target's function: a URL, or the refusal that the client gets. See [`IntoTarget`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the URL of a target",
     note = "return a `String`, a `&'static str`, a `Uri`, or a `Result` of one, whose error converts into a `Rejection`"

@@ -10,7 +10,7 @@ use crossws_native::{ConnectRuntime, Io, Runtime, ServerRuntime, tune};
 use smol::Timer;
 use smol::net::{TcpListener, TcpStream};
 
-/// smol's timers, sockets and global executor. `SMOL_THREADS` sets the number of its threads.
+/// smol's timers, sockets and global executor: see [`Server`](crate::Server). `SMOL_THREADS` sets the number of its threads.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct Smol;

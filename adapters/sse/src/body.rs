@@ -11,8 +11,9 @@ use crate::events::Events;
 use crate::keep_alive::KeepAlive;
 use crate::queue::{Ended, Queue};
 
-/// The body of an event stream's response. It runs the stream's function, if it has one, whenever the
-/// server asks for more. Dropping it, as servers do when the client is gone, drops the function.
+/// The body of an event stream's response: see [`EventStream`](crate::EventStream). It runs the stream's
+/// function, if it has one, whenever the server asks for more. Dropping it, as servers do when the client
+/// is gone, drops the function.
 pub struct EventBody {
     queue: Arc<Queue>,
     run: Option<Run>,

@@ -1,6 +1,18 @@
 use crate::format::invalid::InvalidEvent;
 
 /// Why an event was not pushed.
+///
+/// ```
+/// use crossws_sse::{Events, PushError};
+///
+/// /// Skips the tick of a client that reads slowly.
+/// fn tick(events: &Events) -> Result<(), PushError> {
+///     match events.try_push("tick") {
+///         Err(PushError::Full) => Ok(()),
+///         pushed => pushed,
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PushError {

@@ -27,7 +27,7 @@ pub struct Reader<B> {
     parser: Parser,
 }
 
-/// Why no further event can be read.
+/// Why no further event can be read: see [`Reader`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {

@@ -21,7 +21,8 @@ pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Tells nginx, and proxies that copy it, not to collect the response before passing it on.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// The response of an event stream: axum, hyper and every tower service return it as it is.
+/// The response of an event stream: see [`EventStream`]. axum, hyper and every tower service return it as
+/// it is.
 pub type EventResponse = Response<EventBody>;
 
 /// An event stream that is about to begin: an HTTP handler's response of

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::coop::{Unconstrained, unconstrained};
 use tokio::time::Sleep;
 
-/// tokio's timers, tasks and sockets. It must be used inside a tokio runtime whose drivers are
+/// tokio's timers, tasks and sockets: see [`Server`](crate::Server). It must be used inside a tokio runtime whose drivers are
 /// enabled.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]

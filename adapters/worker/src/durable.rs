@@ -37,8 +37,8 @@ use crate::options::Options;
 use crate::room::command::Command;
 use crate::tasks::Tasks;
 
-/// The body of a Durable Object: what [`durable_object!`](crate::durable_object) wraps in the class
-/// that the platform requires.
+/// The body of a Durable Object. A macro wraps it in the class that the platform requires: see
+/// [`durable_object!`](crate::durable_object).
 ///
 /// All state is here and in the sockets' attachments: several objects may share an instance.
 pub struct Durable<R: Resolve> {

@@ -3,7 +3,7 @@ use std::fmt;
 use crossws_core::{DecodeError, PublishError};
 use worker::wasm_bindgen::JsValue;
 
-/// Why a call to an object, or to the platform, failed.
+/// Why a call to an object, or to the platform, failed: see [`Room`](crate::Room).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

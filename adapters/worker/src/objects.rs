@@ -26,6 +26,19 @@ use crate::room::{Room, RoomGroup, unreadable};
 /// objects' peers from the Worker.
 ///
 /// Created for each request; nothing is kept between them.
+///
+/// ```no_run
+/// # use crossws_core::Hooks;
+/// use crossws_worker::{Objects, Upgraded};
+/// use worker::{Env, Request, Response, Result};
+///
+/// # async fn example(request: Request, env: Env, chat: impl Hooks) -> Result<Response> {
+/// match Objects::new(&env, "ROOM")?.upgrade(request, chat).await? {
+///     Upgraded::Answered(response) => Ok(response),
+///     Upgraded::NotHandled(_) => Response::error("not a WebSocket", 426),
+/// }
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct Objects {
@@ -34,7 +47,7 @@ pub struct Objects {
     options: Options,
 }
 
-/// The result of a request.
+/// The result of a request: see [`Objects`].
 // Exhaustive on purpose: a request gets a response or it does not.
 #[allow(clippy::exhaustive_enums)]
 #[derive(Debug)]

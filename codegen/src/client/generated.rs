@@ -3,6 +3,19 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 /// Generated files, which [`write`](Self::write) writes and [`check`](Self::check) compares.
+///
+/// ```no_run
+/// use crossws_app::Router;
+///
+/// # fn routes() -> Router { Router::new() }
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = crossws_codegen::typescript(&routes().describe()?);
+/// match std::env::args().any(|arg| arg == "--check") {
+///     true => client.check("web/src")?, // in CI: the file in the repository is the latest
+///     false => client.write("web/src")?,
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "`write` writes the files"]
 pub struct Generated {
@@ -64,8 +77,8 @@ impl Generated {
     }
 }
 
-/// A generated file that is not what the app's routes generate. `Debug` shows the same text as `Display`,
-/// because it is what a `main` prints that returns the error.
+/// A generated file that is not what the app's routes generate: see [`Generated`]. `Debug` shows the same
+/// text as `Display`, because it is what a `main` prints that returns the error.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckError {

@@ -7,7 +7,7 @@ use crate::auth::token::NoToken;
 use crate::layers::layer::Layer;
 
 /// A function that identifies the client: `async fn(&UpgradeRequest)`, or a closure `async
-/// |request: &UpgradeRequest| { … }`.
+/// |request: &UpgradeRequest| { … }`. See [`Router::authenticate`](crate::Router::authenticate).
 ///
 /// Implemented for all of these, and not by hand. A closure that captures values clones them for
 /// each request: see [`BeforeFn`](crate::BeforeFn).
@@ -94,7 +94,7 @@ impl<A: Admission, E: Into<BoxError>> Admission for Result<A, E> {
     }
 }
 
-/// An admitted request, with the value attached to it.
+/// An admitted request, with the value attached to it: see [`Admission`].
 pub struct Admitted(Option<Attach>);
 
 // Not the value itself: the function's output may borrow the request until here.

@@ -51,7 +51,8 @@ pub(crate) fn in_protocol<'r>(
         .ok_or(NoToken(TokenPlace::Protocol(marker)))
 }
 
-/// A request without the required token. As a rejection it is a 401 with a challenge.
+/// A request without the required token: see [`Router::authenticate`](crate::Router::authenticate). As a
+/// rejection it is a 401 with a challenge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NoToken(pub(crate) TokenPlace);

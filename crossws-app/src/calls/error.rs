@@ -72,6 +72,19 @@ impl Failure {
 }
 
 /// Why a call has no result: a server's to its client, or a client's to its server.
+///
+/// ```
+/// use crossws_app::calls::{CallError, PeerCalls};
+/// use crossws_core::Peer;
+///
+/// /// Whether the user agrees. A user who says nothing in time does not.
+/// async fn confirm(peer: &Peer, question: &str) -> Result<bool, CallError> {
+///     match peer.call("confirm", question).await {
+///         Err(CallError::Timeout(_)) => Ok(false),
+///         answer => answer,
+///     }
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {

@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// An event without a handler, as the catch-all gets it.
+/// An event without a handler, as the catch-all gets it: see
+/// [`Calls::any_event`](crate::calls::Calls::any_event).
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Event {
@@ -18,7 +19,7 @@ pub struct Event {
 }
 
 /// A function that answers calls: `async |peer: Peer, args: Args| -> Result<T, E>`. `serde` reads
-/// the arguments: a struct from an object, a tuple from a list.
+/// the arguments: a struct from an object, a tuple from a list. See [`calls`](crate::calls::calls).
 ///
 /// Implemented for all such functions, and not by hand.
 #[diagnostic::on_unimplemented(
@@ -44,7 +45,8 @@ where
     }
 }
 
-/// A [`MethodHandler`] whose result has a schema.
+/// A [`MethodHandler`] whose result has a schema: see
+/// [`Calls::described`](crate::calls::Calls::described).
 ///
 /// Implemented for all such functions, and not by hand.
 #[cfg(feature = "schema")]
@@ -70,7 +72,7 @@ where
 }
 
 /// A function that handles an event: `async |peer: Peer, payload: Payload|`, which returns nothing
-/// or a `Result`.
+/// or a `Result`. See [`calls`](crate::calls::calls).
 ///
 /// Implemented for all such functions, and not by hand.
 #[diagnostic::on_unimplemented(

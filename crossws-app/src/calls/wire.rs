@@ -16,6 +16,16 @@ use crate::calls::error::Failure;
 ///
 /// An id is a number or a string of at most 128 bytes. A missing payload, or missing arguments, are
 /// null.
+///
+/// ```
+/// # use crossws_app::calls::WireForm;
+/// # use serde_json::json;
+/// let call = json!({"call": "add", "id": 1, "args": [40, 2]});
+/// assert_eq!(WireForm::Plain.call(1, "add", json!([40, 2])), call);
+///
+/// let call = json!({"jsonrpc": "2.0", "method": "add", "params": [40, 2], "id": 1});
+/// assert_eq!(WireForm::JsonRpc.call(1, "add", json!([40, 2])), call);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WireForm {
@@ -35,6 +45,15 @@ const CANCEL: &str = "$/cancelRequest";
 const MAX_ID: usize = 128;
 
 /// A parsed message of a [`WireForm`]: for clients, and for tests of servers.
+///
+/// ```
+/// # use crossws_app::calls::{CallMessage, WireForm};
+/// # use serde_json::json;
+/// match WireForm::Plain.read(json!({"event": "typing", "payload": "ann"})) {
+///     CallMessage::Event { name, payload } => assert_eq!((&*name, payload), ("typing", json!("ann"))),
+///     other => panic!("not an event: {other:?}"),
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 #[allow(missing_docs)] // the parts are those of the form's table

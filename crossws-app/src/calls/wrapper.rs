@@ -95,6 +95,16 @@ impl<H: Hooks> Calls<H> {
     }
 
     /// Registers a handler for all events without a handler of their own.
+    ///
+    /// ```
+    /// use crossws_app::calls::{Event, calls};
+    /// use crossws_core::{Peer, hooks};
+    ///
+    /// let app = calls(hooks()).any_event(|peer: Peer, event: Event| async move {
+    ///     println!("{peer} sent the unknown event {}", event.name);
+    /// });
+    /// # fn takes(_: impl crossws_core::Hooks) {} takes(app);
+    /// ```
     pub fn any_event(mut self, hear: impl EventHandler<Event>) -> Self {
         self.0.any_event = Some(Box::new(hear));
         self

@@ -7,7 +7,7 @@ use crate::codec::limits::{DecodeLimits, LimitExceeded};
 use crate::codec::parsed::is_no_json;
 use crate::codec::{Decode, Encode};
 
-/// A message in the most specific form that fits: what [`AutoCodec`] yields.
+/// A message in the most specific form that fits: see [`AutoCodec`].
 // Exhaustive on purpose: a message is one of these three.
 #[allow(clippy::exhaustive_enums)]
 #[derive(Debug, Clone, PartialEq)]

@@ -14,6 +14,15 @@ use crate::codec::limits::DecodeLimits;
 ///
 /// `None` is null. The unit type, and therefore the null of a `serde_json::Value`, is written as an
 /// empty array. Tags other than those of big integers are refused.
+///
+/// ```
+/// use crossws_app::{CborCodec, TypedPeer, messages, typed_as};
+///
+/// let sums = messages()
+///     .on_message(|peer: TypedPeer<i64>, (a, b): (i64, i64)| async move { peer.send(a + b) });
+/// let app = typed_as(CborCodec, sums);
+/// # fn takes(_: impl crossws_core::Hooks) {} takes(app);
+/// ```
 #[allow(clippy::exhaustive_structs)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CborCodec;

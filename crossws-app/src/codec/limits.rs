@@ -32,14 +32,14 @@ impl DecodeLimits {
         }
     }
 
-    /// Sets [`max_depth`](field@Self::max_depth).
+    /// Sets how deep sequences, maps, options and enums may be nested. Default 64.
     #[must_use]
     pub const fn max_depth(mut self, most: usize) -> Self {
         self.max_depth = most;
         self
     }
 
-    /// Sets [`max_items`](field@Self::max_items).
+    /// Sets how many elements of sequences and entries of maps a message may have in total. Default 65,536.
     #[must_use]
     pub const fn max_items(mut self, most: usize) -> Self {
         self.max_items = most;

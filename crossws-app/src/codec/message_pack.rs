@@ -10,6 +10,15 @@ use crate::codec::limits::DecodeLimits;
 
 /// MessagePack in binary messages. Structs are written as maps with the names of their fields, as
 /// libraries of other languages write them. Structs as arrays are read too.
+///
+/// ```
+/// use crossws_app::{MessagePackCodec, TypedPeer, messages, typed_as};
+///
+/// let sums = messages()
+///     .on_message(|peer: TypedPeer<i64>, (a, b): (i64, i64)| async move { peer.send(a + b) });
+/// let app = typed_as(MessagePackCodec, sums);
+/// # fn takes(_: impl crossws_core::Hooks) {} takes(app);
+/// ```
 #[allow(clippy::exhaustive_structs)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct MessagePackCodec;

@@ -118,6 +118,22 @@ impl<L: Layer> DynLayer for L {
 /// borrows the request as well, implement [`Layer`].
 ///
 /// Implemented for all of these, and not by hand.
+///
+/// ```
+/// use crossws_app::Router;
+/// use crossws_core::http::StatusCode;
+/// use crossws_core::{UpgradeRequest, hooks};
+///
+/// struct Version(u32);
+///
+/// async fn version(request: &mut UpgradeRequest) -> Result<(), StatusCode> {
+///     let version = request.header("x-version").and_then(|text| text.parse().ok());
+///     request.attach(Version(version.ok_or(StatusCode::BAD_REQUEST)?));
+///     Ok(())
+/// }
+///
+/// let app = Router::new().before(version).route("/chat", hooks());
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a function that runs before an upgrade",
     label = "expected `async fn(&mut UpgradeRequest) -> Result<(), E>`",
@@ -136,7 +152,7 @@ where
     type Future = Fut;
 }
 
-/// The output of a function that runs before the upgrade.
+/// The output of a function that runs before the upgrade: see [`BeforeFn`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot let a request in or refuse it",
     label = "expected `()` or `Result<(), E>` where `E` converts into `Rejection`"

@@ -47,7 +47,7 @@ pub struct MessageRate {
     on_excess: OnExcess,
 }
 
-/// What happens when a client exceeds its [`MessageRate`].
+/// What happens when a client exceeds its rate: see [`MessageRate`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnExcess {

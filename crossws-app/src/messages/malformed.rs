@@ -37,7 +37,7 @@ pub enum Malformed {
     Unknown(String),
 }
 
-/// What happens to a client whose message is [malformed](Malformed).
+/// What happens to a client whose message is malformed: see [`Malformed`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnMalformed {

@@ -5,6 +5,23 @@ use std::sync::Arc;
 use crossws_core::{BoxError, BoxFuture, MaybeSend, MaybeSync, Peer};
 
 /// An action that a client requests.
+///
+/// ```
+/// use crossws_app::rooms::{Action, Wish, rooms};
+/// use crossws_core::{Peer, hooks};
+///
+/// /// Everyone reads the news. Editors write them.
+/// async fn news(peer: Peer, wish: Wish) -> bool {
+///     match wish.action {
+///         Action::Subscribe => true,
+///         Action::Publish => peer.identity().as_deref() == Some("editor"),
+///         _ => false,
+///     }
+/// }
+///
+/// let app = rooms(hooks()).authorize("news/**", news);
+/// # fn takes(_: impl crossws_core::Hooks) {} takes(app);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Wish {
@@ -22,7 +39,7 @@ impl Wish {
     }
 }
 
-/// What a client wants to do with a topic.
+/// What a client wants to do with a topic: see [`Wish`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Action {
@@ -59,7 +76,7 @@ impl Allow {
 }
 
 /// The output of a function that authorizes: `bool`, or a `Result` of one. An error is logged, and
-/// the wish is not granted.
+/// the wish is not granted. See [`Authorize`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say whether a wish is granted",
     label = "expected `bool` or `Result<bool, E>`"
@@ -87,6 +104,19 @@ impl<E: Into<BoxError>> Verdict for Result<bool, E> {
 /// A function that authorizes: `|peer: Peer, wish: Wish| async move { .. }`, or an `async fn` of these.
 ///
 /// Implemented for all such functions, and not by hand.
+///
+/// ```
+/// # use std::io;
+/// # async fn members(_room: &str) -> io::Result<Vec<String>> { Ok(Vec::new()) }
+/// use crossws_app::rooms::{Wish, rooms};
+/// use crossws_core::{Peer, hooks};
+///
+/// let app = rooms(hooks()).authorize("room/*", |peer: Peer, wish: Wish| async move {
+///     let members = members(&wish.topic).await?;
+///     Ok::<_, io::Error>(peer.identity().is_some_and(|user| members.iter().any(|name| **name == *user)))
+/// });
+/// # fn takes(_: impl crossws_core::Hooks) {} takes(app);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot authorize subscriptions",
     label = "expected `|peer: Peer, wish: Wish| async move {{ .. }}`, which returns `bool` or `Result<bool, E>`"

@@ -304,7 +304,7 @@ impl fmt::Debug for RouteBuilder {
 }
 
 /// The argument of [`Router::route`](crate::Router::route): hooks, or [`route`]`(hooks)` with
-/// settings.
+/// settings. See [`RouteBuilder::name`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot handle a route",
     label = "expected hooks, or `route(hooks)` with settings",

@@ -6,6 +6,18 @@ use serde_json::Value;
 ///
 /// The message is a text. It is parsed as JSON if it is JSON, and is a string otherwise. Rules do
 /// not apply to binary messages.
+///
+/// ```
+/// use crossws_app::rules::{matching, reply, rules, text};
+/// use crossws_core::{Peer, hooks};
+/// use serde_json::{Value, json};
+///
+/// let app = rules(hooks())
+///     .on(text("hello*"), reply("hello to you"))
+///     .on(matching(json!({"type": "chat", "muted": true})), reply("you are muted"))
+///     .on(|peer: &Peer, _: &Value| peer.identity().is_none(), reply("who are you?"));
+/// # fn takes(_: impl crossws_core::Hooks) {} takes(app);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no condition of a rule",
     note = "expected `kind(\"..\")`, `matching(json!(..))`, `text(\"..\")` or a closure `|peer: &Peer, message: &Value| -> bool`"
@@ -29,7 +41,7 @@ pub fn kind(name: impl Into<String>) -> Kind {
     Kind(name.into())
 }
 
-/// See [`kind`].
+/// The condition that [`kind`] creates: see [`rules`](crate::rules::rules).
 #[derive(Debug, Clone)]
 pub struct Kind(String);
 
@@ -84,7 +96,7 @@ pub fn text(pattern: impl Into<String>) -> Text {
     Text(pattern.into())
 }
 
-/// See [`text`].
+/// The condition that [`text`] creates: see [`Condition`].
 #[derive(Debug, Clone)]
 pub struct Text(String);
 

@@ -58,6 +58,14 @@ impl std::str::FromStr for RuleSet {
 }
 
 /// An error in the JSON of rules, with its place and cause.
+///
+/// ```
+/// use crossws_app::rules::{RuleSet, RulesError};
+///
+/// let error: RulesError = "[\n  {\"type\": \"ping\"}\n]".parse::<RuleSet>().unwrap_err();
+/// assert_eq!(error.line(), 2);
+/// assert!(error.to_string().contains("a rule needs a response"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error("the rules cannot be read: {0}")]
 pub struct RulesError(#[source] serde_json::Error);

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use crossws_core::{HookResult, MaybeSend, MaybeSync, Message, Peer, Topics};
 use serde_json::Value;
 
-/// The response of a rule and its recipients: see [`reply`] and [`to`].
+/// The response of a rule and its recipients, created by [`reply`] or [`to`]: see [`Respond`].
 #[derive(Debug, Clone)]
 #[must_use = "a response does nothing until a rule has it"]
 pub struct Response {
@@ -33,7 +33,7 @@ pub fn to<'a>(topics: impl Into<Topics<'a>>) -> ResponseTo {
     })
 }
 
-/// See [`to`].
+/// A publication without its message, created by [`to`]: see [`rules`](crate::rules::rules).
 #[derive(Debug, Clone)]
 #[must_use = "nothing is said until `send`"]
 pub struct ResponseTo(Audience);

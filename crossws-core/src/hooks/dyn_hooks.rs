@@ -47,7 +47,8 @@ macro_rules! boxed_hooks {
     )*};
 }
 
-/// Hooks with an erased type: `Arc<dyn DynHooks>` is itself [`Hooks`].
+/// Hooks with an erased type: `Arc<dyn DynHooks>` is itself [`Hooks`]. For a type with a name see
+/// [`SharedHooks`].
 ///
 /// For routers and plugin tables that hold several kinds. Every call boxes its future, a cost that
 /// only users of this trait pay. The trait is implemented for all hooks, and cannot be implemented

@@ -2,7 +2,7 @@
 
 use crate::bounds::{BoxError, MaybeSend};
 
-/// What a hook returns: nothing, or any error.
+/// What a hook returns: nothing, or any error. See [`Hooks`](crate::Hooks).
 pub type HookResult = Result<(), BoxError>;
 
 /// Returns `Ok(())` as hooks return it: the last line of a closure that uses `?` and has no other
@@ -23,7 +23,7 @@ pub fn ok() -> HookResult {
 
 /// The output of a closure or a spawned future: nothing, or a `Result`, whose error reaches the
 /// `error` hook. If a closure ends in `Ok(())` and the type of its error is ambiguous, end it in
-/// [`ok()`](crate::ok).
+/// `ok()`: see [`ok`].
 #[diagnostic::on_unimplemented(
     message = "a hook cannot return `{Self}`",
     label = "nothing, or a `Result`, is expected",

@@ -60,12 +60,12 @@ pub trait Wrap: MaybeSend + MaybeSync + 'static {
     hook_table!(wrapped_hooks, Peer, Message,);
 }
 
-/// Turns a [`Wrap`] into hooks.
+/// Turns a wrapper into hooks: see [`Wrap`].
 pub fn wrap<W: Wrap>(wrapper: W) -> Wrapped<W> {
     Wrapped(wrapper)
 }
 
-/// See [`wrap`].
+/// The hooks of a wrapper, created by [`wrap`]: see [`Wrap`].
 #[derive(Debug, Clone)]
 #[must_use = "hooks do nothing until a server runs them"]
 pub struct Wrapped<W>(W);

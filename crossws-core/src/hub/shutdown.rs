@@ -53,28 +53,29 @@ impl Default for Shutdown {
 }
 
 impl Shutdown {
-    /// Sets [`frame`](field@Self::frame).
+    /// Sets the frame that closes every peer. Default 1012 "restarting".
     #[must_use]
     pub fn frame(mut self, frame: impl Into<CloseFrame>) -> Self {
         self.frame = frame.into();
         self
     }
 
-    /// Sets [`delay`](field@Self::delay).
+    /// Sets how long the server goes on as before, while it is [not ready](Hub::is_ready) for new clients.
+    /// Default zero.
     #[must_use]
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// Sets [`spread`](field@Self::spread).
+    /// Sets the time over which the closes are spread. Default zero: all peers are closed at once.
     #[must_use]
     pub fn spread(mut self, spread: Duration) -> Self {
         self.spread = spread;
         self
     }
 
-    /// Sets [`grace`](field@Self::grace).
+    /// Sets the longest time after the last close, before the remaining connections are dropped. Default 30 s.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;

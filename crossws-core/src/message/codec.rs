@@ -1,6 +1,15 @@
 use crate::bounds::BoxError;
 
 /// A value that could not be encoded in some codec. Its source says why.
+///
+/// ```
+/// # use std::collections::HashMap;
+/// # use crossws_core::*;
+/// // The keys of a JSON object are strings.
+/// let squares = HashMap::from([((0, 0), "a1")]);
+/// let error: EncodeError = Message::from_json(&squares).unwrap_err();
+/// assert_eq!(error.to_string(), "the value cannot be encoded: key must be a string");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error("the value cannot be encoded: {0}")]
 pub struct EncodeError(#[source] BoxError);
@@ -16,6 +25,17 @@ impl EncodeError {
 ///
 /// Codecs repeat the client's input, and this error is logged. Therefore its text has at most 1,000
 /// characters of the source's, and control characters are escaped.
+///
+/// ```
+/// # use crossws_core::*;
+/// fn sum(peer: &Peer, message: &Message) -> Result<Sent, SendError> {
+///     let numbers: Result<Vec<u32>, DecodeError> = message.json();
+///     match numbers {
+///         Ok(numbers) => peer.send(Json(numbers.iter().sum::<u32>())),
+///         Err(error) => peer.send(format!("a list of numbers is needed: {error}")),
+///     }
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error("the payload cannot be decoded: {}", excerpt(&.0.to_string(), 1_000))]
 pub struct DecodeError(#[source] BoxError);

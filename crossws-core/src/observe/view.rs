@@ -66,7 +66,7 @@ pub struct RouteSnapshot {
     pub peers: usize,
 }
 
-/// A namespace of a [`HubSnapshot`].
+/// A namespace of a hub: see [`HubSnapshot`].
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct NamespaceSnapshot {

@@ -13,7 +13,7 @@ use crate::peer::snapshot::persist_error::PersistError;
 use crate::sync::Mutex;
 
 /// The requirements on a peer's typed context: it is serializable, so that it outlives a sleeping
-/// object.
+/// object. See [`Peer::update_context`].
 ///
 /// Implemented for every type that qualifies, and cannot be implemented by hand.
 #[diagnostic::on_unimplemented(
@@ -25,6 +25,26 @@ pub trait PeerContext: Serialize + DeserializeOwned + MaybeSend + MaybeSync + 's
 impl<T: Serialize + DeserializeOwned + MaybeSend + MaybeSync + 'static> PeerContext for T {}
 
 /// Why a peer's context could not be read or written.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use crossws_core::{ContextError, Peer};
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Default, Serialize, Deserialize)]
+/// struct Player {
+///     score: u32,
+/// }
+///
+/// fn player(peer: &Peer) -> Result<Arc<Player>, ContextError> {
+///     match peer.context() {
+///         Err(ContextError::Missing) => {
+///             peer.set_context(Player::default())?;
+///             peer.context()
+///         }
+///         player => player,
+///     }
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContextError {

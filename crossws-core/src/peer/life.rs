@@ -8,7 +8,8 @@ use crate::message::close::ClosedBy;
 use crate::sync::Event;
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-/// The state of a connection, with the numbers of the browser's `readyState`.
+/// The state of a connection, with the numbers of the browser's `readyState`: see
+/// [`Peer::state`](crate::Peer::state).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PeerState {

@@ -16,6 +16,18 @@ use crate::opaque_debug;
 ///
 /// An `axum::Router` is a service for it, as for any other body. A hand-written service names it:
 /// `impl Service<Request<Body>> for Pages`.
+///
+/// ```
+/// use crossws_core::{Body, BoxError};
+/// use http::{Request, Response};
+/// use http_body_util::BodyExt;
+///
+/// /// With `tower::service_fn(echo)` it is a service.
+/// async fn echo(request: Request<Body>) -> Result<Response<Body>, BoxError> {
+///     let body = request.into_body().collect().await?.to_bytes();
+///     Ok(Response::new(Body::from(body)))
+/// }
+/// ```
 pub struct Body(UnsyncBoxBody<Bytes, BoxError>);
 
 impl Body {

@@ -95,7 +95,7 @@ impl<B> Service<Request<B>> for Sockets {
 
 opaque_debug!(Sockets);
 
-/// [`Sockets`] before another service: from [`Sockets::or`].
+/// The upgrades before another service, created by [`Sockets::or`]: see [`Sockets`].
 #[derive(Debug, Clone)]
 pub struct SocketsOr<S> {
     sockets: Sockets,

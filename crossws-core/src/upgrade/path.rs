@@ -49,7 +49,7 @@ fn decode(text: &[u8]) -> Option<(u8, &[u8])> {
     Some(((high? << 4 | low?) as u8, rest))
 }
 
-/// A path that is not UTF-8 once it is percent-decoded. As a rejection it is a 400.
+/// A path that is not UTF-8 once it is percent-decoded: see [`normal_path`]. As a rejection it is a 400.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the path is not UTF-8 when it is percent-decoded")]
 pub struct PathNotUtf8(());

@@ -86,6 +86,20 @@ impl<H: Hooks> Resolve for H {
 }
 
 /// A resolver's decision about a request.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use crossws_core::{Hooks, Rejection, Resolution, Route, UpgradeRequest};
+/// use http::StatusCode;
+///
+/// fn choose<H: Hooks>(chat: &Arc<H>, request: &UpgradeRequest) -> Resolution<H> {
+///     match request.path() {
+///         "/chat" => Route::new(Arc::clone(chat)).into(),
+///         "/chat/v1" => Rejection::from(StatusCode::GONE).into(),
+///         _ => Resolution::Pass,
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 // Exhaustive on purpose: a request is claimed, passed on, or refused.
 #[allow(clippy::exhaustive_enums)]

@@ -21,7 +21,7 @@ pub enum WhileConnecting {
     Drop,
 }
 
-/// What happens to messages once the client has ended or is closing.
+/// What happens to messages once the client has ended or is closing: see [`WhileConnecting`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WhenClosed {

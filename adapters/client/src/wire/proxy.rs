@@ -29,7 +29,7 @@ pub struct HttpProxy {
     authorization: Option<HeaderValue>,
 }
 
-/// Why a proxy cannot be used.
+/// Why a proxy cannot be used: see [`HttpProxy`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProxyError {

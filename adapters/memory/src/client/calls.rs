@@ -49,6 +49,28 @@ pub struct CallClient {
 }
 
 /// A call of the server's: see [`CallClient::asked`].
+///
+/// ```
+/// use crossws_app::calls::{PeerCalls, calls};
+/// use crossws_core::{BoxError, hooks};
+/// use crossws_memory::TestServer;
+/// use futures_lite::future::zip;
+///
+/// # futures_lite::future::block_on(async {
+/// let server = TestServer::new(calls(hooks()));
+/// let mut client = server.connect("/").await?.calls();
+/// let peer = server.hub().peer(client.untyped().id()).unwrap();
+/// let ask = server.drive(async { peer.call::<bool>("confirm", "Delete it?").await });
+/// let answer = async {
+///     let asked = client.asked::<String>("confirm").await?;
+///     assert_eq!(asked.args, "Delete it?");
+///     Ok::<_, BoxError>(client.answer(asked, true)?)
+/// };
+/// let (confirmed, answered) = zip(ask, answer).await;
+/// answered?;
+/// assert!(confirmed?);
+/// # Ok::<_, BoxError>(()) }).unwrap();
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 #[must_use = "the server waits for the answer"]

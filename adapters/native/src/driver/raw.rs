@@ -13,6 +13,24 @@ use crate::runtime::io::Io;
 ///
 /// Adapters wrap it with their runtime's traits: on smol and async-std it implements `AsyncRead`
 /// and `AsyncWrite` of futures-io, on tokio a type around it implements tokio's.
+///
+/// ```
+/// # #[cfg(feature = "futures-io")]
+/// # fn example() {
+/// # use crossws_core::{Upgrade, ok};
+/// # use crossws_native::RawStream;
+/// use futures_lite::io::{AsyncReadExt, AsyncWriteExt};
+///
+/// // On smol or async-std, in the `upgrade` hook: four bytes come back.
+/// let upgrade = Upgrade::take(|mut stream: RawStream| async move {
+///     let mut bytes = [0; 4];
+///     stream.read_exact(&mut bytes).await?;
+///     stream.write_all(&bytes).await?;
+///     stream.close().await?;
+///     ok()
+/// });
+/// # }
+/// ```
 pub struct RawStream {
     early: BytesMut,
     io: Box<dyn Io>,

@@ -13,6 +13,17 @@ use crate::server::acceptor::Acceptor;
 
 /// A layer that takes WebSocket upgrades out of a service's requests. Every other request passes
 /// unchanged. Created by [`Acceptor::layer`].
+///
+/// ```
+/// # use crossws_core::SharedResolver;
+/// # use crossws_native::{Acceptor, ServerRuntime, WebSocketService};
+/// use tower_layer::Layer;
+///
+/// # type App<S, T> = WebSocketService<SharedResolver, S, T>;
+/// # fn example<S, T: ServerRuntime>(acceptor: Acceptor<SharedResolver, T>, pages: S) -> App<S, T> {
+/// let app = acceptor.layer().layer(pages); // a service for tower and hyper
+/// # app }
+/// ```
 pub struct WebSocketLayer<R, T> {
     acceptor: Acceptor<R, T>,
 }
@@ -46,7 +57,7 @@ impl<R, T> fmt::Debug for WebSocketLayer<R, T> {
     }
 }
 
-/// A service wrapped by a [`WebSocketLayer`].
+/// A service wrapped by a layer: see [`WebSocketLayer`].
 pub struct WebSocketService<R, S, T> {
     acceptor: Acceptor<R, T>,
     inner: S,

@@ -76,14 +76,25 @@ macro_rules! export_adapter {
         /// ```
         pub type Acceptor<R = crossws_core::SharedResolver> = $crate::Acceptor<R, $runtime>;
         /// A builder of an [`Acceptor`].
+        ///
+        /// ```
+        #[doc = concat!("use ", $krate, "::Acceptor;")]
+        /// use crossws_core::{Hooks, Limits};
+        ///
+        /// # fn build(chat: impl Hooks) {
+        /// let acceptor = Acceptor::builder(chat)
+        ///     .limits(Limits::default().max_peers(1_000))
+        ///     .build();
+        /// # }
+        /// ```
         pub type AcceptorBuilder<R> = $crate::AcceptorBuilder<R, $runtime>;
         /// A layer that takes WebSocket upgrades out of a tower service's requests: see
-        /// [`Acceptor::layer`](crossws_native::Acceptor::layer). The layers outside of it see every
+        /// [`WebSocketLayer`](crossws_native::WebSocketLayer). The layers outside of it see every
         /// request, those inside only the requests that are not for the hooks.
         #[cfg(feature = "http")]
         pub type WebSocketLayer<R = crossws_core::SharedResolver> =
             $crate::WebSocketLayer<R, $runtime>;
-        /// A service wrapped by a [`WebSocketLayer`].
+        /// A service wrapped by a layer: see [`WebSocketLayer`](crossws_native::WebSocketLayer).
         #[cfg(feature = "http")]
         pub type WebSocketService<S, R = crossws_core::SharedResolver> =
             $crate::WebSocketService<R, S, $runtime>;

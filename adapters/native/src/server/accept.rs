@@ -20,7 +20,8 @@ use crate::server::response::{begin_head, overloaded, put_header, refuse, turn_a
 use crate::server::stream_info::StreamInfo;
 use crossws_proto::handshake::Agreed;
 
-/// A stream whose first request is not for the hooks. An HTTP server must read `read` first, then
+/// A stream whose first request is not for the hooks: see
+/// [`Acceptor::serve_stream`](crate::Acceptor::serve_stream). An HTTP server must read `read` first, then
 /// the stream: no byte is lost.
 #[derive(thiserror::Error)]
 #[error("the request is not for the hooks: it is not an upgrade, or no hooks claim it")]

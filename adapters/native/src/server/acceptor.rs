@@ -149,6 +149,17 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     ///
     /// Spawn it: it ends with the connection.
     ///
+    /// ```no_run
+    /// # use crossws_core::Resolve;
+    /// # use crossws_native::{Acceptor, Io, ServerRuntime, StreamInfo};
+    /// # async fn example<R: Resolve, T: ServerRuntime>(acceptor: Acceptor<R, T>, io: impl Io) {
+    /// // Other requests of this port get a 404.
+    /// if let Err(other) = acceptor.serve_stream(io, StreamInfo::default()).await {
+    ///     acceptor.not_found(other).await;
+    /// }
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Returns the stream, with the bytes that were read from it, if its first request is not an
     /// upgrade or no hooks claim it. Pass it to an HTTP server, or to

@@ -22,6 +22,15 @@ use crossws_proto::sync::Mutex;
 /// the first signal, and at once if the signal has already come. After the first call, neither
 /// signal ends the process by itself.
 ///
+/// ```no_run
+/// # use crossws_core::Resolve;
+/// # use crossws_native::{Server, ServerRuntime, Shutdown, stop_signal};
+/// # async fn run<R: Resolve, T: ServerRuntime>(server: Server<R, T>) -> std::io::Result<()> {
+/// let report = server.run_until(stop_signal()?, Shutdown::default()).await?;
+/// println!("{report}");
+/// # Ok(()) }
+/// ```
+///
 /// # Errors
 /// When the signals cannot be watched because threads or file descriptors have run out. Then
 /// nothing has changed. [`Unsupported`](io::ErrorKind::Unsupported) if the system has no such

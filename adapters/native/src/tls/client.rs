@@ -12,6 +12,14 @@ use crate::runtime::io::Io;
 /// The TLS configuration of a client: TLS 1.3 and 1.2, with HTTP/1.1 inside. Cheap to clone.
 ///
 /// The server's certificate is always checked, and its name must be the URL's host.
+///
+/// ```no_run
+/// # use crossws_native::ClientTls;
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// // Trusts a private authority alone: `connect("wss://db.internal/").tls(tls)`.
+/// let tls = ClientTls::from_pem(std::fs::read("authority.pem")?)?;
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct ClientTls {
     config: Arc<ClientConfig>,

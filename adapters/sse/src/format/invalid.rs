@@ -1,4 +1,11 @@
 /// A field of an [`Event`](crate::Event) that the format cannot carry. Nothing was sent.
+///
+/// ```
+/// use crossws_sse::Event;
+///
+/// let forged = Event::new("hello").event("update\ndata: forged");
+/// assert!(forged.encode().is_err());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidEvent {

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// An event that a client has read.
+/// An event that a client has read: see [`Reader`](crate::Reader).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Received {
@@ -46,7 +46,7 @@ pub struct Parser {
     most: usize,
 }
 
-/// An event of a server is longer than the client's bound. The stream cannot be read further.
+/// An event of a server is longer than the client's bound: see [`Parser`]. The stream cannot be read further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an event has more than {most} bytes")]
 #[non_exhaustive]

@@ -54,7 +54,8 @@ pub struct EventSockets<S = NotFound> {
     next: S,
 }
 
-/// The service after [`EventSockets`] unless there is [another](EventSockets::or): it responds 404.
+/// The service that follows the sockets unless there is [another](EventSockets::or): it responds 404. See
+/// [`EventSockets`].
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct NotFound;

@@ -3,6 +3,16 @@ use std::time::Duration;
 use crate::stream::EventStream;
 
 /// How connections over event streams behave, besides the limits that all connections have.
+///
+/// ```
+/// use std::time::Duration;
+/// use crossws_sse::StreamSettings;
+///
+/// let settings = StreamSettings::default()
+///     .grace(Duration::from_secs(60))
+///     .retained(256 << 10);
+/// # let _ = settings;
+/// ```
 #[derive(Debug, Clone)]
 pub struct StreamSettings {
     pub(crate) grace: Duration,

@@ -2,10 +2,10 @@ use std::fmt;
 
 use crossws_core::UpgradeRequest;
 
-/// A function for [`Shard::ByNamespace`].
+/// A function for [`Shard::ByNamespace`]: see [`Shard`].
 pub type NameByNamespace = Box<dyn Fn(&str) -> String>;
 
-/// A function for [`Shard::ByRequest`].
+/// A function for [`Shard::ByRequest`]: see [`Shard`].
 pub type NameByRequest = Box<dyn Fn(&UpgradeRequest, &str) -> String>;
 
 /// Which object a connection lives in. An object is the unit of scale: one thread, one place on

@@ -1,4 +1,4 @@
-/// A pattern that cannot be parsed, and why.
+/// A pattern that cannot be parsed, and why: see [`PatternErrorKind`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the pattern `{pattern}` is malformed: {kind}")]
 pub struct PatternError {

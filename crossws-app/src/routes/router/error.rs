@@ -5,7 +5,7 @@ use crossws_core::SettingsError;
 use crate::routes::pattern::Pattern;
 use crate::routes::pattern::error::PatternError;
 
-/// An error of the routes.
+/// An error of the routes: see [`Router::check`](crate::Router::check).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RouterError {

@@ -1,4 +1,5 @@
-/// Whether a slash at the end of a path matters.
+/// Whether a slash at the end of a path matters: see
+/// [`Router::trailing_slash`](crate::Router::trailing_slash).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum TrailingSlash {

@@ -32,7 +32,8 @@ macro_rules! deflate {
 
         impl Deflate {
             $(
-                #[doc = concat!("Sets [`", stringify!($name), "`](field@Self::", stringify!($name), ").")]
+                #[doc = concat!("Sets [`", stringify!($name), "`](field@Self::", stringify!($name), "):")]
+                $(#[doc = $doc])+
                 #[must_use]
                 pub fn $name(mut self, value: impl Into<$kind>) -> Self {
                     self.$name = value.into();

@@ -9,7 +9,7 @@ use crate::pubsub::pattern::InvalidPattern;
 use crate::upgrade::token::is_token;
 
 /// A setting that would refuse or end every connection, or has no effect. A server that finds one
-/// when it starts does not start.
+/// when it starts does not start. A test finds it earlier: see [`Settings::validate`].
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {

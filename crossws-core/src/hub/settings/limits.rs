@@ -8,6 +8,14 @@ use crate::hub::settings::{RouteSettings, Settings};
 use crate::sort::sort_by;
 
 /// A bound on a size or a count. For no bound, write [`Limit::Unlimited`].
+///
+/// ```
+/// # use crossws_core::*;
+/// let limits = Limits::default().max_topics(1_000).max_patterns(Limit::Unlimited);
+/// assert!(limits.max_topics.allows(1_000));
+/// assert!(!limits.max_topics.allows(1_001));
+/// assert_eq!(limits.max_patterns, Limit::Unlimited);
+/// ```
 // Exhaustive on purpose: there is a bound or there is none.
 #[allow(clippy::exhaustive_enums)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -156,7 +164,8 @@ macro_rules! limits {
 
         impl Limits {
             $(
-                #[doc = concat!("Sets [`", stringify!($name), "`](field@Self::", stringify!($name), ").")]
+                #[doc = concat!("Sets [`", stringify!($name), "`](field@Self::", stringify!($name), "):")]
+                $(#[doc = $doc])+
                 #[must_use]
                 pub fn $name(mut self, value: impl Into<$kind>) -> Self {
                     self.$name = value.into();
@@ -175,7 +184,8 @@ macro_rules! limits {
 
         impl RouteSettings {
             $(
-                #[doc = concat!("Sets [`", stringify!($name), "`](field@Limits::", stringify!($name), ") for this route.")]
+                #[doc = concat!("Sets [`", stringify!($name), "`](field@Limits::", stringify!($name), ") for this route:")]
+                $(#[doc = $doc])+
                 #[must_use]
                 pub fn $name(self, value: impl Into<$kind>) -> Self {
                     let value = value.into();

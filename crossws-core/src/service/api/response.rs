@@ -76,6 +76,20 @@ impl ApiResponse {
 }
 
 /// Why the application's own HTTP service was not called, or gave no response.
+///
+/// ```
+/// # use crossws_core::*;
+/// use http::StatusCode;
+///
+/// async fn profile(peer: &Peer) -> HookResult {
+///     match peer.api().get("/profile").await.and_then(ApiResponse::success) {
+///         Ok(profile) => peer.send(profile.text()?)?,
+///         Err(ApiError::Status(StatusCode::NOT_FOUND)) => peer.send("no profile yet")?,
+///         Err(error) => return Err(error.into()),
+///     };
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApiError {

@@ -8,12 +8,21 @@ use crate::upgrade::request::UpgradeRequest;
 use crate::upgrade::resolve::route::Route;
 use crate::upgrade::resolve::{Resolution, Resolve};
 
-/// Creates a resolver from a function: `resolve_with(|req| (req.path() == "/ws").then(||
-/// chat.clone()))`.
+/// Creates a resolver from a function, which chooses the hooks of each request.
 ///
 /// The function returns a type that implements [`IntoResolution`]: hooks or a [`Route`], an
 /// `Option` of them, a `Result` whose error refuses, or a [`Resolution`]. For a choice that awaits,
 /// and for hooks with a `start` of their own, implement [`Resolve`].
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use crossws_core::{UpgradeRequest, hooks, resolve_with};
+/// let echo = Arc::new(hooks().on_message(|peer, message| async move { peer.send(message) }));
+/// let app = resolve_with(move |request: &mut UpgradeRequest| {
+///     (request.path() == "/echo").then(|| Arc::clone(&echo))
+/// });
+/// # fn takes(_: impl crossws_core::Resolve) {} takes(app);
+/// ```
 pub fn resolve_with<F, T>(choose: F) -> ResolveWith<F>
 where
     F: Fn(&mut UpgradeRequest) -> T + MaybeSend + MaybeSync + 'static,
@@ -40,7 +49,7 @@ where
     }
 }
 
-/// The output of a [`resolve_with`] function.
+/// The output of a function that chooses hooks: see [`resolve_with`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say which hooks a request gets",
     label = "`Arc<hooks>`, a `Route`, an `Option` or `Result` of them, or a `Resolution` is expected"

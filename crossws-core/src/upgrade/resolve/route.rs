@@ -8,6 +8,16 @@ use crate::upgrade::resolve::BeforeUpgrade;
 
 /// The hooks chosen for a request, with the parameters that the route's pattern matched and the
 /// route's settings.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use crossws_core::{Hooks, Params, Route, UpgradeRequest};
+/// /// The room of `/rooms/7`, which hooks read as `peer.params().get("room")`.
+/// fn room<H: Hooks>(rooms: &Arc<H>, request: &UpgradeRequest) -> Option<Route<H>> {
+///     let room = request.path().strip_prefix("/rooms/")?;
+///     Some(Route::new(Arc::clone(rooms)).params(Params::from_iter([("room", room)])))
+/// }
+/// ```
 pub struct Route<H: ?Sized> {
     pub(crate) hooks: Arc<H>,
     pub(crate) params: Params,
