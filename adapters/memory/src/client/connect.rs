@@ -217,7 +217,7 @@ impl Connect {
         if self.raw {
             socket.set_raw();
         }
-        let serve = world.app.serve(request, Arc::clone(&socket));
+        let serve = Arc::clone(&world.app).serve(request, Arc::clone(&socket));
         world.executor.spawn(serve);
         // From here on, dropping the future means that the client goes away.
         let waiter = world.executor.waiter();

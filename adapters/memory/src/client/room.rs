@@ -50,7 +50,7 @@ impl TestServer {
             clients.push(self.connect(target.as_ref()).await?);
             self.settle().await;
         }
-        let chance = self.chance();
+        let chance = self.world.chance.clone();
         // There are as many as targets.
         let clients = <[Client; N]>::try_from(clients).map_err(|_| ConnectError::dropped())?;
         Ok(Room { clients, chance })
