@@ -31,7 +31,7 @@ const ONLY: &str = "CROSSWS_SEED";
 /// ```
 ///
 /// # Panics
-/// When the test panics or returns an error, after its seed was printed.
+/// When the test panics or returns an error. Its seed is printed.
 pub async fn seeds<F, T>(seeds: impl IntoIterator<Item = u64>, test: F)
 where
     F: AsyncFn(u64) -> T,
