@@ -30,9 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossws_core::adapter::{Accepted, ControlRate, Liveness, PeerEvents, Unfinished};
-use crossws_core::{
-    CloseFrame, Closed, ClosedBy, DropCause, Dropped, Hooks, Hub, Limits, Message, PeerId, Settings,
-};
+use crossws_core::{CloseFrame, Closed, ClosedBy, Hooks, Hub, Limits, Message, PeerId, Settings};
 
 use self::delays::Delays;
 use self::inbound::Inbound;
@@ -316,18 +314,8 @@ impl<Q: Queue> Connection<Q> {
     /// Reports discarded messages to the peer.
     #[cold]
     fn tell_lost(&self) {
-        let Some(events) = &self.events else {
-            return;
-        };
-        let lost = self.outbox().take_lost();
-        let causes = [
-            (lost.overflow, DropCause::Overflow(self.limits().overflow)),
-            (lost.volatile, DropCause::Volatile),
-        ];
-        for (messages, cause) in causes {
-            if messages > 0 {
-                events.dropped(Dropped::new(messages.into(), cause));
-            }
+        if let Some(events) = &self.events {
+            self.outbox().tell_lost(events, self.limits().overflow);
         }
     }
 

@@ -37,7 +37,7 @@ use crossws_core::{Capabilities, Limits, MaybeSend, MaybeSync, Overflow};
 
 pub use self::batch::Batch;
 pub use self::bounds::GRACE;
-pub use self::encoder::Encoder;
+pub use self::encoder::{Encoder, depends_on_the_client, send_to_slow};
 pub use self::framing::Framing;
 pub use self::lost::Lost;
 use self::state::State;

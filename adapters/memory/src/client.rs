@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ControlError, IntoMessage, Message, PeerId, SendError, Utf8Bytes,
+    CloseCode, CloseFrame, ControlError, IntoMessage, Message, PeerId, SendError, Utf8Bytes,
 };
 use crossws_proto::frame::Opcode;
 use futures_core::Stream;
@@ -26,7 +26,7 @@ use http::Response;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 
 use crate::client::frame::Frame;
-use crate::connection::socket::{Nothing, Socket};
+use crate::connection::socket::Socket;
 use crate::server::World;
 use crate::time::executor::Waiter;
 
@@ -93,22 +93,6 @@ pub struct CloseEvent {
 pub struct Elapsed(Duration);
 
 impl Client {
-    pub(crate) fn new(
-        world: Arc<World>,
-        socket: Arc<Socket>,
-        waiter: Waiter,
-        response: Response<()>,
-        id: PeerId,
-    ) -> Self {
-        Self {
-            world,
-            socket,
-            waiter,
-            response,
-            id,
-        }
-    }
-
     /// Returns the 101, with the hook's headers. It has no `Sec-WebSocket-Accept`, because without
     /// a socket there is nothing to prove.
     pub fn response(&self) -> &Response<()> {
@@ -199,15 +183,7 @@ impl Client {
     /// # Cancel safety
     /// Dropping the future loses no byte.
     pub async fn next_raw(&mut self) -> Option<Bytes> {
-        poll_fn(|cx| {
-            self.world.executor.drive(&self.waiter, cx);
-            match self.socket.take_bytes(cx) {
-                Ok(bytes) => Poll::Ready(Some(bytes)),
-                Err(Nothing::Ever) => Poll::Ready(None),
-                Err(Nothing::Yet) => Poll::Pending,
-            }
-        })
-        .await
+        self.wait(Socket::poll_bytes).await
     }
 
     /// Sends a close frame, the first time. The server's reply ends the connection. Frames that the
@@ -277,10 +253,9 @@ impl Client {
             loop {
                 ready!(self.world.executor.poll_quiet(&self.waiter, cx));
                 match self.take_message(Some(cx)) {
-                    Ok(message) => return Poll::Ready(Ok(Some(message))),
-                    Err(Nothing::Ever) => return Poll::Ready(Ok(None)),
-                    Err(Nothing::Yet) if self.world.clock.step(until) => {}
-                    Err(Nothing::Yet) => return Poll::Ready(Err(Elapsed(limit))),
+                    Poll::Ready(message) => return Poll::Ready(Ok(message)),
+                    Poll::Pending if self.world.clock.step(until) => {}
+                    Poll::Pending => return Poll::Ready(Err(Elapsed(limit))),
                 }
             }
         })
@@ -290,7 +265,10 @@ impl Client {
     /// Returns the next message if one has already arrived. The server does not run meanwhile: call
     /// [`settle`](crate::TestServer::settle) before, so that every message has arrived.
     pub fn try_next(&mut self) -> Option<Message> {
-        self.take_message(None).ok()
+        match self.take_message(None) {
+            Poll::Ready(message) => message,
+            Poll::Pending => None,
+        }
     }
 
     /// Returns the next frame, control frames included, or `None` when the connection has ended and
@@ -299,15 +277,7 @@ impl Client {
     /// # Cancel safety
     /// Dropping the future loses no frame.
     pub async fn next_frame(&mut self) -> Option<Frame> {
-        poll_fn(|cx| {
-            self.world.executor.drive(&self.waiter, cx);
-            match self.socket.take_frame(Some(cx)) {
-                Ok(frame) => Poll::Ready(Some(frame)),
-                Err(Nothing::Ever) => Poll::Ready(None),
-                Err(Nothing::Yet) => Poll::Pending,
-            }
-        })
-        .await
+        self.wait(|socket, cx| socket.poll_frame(Some(cx))).await
     }
 
     /// Waits for the end of the connection. Remaining messages can be taken afterwards.
@@ -315,21 +285,16 @@ impl Client {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn closed(&mut self) -> CloseEvent {
-        let seen = poll_fn(|cx| {
+        self.wait(Socket::poll_closed).await
+    }
+
+    /// Waits for something of the socket, and runs the connections meanwhile.
+    async fn wait<T>(&self, poll: impl Fn(&Socket, &Context<'_>) -> Poll<T>) -> T {
+        poll_fn(|cx| {
             self.world.executor.drive(&self.waiter, cx);
-            self.socket.seen(cx).map_or(Poll::Pending, Poll::Ready)
+            poll(&self.socket, cx)
         })
-        .await;
-        let (code, reason) = match seen.received {
-            Some(Some(frame)) => (frame.code().get(), frame.reason().clone()),
-            Some(None) => (Closed::NO_STATUS, Utf8Bytes::default()),
-            None => (Closed::ABNORMAL, Utf8Bytes::default()),
-        };
-        CloseEvent {
-            code,
-            reason,
-            clean: seen.clean,
-        }
+        .await
     }
 
     /// Lets everything run that can.
@@ -343,17 +308,15 @@ impl Client {
 
     pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         self.world.executor.drive(&self.waiter, cx);
-        match self.take_message(Some(cx)) {
-            Ok(message) => Poll::Ready(Some(message)),
-            Err(Nothing::Ever) => Poll::Ready(None),
-            Err(Nothing::Yet) => Poll::Pending,
-        }
+        self.take_message(Some(cx))
     }
 
-    fn take_message(&self, cx: Option<&Context<'_>>) -> Result<Message, Nothing> {
+    fn take_message(&self, cx: Option<&Context<'_>>) -> Poll<Option<Message>> {
         loop {
-            if let Frame::Message(message) = self.socket.take_frame(cx)? {
-                return Ok(message);
+            match ready!(self.socket.poll_frame(cx)) {
+                Some(Frame::Message(message)) => return Poll::Ready(Some(message)),
+                Some(_) => {}
+                None => return Poll::Ready(None),
             }
         }
     }

@@ -27,7 +27,7 @@ use self::shutdown::shut_down;
 use self::stream::pipe;
 use crate::server::accept::App;
 use crate::time::chance::Chance;
-use crate::time::clock::{Alarm, Clock};
+use crate::time::clock::Clock;
 use crate::time::executor::Executor;
 
 /// A server without sockets, in virtual time. It is a cheap handle, which hooks may hold too (the
@@ -53,10 +53,10 @@ pub(crate) struct World {
     pub(crate) hub: Hub,
     pub(crate) clock: Arc<Clock>,
     pub(crate) executor: Executor,
-    pub(crate) app: Box<dyn App>,
+    pub(crate) app: Arc<dyn App>,
     pub(crate) http: Option<Arc<dyn HttpService>>,
     pub(crate) patience: Duration,
-    chance: Chance,
+    pub(crate) chance: Chance,
     clients: AtomicU16,
 }
 
@@ -67,6 +67,17 @@ impl World {
         const FIRST: u16 = 49_152;
         let port = FIRST | (self.clients.fetch_add(1, Ordering::Relaxed) & !FIRST);
         SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+    }
+
+    /// Runs a future, and all connections concurrently.
+    async fn drive<F: Future>(&self, future: F) -> F::Output {
+        let waiter = self.executor.waiter();
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            self.executor.drive(&waiter, cx);
+            future.as_mut().poll(cx)
+        })
+        .await
     }
 }
 
@@ -93,16 +104,16 @@ impl TestServer {
     /// # Ok(()) }
     /// ```
     pub fn request(&self, method: Method, path: impl AsRef<str>) -> ApiRequest {
-        let service = self.world.http.as_ref();
-        let driven = service.map(|service| Driven {
-            world: Arc::clone(&self.world),
-            service: Arc::clone(service),
-        });
-        let hub = self.hub();
-        let api = driven.map_or_else(
-            || Hub::default().api(),
-            |driven| Api::of(Arc::new(driven), hub.clone()),
-        );
+        let api = match &self.world.http {
+            Some(service) => {
+                let driven = Driven {
+                    world: Arc::clone(&self.world),
+                    service: Arc::clone(service),
+                };
+                Api::of(Arc::new(driven), self.hub().clone())
+            }
+            None => Hub::default().api(),
+        };
         api.request(method, path)
     }
 
@@ -119,10 +130,6 @@ impl TestServer {
     /// Returns the hub: publish, list and address peers from outside.
     pub fn hub(&self) -> &Hub {
         &self.world.hub
-    }
-
-    pub(crate) fn chance(&self) -> Chance {
-        self.world.chance.clone()
     }
 
     /// Returns the virtual time since the server was created.
@@ -176,21 +183,7 @@ impl TestServer {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn sleep(&self, time: Duration) {
-        let World {
-            clock, executor, ..
-        } = &*self.world;
-        let until = clock.now().saturating_add(time);
-        let mut alarm = Alarm::new(clock);
-        let waiter = executor.waiter();
-        poll_fn(|cx| {
-            executor.drive(&waiter, cx);
-            if clock.now() >= until {
-                return Poll::Ready(());
-            }
-            alarm.set(Some(until), cx.waker());
-            Poll::Pending
-        })
-        .await;
+        self.drive(self.world.clock.sleep(time)).await;
     }
 
     /// Runs a future together with the connections, whenever the test awaits the toolkit: a task of
@@ -212,13 +205,7 @@ impl TestServer {
     /// # Cancel safety
     /// As the future's.
     pub async fn drive<F: Future>(&self, future: F) -> F::Output {
-        let waiter = self.world.executor.waiter();
-        let mut future = pin!(future);
-        poll_fn(|cx| {
-            self.world.executor.drive(&waiter, cx);
-            future.as_mut().poll(cx)
-        })
-        .await
+        self.world.drive(future).await
     }
 
     /// Shuts down: refuses upgrades with 503, closes every peer with 1012 or the frame that
@@ -260,7 +247,7 @@ impl HttpService for Driven {
     ) -> BoxFuture<'static, Result<Response<Bytes>, ApiError>> {
         let world = Arc::clone(&self.world);
         let call = self.service.call(request, max_body);
-        Box::pin(async move { driven(&world, call).await })
+        Box::pin(async move { world.drive(call).await })
     }
 
     fn stream(
@@ -270,18 +257,8 @@ impl HttpService for Driven {
         let world = Arc::clone(&self.world);
         let call = self.service.stream(request);
         Box::pin(async move {
-            let response = driven(&world, call).await?;
+            let response = world.drive(call).await?;
             Ok(response.map(|body| pipe(world, body)))
         })
     }
-}
-
-/// Runs a call of the service, and all connections concurrently.
-async fn driven<T>(world: &World, mut call: BoxFuture<'static, T>) -> T {
-    let waiter = world.executor.waiter();
-    poll_fn(|cx| {
-        world.executor.drive(&waiter, cx);
-        call.as_mut().poll(cx)
-    })
-    .await
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use crossws_core::{BoxError, BoxFuture, MaybeSend};
@@ -23,11 +23,9 @@ pub struct EventBody {
     keep_alive: KeepAlive,
 }
 
-struct Run {
-    function: BoxFuture<'static, Result<(), BoxError>>,
-    /// The stream ends with the function, and not with the last handle that it drops.
-    _events: Events,
-}
+/// The function's result, and a handle: the stream ends with the function, and not with the last handle
+/// that it drops.
+type Run = BoxFuture<'static, (Result<(), BoxError>, Events)>;
 
 impl EventBody {
     pub(crate) fn new(
@@ -49,10 +47,7 @@ impl EventBody {
     where
         Fut: Future<Output = Result<(), BoxError>> + MaybeSend + 'static,
     {
-        self.run = Some(Run {
-            function: Box::pin(function),
-            _events: events,
-        });
+        self.run = Some(Box::pin(async move { (function.await, events) }));
     }
 
     /// Runs the function as far as it goes.
@@ -63,7 +58,7 @@ impl EventBody {
             self.queue.end(Ended::Finished);
         }
         if let Some(run) = &mut self.run
-            && let Poll::Ready(result) = run.function.as_mut().poll(cx)
+            && let Poll::Ready((result, _events)) = run.as_mut().poll(cx)
         {
             // Once the stream has ended, an error is only how the function heard of it.
             let already = self.queue.ended() != Ended::No;
@@ -89,21 +84,15 @@ impl http_body::Body for EventBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
         this.drive(cx);
-        let now = this.keep_alive.now();
-        let taken = match this.queue.poll_take(cx) {
-            Poll::Ready(Some(events)) => events,
-            Poll::Ready(None) => {
+        let keep_alive = &mut this.keep_alive;
+        keep_alive.poll_frame(cx, |_, cx| match ready!(this.queue.poll_take(cx)) {
+            Some(events) => Poll::Ready(Some(Ok(events))),
+            None => {
                 // Its cleanup is over before the response is.
                 this.run = None;
-                return Poll::Ready(this.failed.take().map(Err));
+                Poll::Ready(this.failed.take().map(Err))
             }
-            Poll::Pending => match this.keep_alive.poll(now, cx) {
-                Poll::Ready(comment) => comment,
-                Poll::Pending => return Poll::Pending,
-            },
-        };
-        this.keep_alive.wrote(now);
-        Poll::Ready(Some(Ok(Frame::data(taken))))
+        })
     }
 }
 

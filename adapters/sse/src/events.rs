@@ -8,7 +8,7 @@ use crossws_core::adapter::Background;
 use crate::error::PushError;
 use crate::format::event::Event;
 use crate::format::lines::put_lines;
-use crate::queue::{Ended, NotAppended, Queue};
+use crate::queue::{Ended, Queue};
 
 /// The application's end of an event stream: what is pushed here reaches the client. Cheap to
 /// clone; the stream ends when the last handle is dropped, after everything that was pushed.
@@ -67,8 +67,7 @@ impl Events {
     /// Dropping the future pushes nothing.
     pub async fn push(&self, event: impl Into<Event>) -> Result<(), PushError> {
         let encoded = event.into().encode()?;
-        let pushed = self.0.queue.append_when_room(&encoded).await;
-        pushed.map_err(not_pushed)
+        self.0.queue.append_when_room(&encoded).await
     }
 
     /// Pushes an event if there is room for it.
@@ -77,7 +76,7 @@ impl Events {
     /// As [`push`](Self::push), and [`PushError::Full`].
     pub fn try_push(&self, event: impl Into<Event>) -> Result<(), PushError> {
         let encoded = event.into().encode()?;
-        self.0.queue.append(&encoded).map_err(not_pushed)
+        self.0.queue.append(&encoded)
     }
 
     /// Pushes a comment, which clients ignore. The stream sends comments by itself: see
@@ -92,8 +91,7 @@ impl Events {
         let mut encoded = BytesMut::new();
         put_lines(&mut encoded, "", text.as_ref());
         encoded.extend_from_slice(b"\n");
-        let pushed = self.0.queue.append_when_room(&encoded).await;
-        pushed.map_err(not_pushed)
+        self.0.queue.append_when_room(&encoded).await
     }
 
     /// Returns the id of the last event that the client has read before it reconnected.
@@ -138,13 +136,6 @@ impl Events {
     /// Dropping the future loses nothing.
     pub async fn sleep(&self, time: Duration) {
         self.0.background.sleep(time).await;
-    }
-}
-
-fn not_pushed(why: NotAppended) -> PushError {
-    match why {
-        NotAppended::Full => PushError::Full,
-        NotAppended::Closed => PushError::Closed,
     }
 }
 

@@ -3,8 +3,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use crossws_core::BoxFuture;
 use crossws_core::adapter::Background;
+use crossws_core::{BoxError, BoxFuture};
+use http_body::Frame;
 
 /// An empty comment. Clients ignore it; proxies see that the connection lives.
 const COMMENT: Bytes = Bytes::from_static(b":\n\n");
@@ -33,13 +34,25 @@ impl KeepAlive {
         self.background.now()
     }
 
-    /// Notes that something was written at this time.
-    pub(crate) fn wrote(&mut self, now: Duration) {
-        self.last = now;
+    /// Polls a stream for its next bytes, and adds a comment when nothing was written for the time of the
+    /// keep-alive.
+    pub(crate) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(Duration, &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let now = self.now();
+        let polled = match poll(now, cx) {
+            Poll::Pending => Poll::Ready(Some(Ok(ready!(self.poll_comment(now, cx))))),
+            polled => polled,
+        };
+        if let Poll::Ready(Some(Ok(_))) = &polled {
+            self.last = now;
+        }
+        polled.map_ok(Frame::data)
     }
 
-    /// Ready when nothing was written for the time of the keep-alive.
-    pub(crate) fn poll(&mut self, mut now: Duration, cx: &mut Context<'_>) -> Poll<Bytes> {
+    fn poll_comment(&mut self, mut now: Duration, cx: &mut Context<'_>) -> Poll<Bytes> {
         let Some(every) = self.every else {
             return Poll::Pending;
         };

@@ -6,6 +6,8 @@ use event_listener::{Event as Notify, EventListener};
 
 use crossws_core::adapter::sync::Mutex;
 
+use crate::error::PushError;
+
 /// What was pushed and not yet written, between the application and the response's body.
 pub(crate) struct Queue {
     state: Mutex<State>,
@@ -32,13 +34,6 @@ pub(crate) enum Ended {
     Gone,
 }
 
-/// Why something was not appended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotAppended {
-    Full,
-    Closed,
-}
-
 impl Queue {
     pub(crate) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
@@ -49,13 +44,13 @@ impl Queue {
     }
 
     /// Appends encoded events, all of them or nothing.
-    pub(crate) fn append(&self, encoded: &[u8]) -> Result<(), NotAppended> {
+    pub(crate) fn append(&self, encoded: &[u8]) -> Result<(), PushError> {
         let mut state = self.state.lock();
         if state.ended != Ended::No {
-            return Err(NotAppended::Closed);
+            return Err(PushError::Closed);
         }
         if !state.waiting.is_empty() && state.waiting.len() + encoded.len() > self.most {
-            return Err(NotAppended::Full);
+            return Err(PushError::Full);
         }
         state.waiting.extend_from_slice(encoded);
         let body = state.body.take();
@@ -65,15 +60,15 @@ impl Queue {
     }
 
     /// As [`append`](Self::append), but waits for room.
-    pub(crate) async fn append_when_room(&self, encoded: &[u8]) -> Result<(), NotAppended> {
+    pub(crate) async fn append_when_room(&self, encoded: &[u8]) -> Result<(), PushError> {
         loop {
             match self.append(encoded) {
-                Err(NotAppended::Full) => {}
+                Err(PushError::Full) => {}
                 done => return done,
             }
             let listener = self.listen();
             match self.append(encoded) {
-                Err(NotAppended::Full) => listener.await,
+                Err(PushError::Full) => listener.await,
                 done => return done,
             }
         }

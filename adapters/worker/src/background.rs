@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crossws_core::BoxFuture;
-use crossws_core::adapter::{self, Background};
+use crossws_core::adapter::Background;
 use worker::send::SendFuture;
 use worker::wasm_bindgen_futures::spawn_local;
 
@@ -26,8 +26,9 @@ pub(crate) fn of_object(tasks: &Tasks) -> Arc<dyn Background> {
 }
 
 /// Runs a future for at most this time. Returns `None` when the time is over.
+#[cfg(feature = "sse")]
 pub(crate) async fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
-    adapter::within(&*background(), time, future).await
+    crossws_core::adapter::within(&*background(), time, future).await
 }
 
 struct Platform {

@@ -1,7 +1,9 @@
 use std::fmt;
 
 use crossws_core::{DecodeError, PublishError};
+use worker::js_sys::Promise;
 use worker::wasm_bindgen::JsValue;
+use worker::wasm_bindgen_futures::{JsFuture, spawn_local};
 
 /// Why a call to an object, or to the platform, failed: see [`Room`](crate::Room).
 #[derive(Debug, thiserror::Error)]
@@ -61,4 +63,19 @@ pub(crate) fn report(what: &str, error: impl fmt::Display) {
         worker::console_error!("crossws: {what}: {error}");
     }
     tracing::error!(%error, "{what}");
+}
+
+/// Waits for what the platform was asked to do, and reports that it failed.
+pub(crate) fn report_failure(
+    asked: Result<Promise, JsValue>,
+    failed: impl FnOnce(JsValue) + 'static,
+) {
+    match asked {
+        Ok(promise) => spawn_local(async move {
+            if let Err(error) = JsFuture::from(promise).await {
+                failed(error);
+            }
+        }),
+        Err(error) => failed(error),
+    }
 }

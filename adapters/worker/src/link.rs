@@ -24,6 +24,7 @@ use crate::link::watch::Watch;
 pub(crate) struct Link {
     pub(crate) socket: Arc<Socket>,
     pub(crate) peer: Peer,
+    /// What its object knows it by.
     pub(crate) number: usize,
     lifeline: PeerEvents,
     /// Present until the pump begins: a restored peer has no pump before its first event.
@@ -91,12 +92,6 @@ impl Link {
             over: Cell::new(false),
             ended: Cell::new(false),
         }
-    }
-
-    /// Sets the number that its object knows it by.
-    pub(crate) fn numbered(mut self, number: usize) -> Self {
-        self.number = number;
-        self
     }
 
     /// Returns the seat, for the pump that begins.

@@ -4,13 +4,15 @@ pub(crate) mod internal;
 pub(crate) mod shard;
 pub(crate) mod ticket;
 
+use std::sync::Arc;
+
 use crossws_core::adapter::{Accepted, ClaimError, Snapshot};
 use crossws_core::{Hooks, PersistError, Rejection, Resolve, UpgradeRequest};
 use http::StatusCode;
 use worker::worker_sys::ext::ResponseExt;
 use worker::{Env, ObjectNamespace, Request, Response, web_sys};
 
-use crate::background::{background, within};
+use crate::background::background;
 use crate::durable::attachment::Attachment;
 use crate::error::Error;
 use crate::http::{request, response};
@@ -58,6 +60,20 @@ pub enum Upgraded {
     NotHandled(Request),
 }
 
+impl Upgraded {
+    /// Returns what becomes of a request: its response, a refusal, or nothing if no hooks claim it.
+    pub(crate) fn of(
+        request: Request,
+        answer: Result<Result<Response, Error>, ClaimError>,
+    ) -> Result<Self, Error> {
+        match answer {
+            Ok(response) => response.map(Self::Answered),
+            Err(ClaimError::NotHandled(_)) => Ok(Self::NotHandled(request)),
+            Err(refused) => response::refusal(refused.into()).map(Self::Answered),
+        }
+    }
+}
+
 impl Objects {
     /// Returns the objects of a binding in `wrangler.toml`: one per namespace, with default
     /// options.
@@ -98,33 +114,24 @@ impl Objects {
             return Ok(Upgraded::NotHandled(request));
         }
         let asked = request::convert(&request)?;
-        let resolver = std::sync::Arc::new(resolver);
+        let resolver = Arc::new(resolver);
         // A hub for this upgrade alone: its peers live in the objects.
-        let hub = self.options.hub(DURABLE_CAPABILITIES, None, background());
-        let limit = hub.limits().upgrade_timeout;
-        let claim = within(limit, hub.claim(&resolver, asked)).await;
-        let answer = match claim {
-            Some(Ok(claim)) => {
-                let limit = claim.deadline();
+        let time = background();
+        let hub = (self.options).hub(DURABLE_CAPABILITIES, None, Arc::clone(&time));
+        let answer = async {
+            let limit = hub.limits().upgrade_timeout;
+            let claim = hub.in_time(&*time, limit, hub.claim(&resolver, asked));
+            let claim = claim.await?;
+            let limit = claim.deadline();
+            // The deadline includes the object: one that died of a panic never responds.
+            let upgrade = async {
                 let asked = claim.request().clone();
-                // The deadline includes the object: one that died of a panic never responds.
-                let upgrade = async {
-                    let accepted = claim.upgrade().await?;
-                    Ok(self.hand_over(&asked, &accepted).await)
-                };
-                within(limit, upgrade).await
-            }
-            Some(Err(refused)) => Some(Err(refused)),
-            None => None,
+                let accepted = claim.upgrade().await?;
+                Ok(self.hand_over(&asked, &accepted).await)
+            };
+            hub.in_time(&*time, limit, upgrade).await
         };
-        let response = match answer {
-            Some(Ok(response)) => response?,
-            Some(Err(ClaimError::NotHandled(_))) => return Ok(Upgraded::NotHandled(request)),
-            Some(Err(ClaimError::Rejected(rejection))) => response::refusal(rejection)?,
-            Some(Err(_)) => response::refusal(Rejection::from(StatusCode::NOT_FOUND))?,
-            None => response::refusal(hub.upgrade_timed_out())?,
-        };
-        Ok(Upgraded::Answered(response))
+        Upgraded::of(request, answer.await)
     }
 
     async fn hand_over<H: Hooks + ?Sized>(

@@ -114,11 +114,8 @@ impl Options {
     }
 
     pub(crate) fn keeps(&self, header: &str) -> bool {
-        self.hub
-            .own()
-            .kept_headers()
-            .iter()
-            .any(|kept| kept == header)
+        let mut kept = self.hub.own().kept_headers().iter();
+        kept.any(|kept| kept == header)
     }
 
     /// Returns a hub of connections with these capabilities, whose tasks run on `background`.

@@ -4,17 +4,17 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crossws_core::adapter::{Accepted, ClaimError, OpeningPeer};
-use crossws_core::{ClosedBy, Hooks, Message, Rejection, Resolve};
-use http::StatusCode;
+use crossws_core::adapter::{Accepted, OpeningPeer};
+use crossws_core::{ClosedBy, Hooks, Message, Resolve};
 use worker::js_sys::{ArrayBuffer, Uint8Array};
 use worker::wasm_bindgen::closure::Closure;
+use worker::wasm_bindgen::convert::FromWasmAbi;
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::wasm_bindgen_futures::future_to_promise;
 use worker::worker_sys::ext::WebSocketExt;
 use worker::{Request, Response, WebSocketPair, web_sys};
 
-use crate::background::{background, within};
+use crate::background::background;
 use crate::error::Error;
 use crate::http::{request, response};
 use crate::link::socket::Socket;
@@ -78,22 +78,17 @@ impl Plain {
         }
         let asked = request::convert(&request)?;
         let resolver = Arc::new(resolver);
-        let hub = self.options.hub(PLAIN_CAPABILITIES, None, background());
-        let limit = hub.limits().upgrade_timeout;
-        let claim = within(limit, hub.claim(&resolver, asked)).await;
-        let upgraded = match claim {
-            Some(Ok(claim)) => within(claim.deadline(), claim.upgrade()).await,
-            Some(Err(refused)) => Some(Err(refused)),
-            None => None,
+        let time = background();
+        let hub = (self.options).hub(PLAIN_CAPABILITIES, None, Arc::clone(&time));
+        let accepted = async {
+            let limit = hub.limits().upgrade_timeout;
+            let claim = hub.in_time(&*time, limit, hub.claim(&resolver, asked));
+            let claim = claim.await?;
+            let limit = claim.deadline();
+            hub.in_time(&*time, limit, claim.upgrade()).await
         };
-        let response = match upgraded {
-            Some(Ok(accepted)) => connect(accepted, context)?,
-            Some(Err(ClaimError::NotHandled(_))) => return Ok(Upgraded::NotHandled(request)),
-            Some(Err(ClaimError::Rejected(rejection))) => response::refusal(rejection)?,
-            Some(Err(_)) => response::refusal(Rejection::from(StatusCode::NOT_FOUND))?,
-            None => response::refusal(hub.upgrade_timed_out())?,
-        };
-        Ok(Upgraded::Answered(response))
+        let answer = accepted.await.map(|accepted| connect(accepted, context));
+        Upgraded::of(request, answer)
     }
 }
 
@@ -109,7 +104,7 @@ fn connect<H: Hooks + ?Sized>(
     let answer = Response::from_websocket(pair.client)?;
     response::append(answer.headers(), accepted.headers())?;
     let socket = Arc::new(Socket::in_memory(ws, deadline::now()));
-    let timer = Timer::new();
+    let timer = Arc::<Timer>::default();
     socket.set_close_timeout(accepted.settings().limits.close_timeout);
     let transport = WorkerTransport {
         meter: Default::default(),
@@ -159,35 +154,23 @@ struct Ears {
 
 impl Ears {
     fn listen(link: &Rc<Link>) -> Result<Self, Error> {
-        let to = Rc::clone(link);
-        let message =
-            Closure::wrap_assert_unwind_safe(Box::new(move |event: web_sys::MessageEvent| {
-                if let Some(message) = message(&event) {
-                    to.spoke(deadline::now());
-                    to.message(message);
-                }
-            })
-                as Box<dyn FnMut(web_sys::MessageEvent)>);
-        let to = Rc::clone(link);
-        let close = Closure::wrap_assert_unwind_safe(Box::new(move |event: web_sys::CloseEvent| {
-            to.socket.answer(event.code(), &event.reason());
-            to.closed(
-                to.socket
-                    .closed(event.code(), event.reason(), event.was_clean()),
-            );
-        })
-            as Box<dyn FnMut(web_sys::CloseEvent)>);
-        let to = Rc::clone(link);
-        // A close event follows.
-        let error = Closure::wrap_assert_unwind_safe(Box::new(move |event: web_sys::ErrorEvent| {
-            to.broken(&event.message());
-        })
-            as Box<dyn FnMut(web_sys::ErrorEvent)>);
         let ears = Self {
             link: Rc::clone(link),
-            message,
-            close,
-            error,
+            message: listener(link, |link, event: web_sys::MessageEvent| {
+                if let Some(message) = message(&event) {
+                    link.spoke(deadline::now());
+                    link.message(message);
+                }
+            }),
+            close: listener(link, |link, event: web_sys::CloseEvent| {
+                let (code, reason) = (event.code(), event.reason());
+                link.socket.answer(code, &reason);
+                link.closed(link.socket.closed(code, reason, event.was_clean()));
+            }),
+            // A close event follows.
+            error: listener(link, |link, event: web_sys::ErrorEvent| {
+                link.broken(&event.message());
+            }),
         };
         let ws = link.socket.raw();
         for (name, listener) in ears.each() {
@@ -212,6 +195,16 @@ impl Drop for Ears {
             let _ = ws.remove_event_listener_with_callback(name, listener);
         }
     }
+}
+
+/// Returns what the platform calls for an event of the socket.
+fn listener<E: FromWasmAbi + 'static>(
+    link: &Rc<Link>,
+    hear: fn(&Link, E),
+) -> Closure<dyn FnMut(E)> {
+    let link = Rc::clone(link);
+    let listener = move |event| hear(&link, event);
+    Closure::wrap_assert_unwind_safe(Box::new(listener) as Box<dyn FnMut(E)>)
 }
 
 fn message(event: &web_sys::MessageEvent) -> Option<Message> {

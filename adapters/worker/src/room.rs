@@ -83,11 +83,7 @@ impl PeerInfo {
             tags: peer.tags().iter().map(owned).collect(),
             id: peer.id(),
             namespace: peer.namespace().to_owned(),
-            topics: peer
-                .topics()
-                .iter()
-                .map(|topic| (**topic).to_owned())
-                .collect(),
+            topics: peer.topics().iter().map(owned).collect(),
             context: peer.context_as().ok(),
         }
     }
@@ -210,19 +206,8 @@ impl Room {
         self.group(Recipients::Tag(tag.into()))
     }
 
-    fn group(self, group: Recipients) -> RoomGroup {
-        RoomGroup { room: self, group }
-    }
-
-    async fn deliver(
-        &self,
-        to: Recipients,
-        send: Delivery,
-        message: &Message,
-    ) -> Result<Published, Error> {
-        let told = self.ask(to, Action::Send(send), Some(message)).await?;
-        let Told { queued, dropped } = told;
-        Ok(Published::new(queued, dropped))
+    fn group(self, all: Recipients) -> RoomGroup {
+        RoomGroup(Self { all, ..self })
     }
 
     async fn ask<T: DeserializeOwned>(
@@ -267,10 +252,7 @@ impl Room {
 /// ```
 #[derive(Debug)]
 #[must_use]
-pub struct RoomGroup {
-    room: Room,
-    group: Recipients,
-}
+pub struct RoomGroup(Room);
 
 impl RoomGroup {
     /// Sends a message to every connection, once each.
@@ -278,9 +260,7 @@ impl RoomGroup {
     /// # Errors
     /// When the value cannot be encoded, or the object cannot be reached.
     pub async fn send(&self, message: impl IntoMessage) -> Result<Published, Error> {
-        let message = message.into_message().map_err(PublishError::from)?;
-        let send = Delivery::of(&message);
-        self.room.deliver(self.group.clone(), send, &message).await
+        self.0.broadcast(message).await
     }
 
     /// Returns the peers.
@@ -288,8 +268,7 @@ impl RoomGroup {
     /// # Errors
     /// When the object cannot be reached.
     pub async fn peers(&self) -> Result<Vec<PeerInfo>, Error> {
-        let group = self.group.clone();
-        self.room.ask(group, Action::Peers, None).await
+        self.0.peers().await
     }
 
     /// Returns the number of connections.
@@ -297,8 +276,8 @@ impl RoomGroup {
     /// # Errors
     /// When the object cannot be reached.
     pub async fn peer_count(&self) -> Result<usize, Error> {
-        let group = self.group.clone();
-        self.room.ask(group, Action::Count(None), None).await
+        let Room { all, .. } = &self.0;
+        self.0.ask(all.clone(), Action::Count(None), None).await
     }
 
     /// Closes every connection with this frame.
@@ -306,8 +285,7 @@ impl RoomGroup {
     /// # Errors
     /// When the object cannot be reached.
     pub async fn close_all(&self, frame: impl Into<CloseFrame>) -> Result<(), Error> {
-        let close = Action::Close(Frame::new(&frame.into()));
-        self.room.ask(self.group.clone(), close, None).await
+        self.0.close_all(frame).await
     }
 }
 
@@ -384,9 +362,9 @@ impl<'a> ToRoom<'a> {
             key: self.options.replaces().map(|key| String::from(&**key)),
             ..Delivery::of(&message)
         };
-        self.room
-            .deliver(self.room.all.clone(), send, &message)
-            .await
+        let (to, send) = (self.room.all.clone(), Action::Send(send));
+        let Told { queued, dropped } = self.room.ask(to, send, Some(&message)).await?;
+        Ok(Published::new(queued, dropped))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
 
@@ -25,6 +26,7 @@ use crate::peer::tasks::Inbox;
 use crate::peer::topics::subscriptions::Subscriptions;
 use crate::pubsub::retained::RetainedMessage;
 use crate::pubsub::topic_kind::TopicKind;
+use crate::service::background::{Background, within};
 use crate::session::claim::{Claim, ClaimError};
 use crate::session::restored_peer::RestoredPeer;
 use crate::transport::Transport;
@@ -93,6 +95,23 @@ impl Hub {
             .with_source("the upgrade took longer than `Limits::upgrade_timeout`");
         self.rejected(RejectReason::Unavailable, &rejection, "", None);
         rejection
+    }
+
+    /// Runs a claim or an upgrade within its [deadline](Claim::deadline), by this clock.
+    ///
+    /// # Errors
+    /// As the step; and [503](Self::upgrade_timed_out) when it took too long.
+    ///
+    /// # Cancel safety
+    /// As the step.
+    pub async fn in_time<T>(
+        &self,
+        background: &dyn Background,
+        limit: Duration,
+        step: impl Future<Output = Result<T, ClaimError>>,
+    ) -> Result<T, ClaimError> {
+        let ended = within(background, limit, step).await;
+        ended.unwrap_or_else(|| Err(self.upgrade_timed_out().into()))
     }
 
     /// Creates the peer of an upgrade that was accepted elsewhere: see [`Accepted::snapshot`].

@@ -212,3 +212,13 @@ pub enum ClaimError {
     #[error(transparent)]
     Rejected(#[from] Rejection),
 }
+
+/// The refusal where no other service takes the request: 404 if no hooks claim it.
+impl From<ClaimError> for Rejection {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::NotHandled(_) => Self::from(StatusCode::NOT_FOUND),
+            ClaimError::Rejected(rejection) => rejection,
+        }
+    }
+}

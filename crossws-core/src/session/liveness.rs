@@ -144,6 +144,15 @@ impl Liveness {
         }
     }
 
+    /// As [`new`](Self::new), for a transport that sends no pings. If the limits ask for them, silence is
+    /// no sign of a lost peer, and has no bound.
+    pub fn without_pings(limits: &Limits, peer: PeerId, now: Duration) -> Self {
+        let idle = limits.idle_timeout;
+        let idle = idle.filter(|_| limits.ping_interval.is_none());
+        let limits = limits.clone().ping_interval(None).idle_timeout(idle);
+        Self::new(&limits, peer, now)
+    }
+
     /// Notes that a message arrived from the peer, or would have arrived if the peer had been read.
     pub fn active(&mut self, now: Duration) {
         if let Some(rare) = &mut self.rare {

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use crossws_core::adapter::{Encoding, Publication, Receipt, Wire};
 use crossws_core::{Message, SendOptions};
 
-use super::{Clock, Outbox};
+use super::{Clock, Framing, Outbox};
 use crate::deflate::{Deflater, Outgoing, deflate_frame};
 use crate::frame::{Opcode, ServerFrame, put_frame, unmasked_len};
 use crate::handshake::Agreed;
@@ -166,14 +166,14 @@ impl Encoder {
 
 /// Returns whether the bytes that wait for the client decide what becomes of a message.
 #[inline]
-fn depends_on_the_client(options: &SendOptions) -> bool {
+pub fn depends_on_the_client(options: &SendOptions) -> bool {
     options.is_volatile() || options.replaces().is_some()
 }
 
 /// Queues a message that is volatile or has a key, if the client is slow.
 #[cold]
-fn send_to_slow(
-    outbox: &Outbox<ServerFrame, impl Clock>,
+pub fn send_to_slow(
+    outbox: &Outbox<impl Framing, impl Clock>,
     options: &SendOptions,
     frame: impl FnOnce() -> Bytes,
 ) -> Option<Receipt> {

@@ -1,6 +1,7 @@
 //! Discarded messages, until the peer is told of them.
 
-use crossws_core::adapter::Receipt;
+use crossws_core::adapter::{PeerEvents, Receipt};
+use crossws_core::{DropCause, Dropped, Overflow};
 
 use super::{Clock, Framing, LOST, Outbox};
 use crate::sync::atomic::Ordering;
@@ -78,5 +79,19 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         self.flags.fetch_and(!LOST, Ordering::Relaxed);
         let counts = state.losses.0.as_mut();
         counts.map_or_else(Lost::default, |counts| std::mem::take(&mut counts.untold))
+    }
+
+    /// Tells the peer how many messages were discarded since the last call. `overflow` is its policy.
+    #[cold]
+    pub fn tell_lost(&self, events: &PeerEvents, overflow: Overflow) {
+        let lost = self.take_lost();
+        for (messages, cause) in [
+            (lost.overflow, DropCause::Overflow(overflow)),
+            (lost.volatile, DropCause::Volatile),
+        ] {
+            if messages > 0 {
+                events.dropped(Dropped::new(messages.into(), cause));
+            }
+        }
     }
 }

@@ -1,17 +1,15 @@
 use std::fmt;
-use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::Poll;
 
-use crossws_core::{BoxFuture, Deflate, UpgradeRequest};
+use crossws_core::{BoxFuture, Deflate, PeerId, UpgradeRequest};
 use crossws_proto::handshake::ClientHandshake;
 use http::header::{
     CONNECTION, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::uri::{Parts, PathAndQuery, Scheme};
-use http::{HeaderMap, Method, Request, Uri};
+use http::{Method, Request, Response, Uri};
 
 use crate::client::Client;
 use crate::client::refusal::ConnectError;
@@ -193,12 +191,9 @@ impl Connect {
     }
 
     async fn run(self) -> Result<Client, ConnectError> {
-        let offer = match &self.deflate {
-            Some(config) => {
-                Some(ClientHandshake::new(Some(config)).map_err(ConnectError::malformed)?)
-            }
-            None => None,
-        };
+        let offer = self.deflate.as_ref();
+        let offer = offer.map(|config| ClientHandshake::new(Some(config)));
+        let offer = offer.transpose().map_err(ConnectError::malformed)?;
         let mut request = self.request.map_err(ConnectError::malformed)?;
         if let Some(value) = offer
             .as_ref()
@@ -217,43 +212,20 @@ impl Connect {
         if self.raw {
             socket.set_raw();
         }
-        let serve = world.app.serve(request, Arc::clone(&socket));
+        let serve = Arc::clone(&world.app).serve(request, Arc::clone(&socket));
         world.executor.spawn(serve);
         // From here on, dropping the future means that the client goes away.
-        let waiter = world.executor.waiter();
-        let pending = Pending(Some((world, socket)));
-        let answer = poll_fn(|cx| {
-            let Some((world, socket)) = &pending.0 else {
-                return Poll::Pending;
-            };
-            world.executor.drive(&waiter, cx);
-            socket.poll_answer(cx).map_or(Poll::Pending, Poll::Ready)
-        })
-        .await?;
-        pending.into_client(answer.response, answer.id, waiter)
-    }
-}
-
-/// A client that waits for the server's response.
-struct Pending(Option<(Arc<World>, Arc<Socket>)>);
-
-impl Pending {
-    fn into_client(
-        mut self,
-        response: http::Response<()>,
-        id: crossws_core::PeerId,
-        waiter: crate::time::executor::Waiter,
-    ) -> Result<Client, ConnectError> {
-        let (world, socket) = self.0.take().ok_or_else(ConnectError::dropped)?;
-        Ok(Client::new(world, socket, waiter, response, id))
-    }
-}
-
-impl Drop for Pending {
-    fn drop(&mut self) {
-        if let Some((_, socket)) = &self.0 {
-            socket.vanish();
-        }
+        let mut client = Client {
+            waiter: world.executor.waiter(),
+            world,
+            socket,
+            response: Response::default(),
+            id: PeerId::from_u128(0),
+        };
+        let answer = client.wait(Socket::poll_answer).await?;
+        client.response = answer.response;
+        client.id = answer.id;
+        Ok(client)
     }
 }
 
@@ -278,7 +250,9 @@ fn complete(request: Request<()>, mut secure: bool) -> Result<UpgradeRequest, Co
     target.path_and_query = uri.path_and_query.or(Some(PathAndQuery::from_static("/")));
     parts.uri = Uri::from_parts(target).map_err(ConnectError::malformed)?;
     let headers = &mut parts.headers;
-    let mut default = |name, value| set_default(headers, name, value);
+    let mut default = |name, value| {
+        headers.entry(name).or_insert(value);
+    };
     default(HOST, host);
     if parts.method == Method::GET {
         default(CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -287,10 +261,6 @@ fn complete(request: Request<()>, mut secure: bool) -> Result<UpgradeRequest, Co
         default(SEC_WEBSOCKET_KEY, SAMPLE_KEY);
     }
     Ok(UpgradeRequest::new(parts).with_secure(secure))
-}
-
-fn set_default(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
-    headers.entry(name).or_insert(value);
 }
 
 fn is_secure(scheme: &Scheme) -> bool {

@@ -84,10 +84,7 @@ impl Client {
         let at = Location::caller();
         let expected = message.into_message();
         async move {
-            let expected = match expected {
-                Ok(expected) => expected,
-                Err(error) => fail(at, format_args!("{error}")),
-            };
+            let expected = expected.unwrap_or_else(|error| fail(at, format_args!("{error}")));
             if let Err(missed) = self.hear(&expected).await {
                 fail(at, format_args!("{missed}"));
             }

@@ -1,4 +1,5 @@
-use std::sync::{Arc, Condvar, PoisonError};
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -9,21 +10,18 @@ use crossws_core::adapter::sync::Mutex;
 /// runs any more: most messages are there by then.
 pub(crate) struct Patience {
     limit: Duration,
-    watch: Option<Arc<Watch>>,
+    watch: Option<Watch>,
 }
 
-#[derive(Default)]
 struct Watch {
-    // The models build only core and native: std's `Condvar` takes no guard of the model checker.
-    state: Mutex<State>,
-    changed: Condvar,
+    state: Arc<Mutex<State>>,
+    /// The thread ends when this is dropped.
+    _waits: Sender<()>,
 }
 
 #[derive(Default)]
 struct State {
     waker: Option<Waker>,
-    /// The caller has stopped waiting.
-    left: bool,
     over: bool,
 }
 
@@ -41,40 +39,25 @@ impl Patience {
     }
 }
 
-impl Drop for Patience {
-    fn drop(&mut self) {
-        if let Some(watch) = &self.watch {
-            watch.state.lock().left = true;
-            watch.changed.notify_all();
-        }
-    }
-}
-
 /// Without threads everything is waited for.
-fn begin(limit: Duration) -> Arc<Watch> {
-    let watch = Arc::new(Watch::default());
-    let watched = Arc::clone(&watch);
+fn begin(limit: Duration) -> Watch {
+    let state = Arc::<Mutex<State>>::default();
+    let (waits, left) = channel();
+    let watched = Arc::clone(&state);
+    let run = move || {
+        if left.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+            let mut state = watched.lock();
+            state.over = true;
+            let waker = state.waker.take();
+            drop(state);
+            waker.into_iter().for_each(Waker::wake);
+        }
+    };
     let _ = std::thread::Builder::new()
         .name("crossws-patience".to_owned())
-        .spawn(move || watched.run(limit));
-    watch
-}
-
-impl Watch {
-    fn run(&self, limit: Duration) {
-        let state = self.state.lock();
-        let waited = self
-            .changed
-            .wait_timeout_while(state, limit, |state| !state.left);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        state.over = true;
-        let waker = state.waker.take();
-        let left = state.left;
-        drop(state);
-        if let Some(waker) = waker
-            && !left
-        {
-            waker.wake();
-        }
+        .spawn(run);
+    Watch {
+        state,
+        _waits: waits,
     }
 }

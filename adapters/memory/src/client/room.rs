@@ -1,4 +1,3 @@
-use std::fmt;
 use std::future::poll_fn;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
@@ -50,7 +49,7 @@ impl TestServer {
             clients.push(self.connect(target.as_ref()).await?);
             self.settle().await;
         }
-        let chance = self.chance();
+        let chance = self.world.chance.clone();
         // There are as many as targets.
         let clients = <[Client; N]>::try_from(clients).map_err(|_| ConnectError::dropped())?;
         Ok(Room { clients, chance })
@@ -58,6 +57,7 @@ impl TestServer {
 }
 
 /// Several clients: see [`TestServer::room`]. It is the array of them.
+#[derive(Debug)]
 #[must_use = "clients that are dropped are gone"]
 pub struct Room<const N: usize> {
     clients: [Client; N],
@@ -72,12 +72,9 @@ impl<const N: usize> Room<N> {
     #[track_caller]
     pub fn expect(&mut self, message: impl IntoMessage) -> impl Future<Output = ()> {
         let at = Location::caller();
-        let message: Result<Message, _> = message.into_message();
+        let message = message.into_message();
         async move {
-            let message = match message {
-                Ok(message) => message,
-                Err(error) => fail(at, format_args!("{error}")),
-            };
+            let message = message.unwrap_or_else(|error| fail(at, format_args!("{error}")));
             for (n, client) in self.clients.iter_mut().enumerate() {
                 if let Err(missed) = client.hear(&message).await {
                     fail(at, format_args!("client {n}: {missed}"));
@@ -169,11 +166,5 @@ impl<const N: usize> Deref for Room<N> {
 impl<const N: usize> DerefMut for Room<N> {
     fn deref_mut(&mut self) -> &mut [Client; N] {
         &mut self.clients
-    }
-}
-
-impl<const N: usize> fmt::Debug for Room<N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Room").field(&self.clients).finish()
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::BytesMut;
-use crossws_core::adapter::{Accepted, PeerEvents};
-use crossws_core::{CloseFrame, Closed, Hooks, Hub};
+use bytes::{Buf, BytesMut};
+use crossws_core::adapter::Accepted;
+use crossws_core::{CloseFrame, Hooks, Hub};
 use crossws_proto::connection::{Connection, Queue, Step, Transmit};
 use crossws_proto::deflate::Deflater;
 use crossws_proto::frame::Role;
@@ -21,7 +21,7 @@ use crate::time::clock::Alarm;
 
 /// Serves one connection while its hooks run: reads, writes, heartbeats, closes.
 pub(crate) struct Link {
-    connection: Connection<TaskHandle>,
+    pub(crate) connection: Connection<TaskHandle>,
     /// Bytes that were read and are not decoded yet.
     input: BytesMut,
     /// When the connection began.
@@ -54,10 +54,6 @@ impl Link {
         }
     }
 
-    pub(crate) fn attach(&mut self, events: PeerEvents) {
-        self.connection.attach(events);
-    }
-
     /// Closes a connection that has no peer.
     pub(crate) fn refuse(&mut self, frame: CloseFrame) {
         self.connection.refuse(frame, self.now());
@@ -65,10 +61,6 @@ impl Link {
 
     pub(crate) fn hub(&self) -> Hub {
         self.connection.hub().clone()
-    }
-
-    pub(crate) fn closed(&self) -> Closed {
-        self.connection.closed()
     }
 
     /// Runs a hook to its end, and the connection concurrently.
@@ -93,15 +85,8 @@ impl Link {
     /// wait.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         self.turn(cx);
-        let now = self.now();
-        let mut rest = &mut self.input[..];
-        let step = self.connection.next(&mut rest, || now);
-        let left = rest.len();
-        self.keep(left);
-        match step {
-            Some(step) => Poll::Ready(step),
-            None => Poll::Pending,
-        }
+        let step = self.decode(|connection, input, now| connection.next(input, || now));
+        step.map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Waits until the client has taken the last frame, or the time for it is over.
@@ -126,7 +111,9 @@ impl Link {
             let wrote = self.write();
             let now = self.now();
             let handle = Arc::clone(self.handle());
-            let deadline = self.connection.poll_timeout(now, || handle.socket().wall());
+            let deadline = self
+                .connection
+                .poll_timeout(now, || handle.socket().clock().wall());
             let is_due = deadline.is_some_and(|deadline| deadline <= now);
             if is_due {
                 self.connection.handle_timeout(now);
@@ -152,11 +139,8 @@ impl Link {
     fn read(&mut self) -> bool {
         let mut any = false;
         loop {
-            let now = self.now();
-            let mut rest = &mut self.input[..];
-            let decoded = self.connection.read_ahead(&mut rest, || now);
-            let left = rest.len();
-            self.keep(left);
+            let decoded =
+                self.decode(|connection, input, now| connection.read_ahead(input, || now));
             if !self.connection.wants_read() {
                 return any;
             }
@@ -181,10 +165,17 @@ impl Link {
         }
     }
 
-    /// Keeps the last bytes of the input.
-    fn keep(&mut self, left: usize) {
-        let decoded = self.input.len() - left;
-        let _ = self.input.split_to(decoded);
+    /// Lets the connection decode some of the input.
+    fn decode<T>(
+        &mut self,
+        decode: impl FnOnce(&mut Connection<TaskHandle>, &mut &mut [u8], Duration) -> T,
+    ) -> T {
+        let now = self.now();
+        let mut rest = &mut self.input[..];
+        let decoded = decode(&mut self.connection, &mut rest, now);
+        let left = rest.len();
+        self.input.advance(self.input.len() - left);
+        decoded
     }
 
     /// Writes what the client takes. Returns whether anything was written.

@@ -12,17 +12,23 @@ use crate::connection::link::Link;
 
 /// Runs the hooks of a connection to its end.
 pub(crate) async fn run<H: Hooks + ?Sized>(mut link: Link, joined: OpeningPeer<H>) {
-    link.attach(joined.lifeline());
+    link.connection.attach(joined.lifeline());
     let mut session = link.alongside(joined.open()).await;
     loop {
         let next = poll_fn(|cx| next(&mut link, &mut session, cx)).await;
         match next {
+            PumpNext::Step(Step::Message(message)) => {
+                link.alongside(session.message(message)).await;
+            }
+            PumpNext::Step(Step::Ping(data)) => link.alongside(session.ping(data)).await,
+            PumpNext::Step(Step::Pong(data)) => link.alongside(session.pong(data)).await,
+            PumpNext::Step(Step::Drain) => link.alongside(session.drain()).await,
+            PumpNext::Step(Step::Failed(error)) => link.alongside(session.error(error)).await,
             PumpNext::Step(Step::Closed) => break,
-            PumpNext::Step(step) => tell(&mut link, &mut session, step).await,
             PumpNext::Notice(notice) => link.alongside(session.notice(notice)).await,
         }
     }
-    let closed = link.closed();
+    let closed = link.connection.closed();
     link.alongside(session.close(closed)).await;
     link.finish().await;
 }
@@ -44,15 +50,4 @@ fn next<H: Hooks + ?Sized>(
     // A message of the peer's own futures wakes this again.
     let hub = link.hub();
     hook::polled(&hub, || session.poll_notice(cx)).map(PumpNext::Notice)
-}
-
-async fn tell<H: Hooks + ?Sized>(link: &mut Link, session: &mut Session<H>, step: Step) {
-    match step {
-        Step::Message(message) => link.alongside(session.message(message)).await,
-        Step::Ping(data) => link.alongside(session.ping(data)).await,
-        Step::Pong(data) => link.alongside(session.pong(data)).await,
-        Step::Drain => link.alongside(session.drain()).await,
-        Step::Failed(error) => link.alongside(session.error(error)).await,
-        Step::Closed => {}
-    }
 }

@@ -6,7 +6,6 @@ mod server;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::SystemTime;
 
 use bytes::BytesMut;
 use crossws_core::adapter::sync::Mutex;
@@ -15,8 +14,6 @@ use crossws_proto::deflate::Deflater;
 use crossws_proto::frame::{Decoder, Role};
 use crossws_proto::handshake::ClientHandshake;
 use http::Response;
-
-pub(crate) use client::Nothing;
 
 use crate::client::frame::Frame;
 use crate::client::refusal::ConnectError;
@@ -98,10 +95,6 @@ impl Socket {
         &self.clock
     }
 
-    pub(crate) fn wall(&self) -> SystemTime {
-        self.clock.wall()
-    }
-
     /// Returns whether the client understands what it may have offered.
     pub(crate) fn may_compress(&self) -> bool {
         let state = self.state.lock();
@@ -110,25 +103,24 @@ impl Socket {
 
     /// Changes the state and wakes the server's end.
     fn tell_pump<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let (result, waker) = {
-            let mut state = self.state.lock();
-            (change(&mut state), state.pump.take())
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        result
+        self.tell(change, |state| state.pump.take())
     }
 
     /// Changes the state and wakes the client's end.
     fn tell_reader<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let (result, waker) = {
-            let mut state = self.state.lock();
-            (change(&mut state), state.reader.take())
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        self.tell(change, |state| state.reader.take())
+    }
+
+    fn tell<T>(
+        &self,
+        change: impl FnOnce(&mut State) -> T,
+        waker: impl FnOnce(&mut State) -> Option<Waker>,
+    ) -> T {
+        let mut state = self.state.lock();
+        let result = change(&mut state);
+        let waker = waker(&mut state);
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
         result
     }
 }

@@ -1,6 +1,5 @@
 //! How the handles of a peer reach its connection's task, and where its outbox is emptied into.
 
-use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,17 +71,8 @@ impl TaskHandle {
             return false;
         }
         let mut bytes = Vec::with_capacity(writing.bytes());
-        while !writing.is_empty() {
-            let mut slices = [IoSlice::new(&[]); 16];
-            let count = writing.slices(&mut slices);
-            let before = bytes.len();
-            slices
-                .iter()
-                .take(count)
-                .for_each(|slice| bytes.extend_from_slice(slice));
-            let taken = bytes.len() - before;
-            writing.advance(taken);
-        }
+        (writing.pieces()).for_each(|piece| bytes.extend_from_slice(piece));
+        writing.advance(bytes.len());
         self.socket.deliver(bytes);
         self.outbox.written(writing);
         true

@@ -93,7 +93,7 @@ impl Transport for MemoryTransport {
     }
 
     fn now(&self) -> SystemTime {
-        self.handle.socket().wall()
+        self.handle.socket().clock().wall()
     }
 
     fn close(&self, frame: CloseFrame) {

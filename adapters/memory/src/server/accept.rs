@@ -1,9 +1,7 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
-use std::time::Duration;
 
 use crossws_core::adapter::{
     Accepted, ClaimError, HttpService, OriginalTarget, Start, UpgradeDoor,
@@ -22,61 +20,67 @@ use crate::connection::pump;
 use crate::connection::socket::{Answer, Socket};
 use crate::connection::task_handle::TaskHandle;
 use crate::connection::transport::MemoryTransport;
+use crate::server::background::Virtual;
 use crate::time::chance::Chance;
-use crate::time::clock::{Alarm, Clock};
 
 /// An app without its type, so that a hook can hold the server that runs it.
 pub(crate) trait App: MaybeSend + MaybeSync {
     /// Runs the `start` hook.
-    fn start(&self) -> BoxFuture<'static, ()>;
+    fn start(self: Arc<Self>) -> BoxFuture<'static, ()>;
 
     /// Runs one connection's whole life.
-    fn serve(&self, request: UpgradeRequest, socket: Arc<Socket>) -> BoxFuture<'static, ()>;
+    fn serve(
+        self: Arc<Self>,
+        request: UpgradeRequest,
+        socket: Arc<Socket>,
+    ) -> BoxFuture<'static, ()>;
 
     /// Whether a connection that has no session is being told so.
     fn is_parting(&self) -> bool;
 }
 
-pub(crate) struct Resolved<R: ?Sized> {
+pub(crate) struct Resolved<R> {
     pub(crate) hub: Hub,
-    pub(crate) clock: Arc<Clock>,
+    pub(crate) background: Arc<Virtual>,
     pub(crate) resolver: Arc<R>,
     /// What the builder found wrong with its settings.
     pub(crate) checked: Result<(), SettingsError>,
-    pub(crate) start: Arc<Start>,
+    pub(crate) start: Start,
     pub(crate) http: Option<Arc<dyn HttpService>>,
     pub(crate) chance: Chance,
-    /// How many connections are being closed without a session.
-    pub(crate) partings: Arc<AtomicUsize>,
+    /// Each connection that is being closed without a session holds it too.
+    pub(crate) parting: Arc<()>,
 }
 
 impl<R: Resolve> App for Resolved<R> {
-    fn start(&self) -> BoxFuture<'static, ()> {
-        let (hub, resolver) = (self.hub.clone(), Arc::clone(&self.resolver));
-        let start = Arc::clone(&self.start);
-        let checked = self.checked.clone();
+    fn start(self: Arc<Self>) -> BoxFuture<'static, ()> {
         Box::pin(async move {
+            let checked = self.checked.clone();
             // The error has been logged, and the upgrades that wait for the hook are refused.
-            let _ = start.run_checked(checked, &resolver, &hub).await;
+            let _ = (self.start)
+                .run_checked(checked, &self.resolver, &self.hub)
+                .await;
         })
     }
 
-    fn serve(&self, request: UpgradeRequest, socket: Arc<Socket>) -> BoxFuture<'static, ()> {
-        let arrival = Arrival {
-            socket: Cable(socket),
-            clock: Arc::clone(&self.clock),
-            http: self.http.clone(),
-            chance: self.chance.clone(),
-            partings: Arc::clone(&self.partings),
-        };
-        let hub = self.hub.clone();
-        let resolver = Arc::clone(&self.resolver);
-        let start = Arc::clone(&self.start);
-        Box::pin(async move { arrival.serve(start, hub, resolver, request).await })
+    fn serve(
+        self: Arc<Self>,
+        request: UpgradeRequest,
+        socket: Arc<Socket>,
+    ) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            let socket = Cable(socket);
+            let upgrade = self.upgrade(request, &socket.0);
+            match until_vanished(&socket.0, upgrade).await {
+                Some(Ok(connection)) => connection.await,
+                Some(Err(refused)) => socket.0.answer(Err(refusal(refused))),
+                None => {}
+            }
+        })
     }
 
     fn is_parting(&self) -> bool {
-        self.partings.load(Ordering::Relaxed) > 0
+        Arc::strong_count(&self.parting) > 1
     }
 }
 
@@ -89,84 +93,66 @@ impl Drop for Cable {
     }
 }
 
-/// Counts a connection that is closed without a session, until it is dropped.
-struct Parting<'a>(&'a AtomicUsize);
-
-impl<'a> Parting<'a> {
-    fn begin(partings: &'a AtomicUsize) -> Self {
-        partings.fetch_add(1, Ordering::Relaxed);
-        Self(partings)
-    }
+/// Runs an upgrade. Returns `None` when the client has gone away.
+async fn until_vanished<T>(socket: &Socket, upgrade: impl Future<Output = T>) -> Option<T> {
+    let mut upgrade = pin!(upgrade);
+    poll_fn(|cx| {
+        socket.watch(cx);
+        match socket.vanished() {
+            true => Poll::Ready(None),
+            false => upgrade.as_mut().poll(cx).map(Some),
+        }
+    })
+    .await
 }
 
-impl Drop for Parting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-struct Arrival {
-    socket: Cable,
-    clock: Arc<Clock>,
-    http: Option<Arc<dyn HttpService>>,
-    chance: Chance,
-    partings: Arc<AtomicUsize>,
-}
-
-impl Arrival {
-    async fn serve<R: Resolve>(
-        self,
-        start: Arc<Start>,
-        hub: Hub,
-        resolver: Arc<R>,
+impl<R: Resolve> Resolved<R> {
+    /// Runs the `upgrade` hook. Returns the connection, whose response was sent.
+    async fn upgrade(
+        &self,
         request: UpgradeRequest,
-    ) {
+        socket: &Arc<Socket>,
+    ) -> Result<BoxFuture<'static, ()>, ClaimError> {
         // Offers in a request of the test's own are for hooks to read.
-        let offers = match self.socket.0.may_compress() {
-            true => Offers::of(request.headers()),
-            false => Ok(Offers::default()),
+        let offers = match socket.may_compress() {
+            true => Offers::of(request.headers())?,
+            false => Offers::default(),
         };
-        let offers = match offers {
-            Ok(offers) => offers,
-            Err(rejection) => return self.reject(rejection),
+        let hub = &self.hub;
+        let accepted = async {
+            let claim = async {
+                self.start.ready().await?;
+                hub.claim(&self.resolver, request).await
+            };
+            let limit = hub.limits().upgrade_timeout;
+            let mut claim = hub.in_time(&*self.background, limit, claim).await?;
+            if let Some(id) = self.chance.peer_id() {
+                claim = claim.with_id(id);
+            }
+            let limit = claim.deadline();
+            hub.in_time(&*self.background, limit, claim.upgrade()).await
         };
-        let limit = hub.limits().upgrade_timeout;
-        let claim = async {
-            start.ready().await.map_err(ConnectError::rejected)?;
-            Ok(hub.claim(&resolver, request).await)
-        };
-        let claim = match self.in_time(&hub, claim, limit).await {
-            Some(Ok(Ok(claim))) => claim,
-            Some(Ok(Err(refused))) => return self.refused(&hub, refused, offers).await,
-            Some(Err(refusal)) => return self.socket.0.answer(Err(refusal)),
-            None => return,
-        };
-        let claim = match self.chance.peer_id() {
-            Some(id) => claim.with_id(id),
-            None => claim,
-        };
-        let limit = claim.deadline();
-        let upgrade = async { Ok(claim.upgrade().await) };
-        let accepted = match self.in_time(&hub, upgrade, limit).await {
-            Some(Ok(Ok(accepted))) => accepted,
-            Some(Ok(Err(refused))) => return self.refused(&hub, refused, offers).await,
-            Some(Err(refusal)) => return self.socket.0.answer(Err(refusal)),
-            None => return,
-        };
-        let response = switching_protocols(&accepted);
-        self.connect(accepted, response, offers).await;
+        match (accepted.await, &self.http) {
+            (Ok(accepted), _) => {
+                let response = switching_protocols(&accepted);
+                self.connect(socket, accepted, response, offers)
+            }
+            (Err(ClaimError::NotHandled(request)), Some(http)) => {
+                self.pass_on(*request, &**http, socket, offers).await
+            }
+            (Err(refused), _) => Err(refused),
+        }
     }
 
-    fn reject(&self, rejection: Rejection) {
-        self.socket.0.answer(Err(ConnectError::rejected(rejection)));
-    }
-
-    /// Passes a request that no hooks claim to the HTTP service, which may upgrade it itself.
-    async fn refused(self, hub: &Hub, refused: ClaimError, offers: Offers) {
-        let (mut request, http) = match (refused, &self.http) {
-            (ClaimError::NotHandled(request), Some(http)) => (request, Arc::clone(http)),
-            (refused, _) => return self.socket.0.answer(Err(refusal(refused))),
-        };
+    /// Passes a request that no hooks claim to the HTTP service, which may upgrade it itself. As a
+    /// server does, it lets the service take its time.
+    async fn pass_on(
+        &self,
+        mut request: UpgradeRequest,
+        http: &dyn HttpService,
+        socket: &Arc<Socket>,
+        offers: Offers,
+    ) -> Result<BoxFuture<'static, ()>, ClaimError> {
         let info = ConnectionInfo::new(request.remote_addr()).with_secure(request.is_secure());
         let door = UpgradeDoor::new();
         door.carry(&mut request);
@@ -175,50 +161,38 @@ impl Arrival {
             parts.extensions.insert(addr);
         }
         info.store(&mut parts.extensions);
-        parts.extensions.insert(hub.clone());
+        parts.extensions.insert(self.hub.clone());
         // Routers may strip a prefix.
         let target = OriginalTarget::of(&parts.uri);
         parts.extensions.insert(target);
         parts.extensions.insert(door.clone());
-        let call = http.call(
-            Request::from_parts(parts, Bytes::new()),
-            ApiRequest::MAX_BODY,
-        );
-        let call = async {
-            let failed = |error| ConnectError::rejected(Rejection::internal(error));
-            call.await.map_err(failed)
-        };
-        // A server does not limit the time of an HTTP service.
-        match self.in_time(hub, call, Duration::MAX).await {
-            Some(Ok(response)) => match door.take() {
-                Some(accepted) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                    self.connect(accepted, response.map(drop), offers).await;
-                }
-                _ => self.reject(Rejection::from(response)),
-            },
-            Some(Err(refusal)) => self.socket.0.answer(Err(refusal)),
-            None => {}
+        let request = Request::from_parts(parts, Bytes::new());
+        let response = http.call(request, ApiRequest::MAX_BODY).await;
+        let response = response.map_err(Rejection::internal)?;
+        match door.take() {
+            Some(accepted) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                self.connect(socket, accepted, response.map(drop), offers)
+            }
+            _ => Err(Rejection::from(response).into()),
         }
     }
 
-    /// Sends the response to an accepted upgrade, and runs the connection.
-    async fn connect<H: Hooks + ?Sized>(
-        self,
+    /// Sends the response to an accepted upgrade. Returns the connection.
+    fn connect<H: Hooks + ?Sized>(
+        &self,
+        socket: &Arc<Socket>,
         accepted: Accepted<H>,
         mut response: Response<()>,
         offers: Offers,
-    ) {
-        let agreed = match offers.agree(accepted.deflate()) {
-            Ok(agreed) => agreed,
-            Err(rejection) => return self.reject(rejection),
-        };
+    ) -> Result<BoxFuture<'static, ()>, ClaimError> {
+        let agreed = offers.agree(accepted.deflate())?;
         if let Ok(value) = HeaderValue::try_from(agreed.extensions())
             && !value.is_empty()
         {
             let headers = response.headers_mut();
             headers.insert(SEC_WEBSOCKET_EXTENSIONS, value);
         }
-        let handle = TaskHandle::new(&self.socket.0, &accepted.settings().limits);
+        let handle = TaskHandle::new(socket, &accepted.settings().limits);
         let transport = MemoryTransport::new(Arc::clone(&handle), &agreed);
         let (deflater, chance) = (transport.deflater(), self.chance.clone());
         let mut link = Link::new(handle, &accepted, agreed, deflater, chance);
@@ -227,43 +201,18 @@ impl Arrival {
             id: accepted.id(),
         };
         let joined = accepted.join(transport);
-        self.socket.0.answer(Ok(answer));
-        match joined {
-            Ok(joined) => pump::run(link, joined).await,
+        socket.answer(Ok(answer));
+        Ok(match joined {
+            Ok(joined) => Box::pin(pump::run(link, joined)),
             Err(frame) => {
-                let _parting = Parting::begin(&self.partings);
+                let parting = Arc::clone(&self.parting);
                 link.refuse(frame);
-                link.finish().await;
+                Box::pin(async move {
+                    link.finish().await;
+                    drop(parting);
+                })
             }
-        }
-    }
-
-    /// Runs an upgrade within its deadline. Returns `None` when the client has gone away.
-    async fn in_time<T>(
-        &self,
-        hub: &Hub,
-        upgrade: impl Future<Output = Result<T, ConnectError>>,
-        limit: Duration,
-    ) -> Option<Result<T, ConnectError>> {
-        let deadline = self.clock.now().saturating_add(limit);
-        let mut alarm = Alarm::new(&self.clock);
-        let mut upgrade = pin!(upgrade);
-        poll_fn(|cx| {
-            self.socket.0.watch(cx);
-            if self.socket.0.vanished() {
-                return Poll::Ready(None);
-            }
-            if let Poll::Ready(result) = upgrade.as_mut().poll(cx) {
-                return Poll::Ready(Some(result));
-            }
-            if self.clock.now() >= deadline {
-                let rejection = hub.upgrade_timed_out();
-                return Poll::Ready(Some(Err(ConnectError::rejected(rejection))));
-            }
-            alarm.set(Some(deadline), cx.waker());
-            Poll::Pending
         })
-        .await
     }
 }
 
@@ -296,8 +245,7 @@ pub(crate) fn bind<R: Resolve>(sockets: &Sockets, hub: &Hub, resolver: Arc<R>) {
                     }
                     Err(Box::new(parts))
                 }
-                Err(ClaimError::Rejected(rejection)) => Ok(rejection.into_response()),
-                Err(other) => Ok(Rejection::internal(other).into_response()),
+                Err(refused) => Ok(Rejection::from(refused).into_response()),
             }
         }
     });
@@ -317,10 +265,6 @@ fn switching_protocols<H: Hooks + ?Sized>(accepted: &Accepted<H>) -> Response<()
 fn refusal(refused: ClaimError) -> ConnectError {
     match refused {
         ClaimError::NotHandled(request) => ConnectError::unclaimed(request),
-        ClaimError::Rejected(rejection) => ConnectError::rejected(rejection),
-        other => {
-            let error = format!("{other:?}");
-            ConnectError::rejected(Rejection::internal(error))
-        }
+        refused => ConnectError::rejected(refused.into()),
     }
 }

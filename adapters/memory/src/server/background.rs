@@ -1,13 +1,11 @@
-use std::future::poll_fn;
 use std::sync::{Arc, Weak};
-use std::task::Poll;
 use std::time::Duration;
 
 use crossws_core::BoxFuture;
 use crossws_core::adapter::Background;
 
 use crate::server::World;
-use crate::time::clock::{Alarm, Clock};
+use crate::time::clock::Clock;
 
 /// Virtual time, and tasks that run whenever the toolkit is awaited. They end with the server.
 pub(crate) struct Virtual {
@@ -22,16 +20,7 @@ impl Background for Virtual {
     }
 
     fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
-        let clock = Arc::clone(&self.clock);
-        let until = clock.now().saturating_add(time);
-        let mut alarm = Alarm::new(&clock);
-        Box::pin(poll_fn(move |cx| {
-            if clock.now() >= until {
-                return Poll::Ready(());
-            }
-            alarm.set(Some(until), cx.waker());
-            Poll::Pending
-        }))
+        Box::pin(self.clock.sleep(time))
     }
 
     fn spawn(&self, future: BoxFuture<'static, ()>) {

@@ -1,14 +1,14 @@
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU16;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crossws_core::adapter::{HttpApp, HttpService, HubChoice, http_service};
+use crossws_core::adapter::{HttpApp, HttpService, HubChoice, Start, http_service};
 use crossws_core::{Hub, Resolve, Sockets, Through, hub_setters};
 
 use super::background::Virtual;
 use super::{TestServer, World};
-use crate::server::accept::{self, App, Resolved};
+use crate::server::accept::{self, Resolved};
 use crate::time::chance::Chance;
 use crate::time::clock::Clock;
 use crate::time::executor::Executor;
@@ -119,32 +119,34 @@ impl<R: Resolve> TestServerBuilder<R> {
             bind(&hub);
         }
         let clock = Arc::new(Clock::default());
-        let app = Resolved {
-            hub: hub.clone(),
-            clock: Arc::clone(&clock),
-            resolver: self.resolver,
-            checked,
-            start: Arc::default(),
-            http: self.http.clone(),
-            chance: self.chance.clone(),
-            partings: Arc::default(),
-        };
-        let executor = Executor::new(self.chance.clone());
-        executor.spawn(app.start());
-        let world = Arc::new(World {
-            hub,
-            clock,
-            executor,
-            app: Box::new(app),
-            http: self.http,
-            patience: self.patience,
-            chance: self.chance,
-            clients: AtomicU16::new(0),
+        let world = Arc::new_cyclic(|world| {
+            let background = Arc::new(Virtual {
+                clock: Arc::clone(&clock),
+                world: Weak::clone(world),
+            });
+            hub.lend_background(Arc::clone(&background) as _);
+            let app = Resolved {
+                hub: hub.clone(),
+                background,
+                resolver: self.resolver,
+                checked,
+                start: Start::default(),
+                http: self.http.clone(),
+                chance: self.chance.clone(),
+                parting: Arc::default(),
+            };
+            World {
+                hub,
+                clock,
+                executor: Executor::new(self.chance.clone()),
+                app: Arc::new(app),
+                http: self.http,
+                patience: self.patience,
+                chance: self.chance,
+                clients: AtomicU16::new(0),
+            }
         });
-        world.hub.lend_background(Arc::new(Virtual {
-            clock: Arc::clone(&world.clock),
-            world: Arc::downgrade(&world),
-        }));
+        world.executor.spawn(Arc::clone(&world.app).start());
         TestServer { world }
     }
 }

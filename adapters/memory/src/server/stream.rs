@@ -1,9 +1,10 @@
 //! A response whose body arrives later, between the application's service and a test.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 
 use crossws_core::adapter::sync::Mutex;
 use crossws_core::{Body, BoxError, Bytes};
@@ -32,21 +33,15 @@ struct Pipe {
 /// something else. Returns the test's end, which drops the service's body when it is dropped.
 pub(crate) fn pipe(world: Arc<World>, body: Body) -> Body {
     let pipe = Arc::<Mutex<Pipe>>::default();
-    let mut source = Some(body);
     let to = Arc::clone(&pipe);
-    world
-        .executor
-        .spawn(Box::pin(std::future::poll_fn(move |cx| {
-            let ended = ready!(poll_source(&mut source, &to, cx));
-            // Without the lock: the body is the application's.
-            source = None;
-            let mut pipe = to.lock();
+    world.executor.spawn(Box::pin(async move {
+        // Drops the body, which is the application's, before it locks the pipe.
+        let ended = transfer(body, &to).await;
+        tell(&to, |pipe| {
             pipe.end = Some(ended);
-            let reader = pipe.reader.take();
-            drop(pipe);
-            reader.into_iter().for_each(Waker::wake);
-            Poll::Ready(())
-        })));
+            pipe.reader.take()
+        });
+    }));
     Body::new(TestsEnd {
         waiter: world.executor.waiter(),
         pipe,
@@ -54,39 +49,44 @@ pub(crate) fn pipe(world: Arc<World>, body: Body) -> Body {
     })
 }
 
+/// Changes the pipe, and wakes the end whose waker is returned.
+fn tell(pipe: &Mutex<Pipe>, change: impl FnOnce(&mut Pipe) -> Option<Waker>) {
+    let waker = change(&mut pipe.lock());
+    waker.into_iter().for_each(Waker::wake);
+}
+
+/// Reads the body to its end, or until the test has dropped its own.
+async fn transfer(mut body: Body, pipe: &Mutex<Pipe>) -> Result<(), BoxError> {
+    while let Some(frame) = poll_fn(|cx| poll_source(&mut body, pipe, cx)).await {
+        // Nothing here reads trailers.
+        if let Ok(data) = frame?.into_data() {
+            tell(pipe, |pipe| {
+                pipe.waiting += data.len();
+                pipe.frames.push_back(data);
+                pipe.reader.take()
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Polls the body while there is room for more of it.
 fn poll_source(
-    source: &mut Option<Body>,
+    body: &mut Body,
     pipe: &Mutex<Pipe>,
     cx: &mut Context<'_>,
-) -> Poll<Result<(), BoxError>> {
-    let Some(body) = source else {
-        return Poll::Ready(Ok(()));
-    };
-    loop {
-        {
-            let mut pipe = pipe.lock();
-            if pipe.gone {
-                return Poll::Ready(Ok(()));
-            }
-            pipe.writer = Some(cx.waker().clone());
-            if pipe.waiting >= WINDOW {
-                return Poll::Pending;
-            }
-        }
-        let Some(frame) = ready!(Pin::new(&mut *body).poll_frame(cx)).transpose()? else {
-            return Poll::Ready(Ok(()));
-        };
-        // Nothing here reads trailers.
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
+) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    {
         let mut pipe = pipe.lock();
-        pipe.waiting += data.len();
-        pipe.frames.push_back(data);
-        let reader = pipe.reader.take();
-        drop(pipe);
-        reader.into_iter().for_each(Waker::wake);
+        if pipe.gone {
+            return Poll::Ready(None);
+        }
+        pipe.writer = Some(cx.waker().clone());
+        if pipe.waiting >= WINDOW {
+            return Poll::Pending;
+        }
     }
+    Pin::new(body).poll_frame(cx)
 }
 
 struct TestsEnd {
@@ -113,26 +113,19 @@ impl HttpBody for TestsEnd {
             writer.into_iter().for_each(Waker::wake);
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
-        match pipe.end.take() {
-            Some(Ok(())) => {
-                pipe.end = Some(Ok(()));
-                Poll::Ready(None)
-            }
-            Some(Err(error)) => {
-                pipe.end = Some(Ok(()));
-                Poll::Ready(Some(Err(error)))
-            }
-            None => Poll::Pending,
-        }
+        let Some(end) = &mut pipe.end else {
+            return Poll::Pending;
+        };
+        let ended = std::mem::replace(end, Ok(()));
+        Poll::Ready(ended.err().map(Err))
     }
 }
 
 impl Drop for TestsEnd {
     fn drop(&mut self) {
-        let mut pipe = self.pipe.lock();
-        pipe.gone = true;
-        let writer = pipe.writer.take();
-        drop(pipe);
-        writer.into_iter().for_each(Waker::wake);
+        tell(&self.pipe, |pipe| {
+            pipe.gone = true;
+            pipe.writer.take()
+        });
     }
 }

@@ -5,7 +5,7 @@ use crossws_core::adapter::sync::Mutex;
 
 /// What is left to chance, decided by a seed: the same seed decides the same. Without one everything
 /// runs in the order in which it became ready.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Chance(Option<Arc<Mutex<u64>>>);
 
 impl Chance {

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossws_core::adapter::sync::Mutex;
@@ -49,6 +50,19 @@ impl Clock {
     pub(crate) fn wall(&self) -> SystemTime {
         let now = self.began.checked_add(self.now());
         now.unwrap_or(self.began)
+    }
+
+    /// Waits until time has moved on by this much.
+    pub(crate) fn sleep(self: &Arc<Self>, time: Duration) -> impl Future<Output = ()> + use<> {
+        let until = self.now().saturating_add(time);
+        let mut alarm = Alarm::new(self);
+        poll_fn(move |cx| {
+            if alarm.clock.now() >= until {
+                return Poll::Ready(());
+            }
+            alarm.set(Some(until), cx.waker());
+            Poll::Pending
+        })
     }
 
     /// Moves to the next alarm, but not past `until`, and sets off all alarms of that time. Without

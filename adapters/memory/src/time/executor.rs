@@ -24,12 +24,19 @@ type TaskId = u64;
 
 pub(crate) struct Executor {
     queue: Arc<Queue>,
-    tasks: Mutex<HashMap<TaskId, Task>>,
+    tasks: Mutex<Tasks>,
+}
+
+#[derive(Default)]
+struct Tasks {
+    /// All but the one that is polled.
+    waiting: HashMap<TaskId, Task>,
+    /// How often all were cancelled.
+    cancelled: u64,
 }
 
 struct Task {
-    /// Absent while it is polled.
-    future: Option<BoxFuture<'static, ()>>,
+    future: BoxFuture<'static, ()>,
     waker: Arc<TaskWaker>,
 }
 
@@ -53,17 +60,20 @@ impl Executor {
             queued: AtomicBool::new(false),
         });
         let task = Task {
-            future: Some(future),
+            future,
             waker: Arc::clone(&waker),
         };
-        self.tasks.lock().insert(waker.id, task);
+        self.tasks.lock().waiting.insert(waker.id, task);
         waker.wake();
     }
 
     /// Drops every future. A future that is being polled is dropped after its poll.
     pub(crate) fn cancel_all(&self) {
-        let tasks = std::mem::take(&mut *self.tasks.lock());
+        let mut tasks = self.tasks.lock();
+        tasks.cancelled += 1;
+        let waiting = std::mem::take(&mut tasks.waiting);
         drop(tasks);
+        drop(waiting);
     }
 
     /// A place for one caller's waker.
@@ -134,31 +144,19 @@ impl Executor {
     }
 
     fn poll(&self, id: TaskId) {
-        let taken = self.tasks.lock().get_mut(&id).and_then(|task| {
-            let future = task.future.take()?;
-            Some((future, Arc::clone(&task.waker)))
-        });
-        let Some((mut future, task_waker)) = taken else {
+        let mut tasks = self.tasks.lock();
+        let (taken, cancelled) = (tasks.waiting.remove(&id), tasks.cancelled);
+        drop(tasks);
+        let Some(mut task) = taken else {
             return;
         };
-        // If the poll panics, the future is dropped and its place is released.
-        let place = Place { executor: self, id };
-        task_waker.queued.store(false, Ordering::Release);
-        let waker = Waker::from(task_waker);
-        if future
-            .as_mut()
-            .poll(&mut Context::from_waker(&waker))
-            .is_pending()
-        {
-            let mut tasks = self.tasks.lock();
-            if let Some(task) = tasks.get_mut(&id) {
-                task.future = Some(future);
-                std::mem::forget(place);
-                return;
-            }
-            // Cancelled meanwhile: dropped here, after the lock is released.
-            drop(tasks);
-            drop(future);
+        task.waker.queued.store(false, Ordering::Release);
+        let waker = Waker::from(Arc::clone(&task.waker));
+        let polled = task.future.as_mut().poll(&mut Context::from_waker(&waker));
+        let mut tasks = self.tasks.lock();
+        // One that was cancelled meanwhile, or has ended, is dropped after the lock is released.
+        if polled.is_pending() && tasks.cancelled == cancelled {
+            tasks.waiting.insert(id, task);
         }
     }
 }
@@ -168,19 +166,6 @@ enum Drove {
     OutOfBudget,
     InsideAlready,
     ElsewhereAlready,
-}
-
-/// A task's place in the executor, released on drop.
-struct Place<'a> {
-    executor: &'a Executor,
-    id: TaskId,
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        let task = self.executor.tasks.lock().remove(&self.id);
-        drop(task);
-    }
 }
 
 /// Marks that a caller runs the futures, until it is dropped.

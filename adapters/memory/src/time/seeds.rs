@@ -1,8 +1,4 @@
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::pin;
 use std::process::{ExitCode, Termination};
-use std::task::Poll;
 
 /// The environment variable that names the only seed to try.
 const ONLY: &str = "CROSSWS_SEED";
@@ -35,7 +31,7 @@ const ONLY: &str = "CROSSWS_SEED";
 /// ```
 ///
 /// # Panics
-/// When the test panics or returns an error, after its seed was printed.
+/// When the test panics or returns an error. Its seed is printed.
 pub async fn seeds<F, T>(seeds: impl IntoIterator<Item = u64>, test: F)
 where
     F: AsyncFn(u64) -> T,
@@ -55,33 +51,25 @@ where
     F: AsyncFn(u64) -> T,
     T: Termination,
 {
-    let mut running = pin!(test(seed));
-    let output = poll_fn(|cx| {
-        let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx)));
-        match polled {
-            Ok(polled) => polled.map(Ok),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
-    })
-    .await;
-    let again = || eprintln!("the test failed with seed {seed}; again: {ONLY}={seed}");
-    match output {
-        // An error is printed where it is reported, as for a test that returns it.
-        Ok(output) => {
-            if output.report() != ExitCode::SUCCESS {
-                again();
-                failed(seed);
-            }
-        }
-        Err(panic) => {
-            again();
-            resume_unwind(panic);
-        }
-    }
+    let _failing = Failing { seed };
+    let output = test(seed).await;
+    // An error is printed where it is reported, as for a test that returns it.
+    assert!(
+        output.report() == ExitCode::SUCCESS,
+        "the test returned an error with seed {seed}"
+    );
 }
 
-// A failed test panics.
-#[allow(clippy::panic)]
-fn failed(seed: u64) -> ! {
-    panic!("the test returned an error with seed {seed}");
+/// Prints the seed of a test that panics.
+struct Failing {
+    seed: u64,
+}
+
+impl Drop for Failing {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let Self { seed } = self;
+            eprintln!("the test failed with seed {seed}; again: {ONLY}={seed}");
+        }
+    }
 }

@@ -48,6 +48,7 @@ pub(crate) struct Connection {
     pub(crate) changed: Notify,
 }
 
+#[derive(Default)]
 struct State {
     inbound: VecDeque<Message>,
     inbound_bytes: usize,
@@ -99,7 +100,7 @@ impl Connection {
     pub(crate) fn new(
         (secret, resume): (Key<32>, Key<16>),
         resume_text: String,
-        path: String,
+        path: &str,
         settings: Arc<Settings>,
         background: &Arc<dyn Background>,
         retained: usize,
@@ -109,33 +110,12 @@ impl Connection {
             secret,
             resume,
             id: format!("id: {resume_text}."),
-            path,
+            path: path.to_owned(),
             settings,
             state: Mutex::new(State {
-                inbound: VecDeque::new(),
-                inbound_bytes: 0,
-                posts: 0,
-                waiting_posts: 0,
-                was_heard: false,
-                pump: None,
-                pump_due: None,
-                look_at: None,
-                drain_due: false,
-                stream: None,
-                attached: None,
-                streams: 0,
                 detached_since: Some(background.now()),
-                handed: VecDeque::new(),
-                handed_bytes: 0,
                 retained: Retained::new(retained),
-                events: None,
-                closed: None,
-                client_close: None,
-                violation: None,
-                stalled_since: None,
-                terminated: false,
-                unwritten: None,
-                over: false,
+                ..State::default()
             }),
             is_stalled: AtomicBool::new(false),
             changed: Notify::new(),
@@ -165,9 +145,8 @@ impl Connection {
         state.attached = Some(state.streams);
         state.detached_since = None;
         let stream = state.streams;
-        let wakers = [state.stream.take(), state.pump.take()];
         drop(state);
-        wakers.into_iter().for_each(wake);
+        self.wake();
         Some((stream, events))
     }
 
@@ -181,18 +160,16 @@ impl Connection {
         state.stalled_since = None;
         state.detached_since = Some(now);
         let gone = state.stream.take();
-        let pump = state.pump.take();
         drop(state);
         drop(gone);
         // From here on, the limits judge what waits.
         self.outbox.must_wait();
-        wake(pump);
+        self.wake_pump();
     }
 
-    /// Returns when what the server takes now is too old.
-    fn too_late(&self, now: Duration) -> Duration {
-        let limit = self.settings.limits.max_queue_age;
-        limit.map_or(Duration::MAX, |limit| now.saturating_add(limit))
+    /// Returns when what the server has taken at this time is too old.
+    fn too_late(&self, taken: Duration) -> Option<Duration> {
+        taken.checked_add(self.settings.limits.max_queue_age?)
     }
 
     /// Wakes the stream, which has something to write. Wakes the pump if it has losses to report, or
@@ -281,11 +258,8 @@ impl Connection {
 
     /// Notes that the client has broken a rule. The first one counts.
     pub(crate) fn violated(&self, violation: Violation) {
-        let mut state = self.state.lock();
-        state.violation.get_or_insert(violation);
-        let pump = state.pump.take();
-        drop(state);
-        wake(pump);
+        self.state.lock().violation.get_or_insert(violation);
+        self.wake_pump();
     }
 
     /// Returns what the client did wrong, once.
@@ -296,7 +270,7 @@ impl Connection {
     /// Returns when what the server has not taken is too old.
     pub(crate) fn too_old_at(&self) -> Option<Duration> {
         let since = self.state.lock().stalled_since?;
-        Some(self.too_late(since)).filter(|due| *due < Duration::MAX)
+        self.too_late(since)
     }
 
     /// Notes that the queue is too old, once.
@@ -317,11 +291,10 @@ impl Connection {
             return Some(Closed::by_us(frame, ClosedBy::Server, true));
         }
         if state.terminated {
-            let lost = || Closed::lost(ClosedBy::Server);
-            let unwritten = state.unwritten.as_ref();
-            return Some(
-                unwritten.map_or_else(lost, |frame| Closed::by_us(frame, ClosedBy::Server, false)),
-            );
+            return Some(match &state.unwritten {
+                Some(frame) => Closed::by_us(frame, ClosedBy::Server, false),
+                None => Closed::lost(ClosedBy::Server),
+            });
         }
         let since = state.detached_since?;
         drop(state);
@@ -378,9 +351,7 @@ impl Connection {
 }
 
 fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
-    }
+    waker.into_iter().for_each(Waker::wake);
 }
 
 /// Returns a path as a relative reference. By itself, one that begins with two slashes would name another

@@ -2,8 +2,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use crossws_core::BoxError;
@@ -22,37 +21,6 @@ pub(crate) struct Downlink {
     pub(crate) is_over: bool,
 }
 
-impl Downlink {
-    fn poll_bytes(
-        &mut self,
-        now: Duration,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, BoxError>>> {
-        if self.is_over {
-            return Poll::Ready(None);
-        }
-        if let Some(first) = self.first.pop_front() {
-            return Poll::Ready(Some(Ok(first)));
-        }
-        match self.connection.poll_write(self.stream, now, cx) {
-            Poll::Ready(Write::Events(events)) => Poll::Ready(Some(Ok(events))),
-            Poll::Ready(Write::Last(events)) => {
-                self.is_over = true;
-                Poll::Ready(Some(Ok(events)))
-            }
-            Poll::Ready(Write::Over) => Poll::Ready(None),
-            Poll::Ready(Write::Cut) => {
-                self.is_over = true;
-                Poll::Ready(Some(Err("the connection was terminated".into())))
-            }
-            Poll::Pending => self
-                .keep_alive
-                .poll(now, cx)
-                .map(|comment| Some(Ok(comment))),
-        }
-    }
-}
-
 impl http_body::Body for Downlink {
     type Data = Bytes;
     type Error = BoxError;
@@ -62,12 +30,28 @@ impl http_body::Body for Downlink {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
-        let now = this.keep_alive.now();
-        let polled = this.poll_bytes(now, cx);
-        if let Poll::Ready(Some(Ok(_))) = &polled {
-            this.keep_alive.wrote(now);
-        }
-        polled.map(|bytes| bytes.map(|bytes| bytes.map(Frame::data)))
+        this.keep_alive.poll_frame(cx, |now, cx| {
+            if this.is_over {
+                return Poll::Ready(None);
+            }
+            if let Some(first) = this.first.pop_front() {
+                return Poll::Ready(Some(Ok(first)));
+            }
+            Poll::Ready(
+                match ready!(this.connection.poll_write(this.stream, now, cx)) {
+                    Write::Events(events) => Some(Ok(events)),
+                    Write::Last(events) => {
+                        this.is_over = true;
+                        Some(Ok(events))
+                    }
+                    Write::Over => None,
+                    Write::Cut => {
+                        this.is_over = true;
+                        Some(Err("the connection was terminated".into()))
+                    }
+                },
+            )
+        })
     }
 }
 

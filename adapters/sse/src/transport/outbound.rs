@@ -7,7 +7,7 @@ use crossws_core::adapter::{
 };
 use crossws_core::{Bytes, Capabilities, CloseFrame, Message, SendError, SendOptions, Sent};
 
-use crossws_proto::outbox;
+use crossws_proto::outbox::{self, depends_on_the_client, send_to_slow};
 
 use crate::transport::connection::Connection;
 use crate::transport::frame::EventFrame;
@@ -31,18 +31,12 @@ pub(crate) struct EventTransport {
 impl EventTransport {
     fn enqueue(&self, message: &Message, options: &SendOptions) -> Receipt {
         let outbox = &self.connection.outbox;
-        if options.is_volatile() || options.replaces().is_some() {
+        if depends_on_the_client(options) {
             self.connection.judge();
-        }
-        if options.is_volatile()
-            && let Some(receipt) = outbox.discard_volatile()
-        {
-            return receipt;
-        }
-        if let Some(key) = options.replaces()
-            && let Some(receipt) = outbox.replace(key, || EventFrame::encode(message))
-        {
-            return receipt;
+            let encode = || EventFrame::encode(message);
+            if let Some(receipt) = send_to_slow(outbox, options, encode) {
+                return receipt;
+            }
         }
         let event = EventFrame::encode(message);
         outbox.enqueue(event.len(), |batch| batch.push_encoded(event, 1))
@@ -68,10 +62,7 @@ impl Transport for EventTransport {
 
     fn publish(&self, publication: &Publication) -> Receipt {
         let options = publication.options();
-        if options.is_volatile()
-            || options.replaces().is_some()
-            || !self.connection.outbox.reads_logs()
-        {
+        if depends_on_the_client(options) || !self.connection.outbox.reads_logs() {
             return self.enqueue(publication.message(), options);
         }
         publication.with_encoded(Wire::new::<EventFrame>(0), |event| {

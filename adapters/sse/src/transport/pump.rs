@@ -7,9 +7,7 @@ use std::time::Duration;
 use crossws_core::adapter::{
     Background, Liveness, LivenessEvent, Notice, OpeningPeer, PeerEvents, Session,
 };
-use crossws_core::{
-    BoxFuture, Closed, ClosedBy, DropCause, Dropped, Error, Hooks, Limits, Message, Peer,
-};
+use crossws_core::{BoxFuture, Closed, ClosedBy, Error, Hooks, Limits, Message, Peer};
 use crossws_proto::reasons;
 
 use crate::transport::connection::Connection;
@@ -55,16 +53,11 @@ pub(crate) async fn run<H: Hooks + ?Sized>(
 ) {
     let peer = joined.peer().clone();
     let limits = peer.settings().limits.clone();
-    // A stream's comments stand for the pings. They are not answered, so that after them silence is no
-    // sign of a lost client.
-    let kept = match limits.ping_interval {
-        Some(_) => limits.clone().ping_interval(None).idle_timeout(None),
-        None => limits.clone(),
-    };
     connection.tell(joined.lifeline());
     let now = background.now();
     let mut pump = Pump {
-        live: Liveness::new(&kept, peer.id(), now),
+        // A stream's comments stand for the pings. They are not answered.
+        live: Liveness::without_pings(&limits, peer.id(), now),
         lifeline: joined.lifeline(),
         connection,
         background,
@@ -136,11 +129,7 @@ impl Pump {
         self.connection.watch(cx);
         loop {
             self.look();
-            let due = match &self.closed {
-                Some(_) => None,
-                None => self.next_due(),
-            };
-            let Some(due) = due else {
+            let Some(due) = self.next_due() else {
                 self.timer = None;
                 self.connection.wakes_at(None);
                 return;
@@ -165,15 +154,7 @@ impl Pump {
         }
         let outbox = &self.connection.outbox;
         if outbox.has_lost() {
-            let lost = outbox.take_lost();
-            for (messages, cause) in [
-                (lost.overflow, DropCause::Overflow(self.limits.overflow)),
-                (lost.volatile, DropCause::Volatile),
-            ] {
-                if messages > 0 {
-                    self.lifeline.dropped(Dropped::new(messages.into(), cause));
-                }
-            }
+            outbox.tell_lost(&self.lifeline, self.limits.overflow);
             // Not at each look: a hook that waits for the queue would be woken by its own task, without pause.
             self.lifeline.drained();
         }
@@ -267,6 +248,9 @@ impl Pump {
     }
 
     fn next_due(&self) -> Option<Duration> {
+        if self.closed.is_some() {
+            return None;
+        }
         if self.excused_until.is_some() {
             return self.excused_until;
         }

@@ -49,7 +49,7 @@ pub async fn respond<P: Place<B>, R: Resolve, B>(
         Some(Err(ClaimError::NotHandled(_))) => return Err(body),
         // The resolver speaks about streams; what else has this path is the pages' own.
         Some(Err(_)) if asks != Asks::Stream => return Err(body),
-        Some(Err(other)) => return Ok(refusal(other)),
+        Some(Err(refused)) => return Ok(rejected(refused.into())),
         None => return Ok(rejected(hub.upgrade_timed_out())),
     };
     let admits = claim.settings().origin.admits(claim.request());
@@ -91,8 +91,8 @@ async fn stream<P: Place<B>, H: Hooks + ?Sized, B>(
     }
     let hub = claim.hub().clone();
     let deadline = claim.deadline();
-    match within(background, deadline, claim.upgrade()).await {
-        Some(Ok(accepted)) => {
+    match hub.in_time(background, deadline, claim.upgrade()).await {
+        Ok(accepted) => {
             let headers = accepted.headers().clone();
             let mut response = place.open(accepted, parts).await;
             if response.status() == StatusCode::OK {
@@ -100,9 +100,8 @@ async fn stream<P: Place<B>, H: Hooks + ?Sized, B>(
             }
             Some(response)
         }
-        Some(Err(ClaimError::NotHandled(_))) => None,
-        Some(Err(other)) => Some(refusal(other)),
-        None => Some(rejected(hub.upgrade_timed_out())),
+        Err(ClaimError::NotHandled(_)) => None,
+        Err(refused) => Some(rejected(refused.into())),
     }
 }
 
@@ -157,13 +156,6 @@ pub(crate) fn empty<B: Default>(status: StatusCode) -> Response<B> {
         response.headers_mut().insert(RETRY_AFTER, second);
     }
     response
-}
-
-fn refusal<B: Default + From<bytes::Bytes>>(error: ClaimError) -> Response<B> {
-    match error {
-        ClaimError::Rejected(rejection) => rejected(rejection),
-        _ => empty(StatusCode::NOT_FOUND),
-    }
 }
 
 pub(crate) fn rejected<B: From<bytes::Bytes>>(rejection: Rejection) -> Response<B> {

@@ -6,14 +6,14 @@ use crossws_proto::outbox::{Batch, Framing};
 use crate::transport::frame::{EventFrame, MOST_ADDED, put_numbered};
 
 /// What was written last, for a client that has not read all of it when its stream was cut.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Retained {
     /// Written events, with the number of the first.
     chunks: VecDeque<(u64, Bytes)>,
     bytes: usize,
     most: usize,
-    /// The number of the next event.
-    next: u64,
+    /// The number of the last event.
+    last: u64,
     /// Where the next events are written: several chunks share one allocation.
     page: BytesMut,
 }
@@ -25,11 +25,8 @@ impl Retained {
     /// Creates an empty one that keeps at most this many bytes, and the rest of a page.
     pub(crate) fn new(most: usize) -> Self {
         Self {
-            chunks: VecDeque::new(),
-            bytes: 0,
             most,
-            next: 1,
-            page: BytesMut::new(),
+            ..Self::default()
         }
     }
 
@@ -40,20 +37,16 @@ impl Retained {
             let page = self.bytes.clamp(PAGE.0, PAGE.1);
             self.page = BytesMut::with_capacity(len.max(page));
         }
-        let first = self.next;
+        let first = self.last + 1;
         // Nearly always one, whose end need not be found.
         let is_one = events.frames() == 1;
         for piece in events.pieces() {
             let mut rest = piece;
             while !rest.is_empty() {
-                let end = if is_one {
-                    None
-                } else {
-                    EventFrame::len_of_first(rest)
-                };
+                let end = (!is_one).then(|| EventFrame::len_of_first(rest)).flatten();
                 let (event, after) = rest.split_at(end.unwrap_or(rest.len()));
-                put_numbered(&mut self.page, event, id, self.next);
-                self.next += 1;
+                self.last += 1;
+                put_numbered(&mut self.page, event, id, self.last);
                 rest = after;
             }
         }
@@ -75,8 +68,8 @@ impl Retained {
     /// Returns the events after this one, or `None` if some of them are not there any more, or it
     /// was never written.
     pub(crate) fn after(&self, last: u64) -> Option<Vec<Bytes>> {
-        let oldest = self.chunks.front().map_or(self.next, |(first, _)| *first);
-        if last >= self.next || last + 1 < oldest {
+        let oldest = self.chunks.front().map(|(first, _)| *first);
+        if last > self.last || last + 1 < oldest.unwrap_or(self.last + 1) {
             return None;
         }
         let mut events = Vec::new();

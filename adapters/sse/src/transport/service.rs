@@ -9,6 +9,7 @@ use crossws_core::{
     Body, BoxError, BoxFuture, ConnectionInfo, Hub, Resolve, SharedResolver, UpgradeRequest,
 };
 use crossws_proto::handshake::convert_target;
+use http::request::Parts;
 use http::{Request, Response, StatusCode, Version};
 use tower_service::Service;
 
@@ -132,28 +133,32 @@ where
         let mut next = std::mem::replace(&mut self.next, next);
         Box::pin(async move {
             let (routed, body) = request.into_parts();
-            if !may_be_asked(&routed) {
-                let request = Request::from_parts(routed, body);
-                return Ok(next.call(request).await?.map(Body::new));
-            }
-            let mut parts = routed.clone();
-            // As for a WebSocket: a router before this service may have stripped a prefix, and the paths
-            // of two routers would be one namespace.
-            if let Some(target) = routed.extensions.get() {
-                parts.uri = OriginalTarget::get(target).clone();
-            }
-            if parts.version >= Version::HTTP_2 {
-                convert_target(&mut parts);
-            }
-            let info = ConnectionInfo::of(&parts.extensions);
-            let asked = UpgradeRequest::new(parts).with_connection(info);
-            match respond(&streams, streams.hub(), &resolver, asked, body).await {
-                Ok(response) => Ok(response.map(Body::new)),
-                Err(body) => {
-                    let request = Request::from_parts(routed, body);
-                    Ok(next.call(request).await?.map(Body::new))
+            let body = match may_be_asked(&routed) {
+                true => {
+                    match respond(&streams, streams.hub(), &resolver, asked(&routed), body).await {
+                        Ok(response) => return Ok(response.map(Body::new)),
+                        Err(body) => body,
+                    }
                 }
-            }
+                false => body,
+            };
+            let request = Request::from_parts(routed, body);
+            Ok(next.call(request).await?.map(Body::new))
         })
     }
+}
+
+/// Returns a request as hooks get it.
+fn asked(routed: &Parts) -> UpgradeRequest {
+    let mut parts = routed.clone();
+    // As for a WebSocket: a router before this service may have stripped a prefix, and the paths of two
+    // routers would be one namespace.
+    if let Some(target) = routed.extensions.get() {
+        parts.uri = OriginalTarget::get(target).clone();
+    }
+    if parts.version >= Version::HTTP_2 {
+        convert_target(&mut parts);
+    }
+    let info = ConnectionInfo::of(&parts.extensions);
+    UpgradeRequest::new(parts).with_connection(info)
 }

@@ -52,10 +52,9 @@ enum NotJoined {
 impl Streams {
     /// Creates an empty list for a hub's connections, of [these](crate::CAPABILITIES) capabilities.
     pub fn new(hub: &Hub, settings: StreamSettings) -> Self {
-        let list = List::new(hub, String::new(), crate::CAPABILITIES);
         Self {
             settings,
-            list: Arc::new(list),
+            list: List::new(hub, String::new(), crate::CAPABILITIES),
         }
     }
 
@@ -67,10 +66,9 @@ impl Streams {
         capabilities: Capabilities,
         name: &str,
     ) -> Self {
-        let list = List::new(hub, format!("{name}{AFTER_PLACE}"), capabilities);
         Self {
             settings,
-            list: Arc::new(list),
+            list: List::new(hub, format!("{name}{AFTER_PLACE}"), capabilities),
         }
     }
 
@@ -120,17 +118,9 @@ impl Streams {
         let Some(background) = self.hub().background() else {
             return empty(StatusCode::INTERNAL_SERVER_ERROR);
         };
-        let listed = self.list.add(|secret, resume, resume_text| {
-            let retained = self.settings.retained;
-            let path = path.to_owned();
-            Connection::new(
-                (secret, resume),
-                resume_text,
-                path,
-                settings,
-                &background,
-                retained,
-            )
+        let retained = self.settings.retained;
+        let listed = self.list.add(|keys, resume_text| {
+            Connection::new(keys, resume_text, path, settings, &background, retained)
         });
         let listed = match listed {
             Ok(listed) => listed,

@@ -7,12 +7,11 @@ use std::time::Duration;
 use worker::State;
 use worker::js_sys::{Date, Object};
 use worker::wasm_bindgen::JsValue;
-use worker::wasm_bindgen_futures::{JsFuture, spawn_local};
 use worker::worker_sys::DurableObjectStorage;
 
 use crossws_core::adapter::sync::Mutex;
 
-use crate::error::report;
+use crate::error::{report, report_failure};
 use crate::link::deadline;
 use crate::sleep::Sleep;
 
@@ -53,17 +52,9 @@ impl Alarm {
         // Exact for the next 285,000 years.
         #[allow(clippy::cast_precision_loss)]
         let date = Date::new(&JsValue::from_f64(at as f64));
-        match storage.set_alarm(date, Object::new()) {
-            Ok(promise) => {
-                let alarm = Arc::clone(self);
-                spawn_local(async move {
-                    if let Err(error) = JsFuture::from(promise).await {
-                        alarm.failed(at, error);
-                    }
-                });
-            }
-            Err(error) => self.failed(at, error),
-        }
+        let alarm = Arc::clone(self);
+        let set = storage.set_alarm(date, Object::new());
+        report_failure(set, move |error| alarm.failed(at, error));
     }
 
     /// Waits until the alarm is due. The platform delivers none while an earlier one is handled.

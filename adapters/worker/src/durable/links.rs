@@ -31,13 +31,13 @@ impl Default for Links {
 
 impl Links {
     /// Gives a connection a number, and lists it.
-    pub(super) fn list(&self, link: Link) -> Rc<Link> {
+    pub(super) fn list(&self, mut link: Link) -> Rc<Link> {
         let mut links = self.by_number.borrow_mut();
         let entry = links.vacant_entry();
-        let number = entry.key();
-        let link = Rc::new(link.numbered(number));
+        link.number = entry.key();
+        let link = Rc::new(link);
         // Without the number, a look-up uses the attachment.
-        let _ = Reflect::set(link.socket.raw(), &self.number, &number.into());
+        let _ = Reflect::set(link.socket.raw(), &self.number, &link.number.into());
         entry.insert(Rc::clone(&link));
         link
     }

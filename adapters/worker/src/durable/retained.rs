@@ -7,10 +7,10 @@ use crossws_core::{Hub, HubBuilder, Message};
 use worker::State;
 use worker::js_sys::{Array, ArrayBuffer, Map, Object, Promise, Reflect, Uint8Array};
 use worker::wasm_bindgen::{JsCast, JsValue};
-use worker::wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
+use worker::wasm_bindgen_futures::{JsFuture, future_to_promise};
 use worker::worker_sys::DurableObjectStorage;
 
-use crate::error::report;
+use crate::error::{report, report_failure};
 
 /// What the keys of retained messages begin with.
 const PREFIX: &str = "__crossws/retained/";
@@ -163,20 +163,12 @@ fn decode(value: &JsValue) -> Option<RetainedMessage> {
 
 /// Logs a change that fails. The platform holds messages to clients back until it has stored it.
 fn log(change: Result<Promise, JsValue>) {
-    let failed = |error| {
+    report_failure(change, |error| {
         report(
             "a retained message is not stored",
             worker::Error::from(error),
-        )
-    };
-    match change {
-        Ok(promise) => spawn_local(async move {
-            if let Err(error) = JsFuture::from(promise).await {
-                failed(error);
-            }
-        }),
-        Err(error) => failed(error),
-    }
+        );
+    });
 }
 
 #[cfg(test)]

@@ -84,9 +84,9 @@ enum Next {
 
 /// What is due by now.
 async fn due<H: Hooks + ?Sized>(session: &mut Session<H>) -> Option<Notice> {
-    poll_fn(|cx| match session.poll_notice(cx) {
-        Poll::Ready(notice) => Poll::Ready(Some(notice)),
-        Poll::Pending => Poll::Ready(None),
+    poll_fn(|cx| {
+        session.poll_tasks(cx);
+        Poll::Ready(session.next_notice())
     })
     .await
 }
@@ -101,10 +101,8 @@ async fn next<H: Hooks + ?Sized>(link: &Link, session: &mut Session<H>, event_fi
         }
         match link.poll_event(cx) {
             Poll::Ready(event) => Poll::Ready(Next::Event(event)),
-            Poll::Pending => match session.next_notice() {
-                Some(notice) => Poll::Ready(Next::Notice(notice)),
-                None => Poll::Pending,
-            },
+            Poll::Pending => (session.next_notice())
+                .map_or(Poll::Pending, |notice| Poll::Ready(Next::Notice(notice))),
         }
     })
     .await

@@ -139,13 +139,10 @@ impl Socket {
     pub(crate) fn close(&self, frame: CloseFrame, by: ClosedBy, until: Option<u64>) {
         *self.closing.lock() = Some((frame.clone(), by, until));
         if let Some(until) = until {
-            let amended = self.amend(|attachment| {
+            self.amend("a close", |attachment| {
                 let by_time = by == ClosedBy::Timeout;
                 attachment.closing = Some(Closing::new(&frame, by_time, until));
             });
-            if let Err(error) = amended {
-                report("a close was not stored", error);
-            }
         }
         // Fails if the client has just closed: there is nothing left to close.
         let _ = match frame.has_code() {
@@ -159,22 +156,16 @@ impl Socket {
         if let Some((_, by, _)) = &mut *self.closing.lock() {
             *by = ClosedBy::Timeout;
         }
-        let amended = self.amend(|attachment| {
+        self.amend("who closed", |attachment| {
             if let Some(closing) = &mut attachment.closing {
                 closing.by_time = true;
             }
         });
-        if let Err(error) = amended {
-            report("who closed was not stored", error);
-        }
     }
 
     /// Returns until when the client may reply to our close.
     pub(crate) fn closing_until(&self) -> Option<u64> {
-        self.closing
-            .lock()
-            .as_ref()
-            .and_then(|(_, _, until)| *until)
+        (self.closing.lock().as_ref()).and_then(|(_, _, until)| *until)
     }
 
     /// Sets how long the client may take to reply to our close.
@@ -235,37 +226,40 @@ impl Socket {
     /// Stores that the client sent a message.
     pub(crate) fn spoke(&self, now: u64) {
         *self.spoke.lock() = Some(now);
-        if let Err(error) = self.amend(|attachment| attachment.spoke = Some(now)) {
-            report("a peer's last message was not stored", error);
-        }
+        self.amend("a peer's last message", |attachment| {
+            attachment.spoke = Some(now);
+        });
     }
 
     /// Stores that the client sent something.
     pub(crate) fn heard(&self, now: u64) {
         *self.heard.lock() = Some(now);
-        if let Err(error) = self.amend(|attachment| attachment.heard = Some(now)) {
-            report("a peer's last sign of life was not stored", error);
-        }
+        self.amend("a peer's last sign of life", |attachment| {
+            attachment.heard = Some(now);
+        });
     }
 
     pub(crate) fn persist(&self, snapshot: Snapshot) -> Result<(), PersistError> {
-        let mut attachment = Attachment::new(snapshot, self.began);
-        attachment.heard = *self.heard.lock();
-        attachment.spoke = *self.spoke.lock();
-        self.store(&attachment)
+        self.store(&Attachment {
+            heard: *self.heard.lock(),
+            spoke: *self.spoke.lock(),
+            ..Attachment::new(snapshot, self.began)
+        })
     }
 
     /// Changes the stored state, if there is any.
-    pub(crate) fn amend(&self, change: impl FnOnce(&mut Attachment)) -> Result<(), PersistError> {
-        if !self.stores {
-            return Ok(());
-        }
-        match stored(&self.ws)? {
-            Some(mut attachment) => {
-                change(&mut attachment);
-                self.store(&attachment)
-            }
-            None => Ok(()),
+    fn amend(&self, what: &str, change: impl FnOnce(&mut Attachment)) {
+        let amend = || {
+            let Some(mut attachment) = stored(&self.ws)? else {
+                return Ok(());
+            };
+            change(&mut attachment);
+            self.store(&attachment)
+        };
+        if self.stores
+            && let Err::<(), PersistError>(error) = amend()
+        {
+            report(&format!("{what} was not stored"), error);
         }
     }
 

@@ -1,7 +1,6 @@
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Poll, Waker, ready};
 use std::time::Duration;
 
 use crossws_core::adapter::sync::Mutex;
@@ -15,10 +14,6 @@ use crate::sleep::Sleep;
 pub(crate) struct Timer(Mutex<Option<Waker>>);
 
 impl Timer {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::default()
-    }
-
     /// Wakes the timer, because a deadline has become earlier.
     pub(crate) fn wake(&self) {
         let waker = self.0.lock().take();
@@ -27,35 +22,29 @@ impl Timer {
 
     /// Acts on the connection's deadlines. Never ends.
     pub(crate) async fn keep(&self, link: &Link) {
-        let mut sleep = None;
-        poll_fn(|cx| self.poll(link, &mut sleep, cx)).await
-    }
-
-    fn poll(
-        &self,
-        link: &Link,
-        sleep: &mut Option<(u64, Sleep)>,
-        cx: &mut Context<'_>,
-    ) -> Poll<()> {
-        *self.0.lock() = Some(cx.waker().clone());
-        loop {
-            let now = deadline::now();
-            if let Some(closed) = link.keep_time(now) {
-                link.closed(closed);
-            }
-            let Some(due) = link.next_due() else {
-                *sleep = None;
-                return Poll::Pending;
-            };
-            let (_, timer) = match &mut *sleep {
-                Some(timer) if timer.0 <= due => timer,
-                sleep => {
-                    let time = Duration::from_millis(due.saturating_sub(now).max(1));
-                    sleep.insert((due, Sleep::new(time)))
+        let mut sleep: Option<(u64, Sleep)> = None;
+        poll_fn(|cx| {
+            *self.0.lock() = Some(cx.waker().clone());
+            loop {
+                let now = deadline::now();
+                if let Some(closed) = link.keep_time(now) {
+                    link.closed(closed);
                 }
-            };
-            ready!(Pin::new(timer).poll(cx));
-            *sleep = None;
-        }
+                let Some(due) = link.next_due() else {
+                    sleep = None;
+                    return Poll::Pending;
+                };
+                let (_, timer) = match &mut sleep {
+                    Some(timer) if timer.0 <= due => timer,
+                    sleep => {
+                        let time = Duration::from_millis(due.saturating_sub(now).max(1));
+                        sleep.insert((due, Sleep::new(time)))
+                    }
+                };
+                ready!(Pin::new(timer).poll(cx));
+                sleep = None;
+            }
+        })
+        .await
     }
 }

@@ -7,14 +7,35 @@ use crossws_core::{Limits, PeerId};
 /// long it may be silent. There are no pings, because the platform sends no control frames.
 pub(crate) struct Watch {
     live: Liveness,
-    /// How often the time of the client's last data is stored; `None` if silence is not bounded.
-    store_every: Option<u64>,
-    stored: u64,
+    /// When the client last sent anything.
     last: u64,
-    /// How often the time of the client's last message is stored; `None` if inactivity is not
-    /// bounded.
-    store_spoke_every: Option<u64>,
-    stored_spoke: u64,
+    heard: Stored,
+    spoke: Stored,
+}
+
+/// When the client last sent something, as far as that is stored: not each time, but often enough that a
+/// sleep does not make the client look silent.
+struct Stored {
+    at: u64,
+    /// How often it is stored; `None` if no deadline depends on it.
+    every: Option<u64>,
+}
+
+impl Stored {
+    fn new(at: u64, timeout: Option<Duration>) -> Self {
+        let every = timeout.map(|timeout| millis(timeout) / 4);
+        Self { at, every }
+    }
+
+    /// Returns whether to store this time.
+    fn is_due(&mut self, now: u64) -> bool {
+        let is_due = |every| now.saturating_sub(self.at) >= every;
+        let is_due = self.every.is_some_and(is_due);
+        if is_due {
+            self.at = now;
+        }
+        is_due
+    }
 }
 
 impl Watch {
@@ -27,29 +48,21 @@ impl Watch {
         heard: Option<u64>,
         spoke: Option<u64>,
     ) -> Self {
-        // As on every adapter, silence counts only for peers that are not pinged. If the limits ask
-        // for pings, the platform's own detection of lost connections takes their place.
-        let idle = limits
-            .idle_timeout
-            .filter(|_| limits.ping_interval.is_none());
-        let limits = limits.clone().ping_interval(None).idle_timeout(idle);
-        let mut live = Liveness::new(&limits, id, Duration::from_millis(began));
+        // If the limits ask for pings, the platform's own detection of lost connections takes their place.
+        let mut live = Liveness::without_pings(limits, id, Duration::from_millis(began));
         let heard = heard.unwrap_or(began);
         live.heard(Duration::from_millis(heard));
         let spoke = spoke.unwrap_or(began);
         live.active(Duration::from_millis(spoke));
         Self {
             live,
-            store_every: idle.map(|idle| millis(idle) / 4),
-            stored: heard,
             last: heard,
-            store_spoke_every: limits.inactivity_timeout.map(|time| millis(time) / 4),
-            stored_spoke: spoke,
+            heard: Stored::new(heard, limits.idle_timeout),
+            spoke: Stored::new(spoke, limits.inactivity_timeout),
         }
     }
 
-    /// Records that the client sent something. Returns whether to store that: not each time, but
-    /// often enough that a sleep does not make the client look silent.
+    /// Records that the client sent something. Returns whether to store that.
     pub(crate) fn heard(&mut self, now: u64) -> bool {
         // The platform's last auto-response may be older than an event that a hook got since.
         if now < self.last {
@@ -57,26 +70,13 @@ impl Watch {
         }
         self.last = now;
         self.live.heard(Duration::from_millis(now));
-        let due = self
-            .store_every
-            .is_some_and(|every| now.saturating_sub(self.stored) >= every);
-        if due {
-            self.stored = now;
-        }
-        due
+        self.heard.is_due(now)
     }
 
-    /// Records that the client sent a message. Returns whether to store that, as
-    /// [`heard`](Self::heard) does.
+    /// Records that the client sent a message. Returns whether to store that.
     pub(crate) fn spoke(&mut self, now: u64) -> bool {
         self.live.active(Duration::from_millis(now));
-        let due = self
-            .store_spoke_every
-            .is_some_and(|every| now.saturating_sub(self.stored_spoke) >= every);
-        if due {
-            self.stored_spoke = now;
-        }
-        due
+        self.spoke.is_due(now)
     }
 
     /// Sets when the peer's credentials expire. That may change, so call it before passed deadlines

@@ -1,72 +1,51 @@
 //! The client's end of a socket.
 
-use std::task::{Context, Waker};
+use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use crossws_core::{CloseFrame, ControlError, Message, SendError};
+use crossws_core::{CloseFrame, Closed, ControlError, Message, SendError, Utf8Bytes};
 use crossws_proto::deflate::Deflater;
 use crossws_proto::frame::{Event, Opcode, Role, put_masked_close, put_masked_frame};
 
 use super::{Answer, Socket, State, no_limits};
+use crate::client::CloseEvent;
 use crate::client::frame::Frame;
 use crate::client::refusal::ConnectError;
 
-/// Why a client has no frame to take.
-pub(crate) enum Nothing {
-    Yet,
-    Ever,
-}
-
-/// How a connection ended, as the client saw it.
-pub(crate) struct Seen {
-    pub(crate) received: Option<Option<CloseFrame>>,
-    pub(crate) clean: bool,
-}
-
 impl Socket {
-    pub(crate) fn poll_answer(&self, cx: &Context<'_>) -> Option<Result<Answer, ConnectError>> {
-        let old = {
-            let mut state = self.state.lock();
-            match state.answer.take() {
-                Some(answer) => return Some(answer),
-                None if state.over => return Some(Err(ConnectError::dropped())),
-                None => state.watch(cx),
-            }
-        };
-        drop(old);
-        None
+    pub(crate) fn poll_answer(&self, cx: &Context<'_>) -> Poll<Result<Answer, ConnectError>> {
+        self.poll_client(Some(cx), |state| match state.answer.take() {
+            Some(answer) => Poll::Ready(answer),
+            None if state.over => Poll::Ready(Err(ConnectError::dropped())),
+            None => Poll::Pending,
+        })
     }
 
     pub(crate) fn client_sends(&self, message: Message) -> Result<(), SendError> {
-        self.tell_pump(|state| {
-            if state.client_has_ended() {
-                return Err(SendError::Closed(message));
-            }
-            match state.put_message(&message) {
-                true => Ok(()),
-                false => Err(SendError::Closed(message)),
-            }
-        })
+        match self.client_puts(|state| state.put_message(&message)) {
+            true => Ok(()),
+            false => Err(SendError::Closed(message)),
+        }
     }
 
     pub(crate) fn client_controls(&self, opcode: Opcode, data: &[u8]) -> Result<(), ControlError> {
-        self.tell_pump(|state| {
-            if !state.client_has_ended() && state.put(opcode, data) {
-                return Ok(());
-            }
-            Err(ControlError::Closed)
-        })
+        match self.client_puts(|state| state.put(opcode, data)) {
+            true => Ok(()),
+            false => Err(ControlError::Closed),
+        }
     }
 
     /// Sends bytes as they are. Returns whether the connection is open.
     pub(crate) fn client_writes(&self, bytes: &[u8]) -> bool {
-        self.tell_pump(|state| {
-            let open = !state.client_has_ended();
-            if open {
-                state.network.extend_from_slice(bytes);
-            }
-            open
+        self.client_puts(|state| {
+            state.network.extend_from_slice(bytes);
+            true
         })
+    }
+
+    /// Puts something into the network of an open connection. Returns whether it is there.
+    fn client_puts(&self, put: impl FnOnce(&mut State) -> bool) -> bool {
+        self.tell_pump(|state| !state.client_has_ended() && put(state))
     }
 
     pub(crate) fn client_closes(&self, frame: Option<CloseFrame>) {
@@ -98,61 +77,78 @@ impl Socket {
         self.state.lock().raw.get_or_insert_default();
     }
 
-    /// Returns the bytes that have arrived. With a context, it is woken for the next.
-    pub(crate) fn take_bytes(&self, cx: &Context<'_>) -> Result<Bytes, Nothing> {
-        let old = {
-            let mut state = self.state.lock();
-            match state.raw.as_mut().map(BytesMut::split) {
-                Some(bytes) if !bytes.is_empty() => return Ok(bytes.freeze()),
-                _ if state.over || state.vanished => return Err(Nothing::Ever),
-                _ => state.watch(cx),
-            }
-        };
-        drop(old);
-        Err(Nothing::Yet)
+    /// Returns the bytes that have arrived, or `None` at the end.
+    pub(crate) fn poll_bytes(&self, cx: &Context<'_>) -> Poll<Option<Bytes>> {
+        self.poll_client(Some(cx), |state| {
+            let bytes = state.raw.as_mut().map(BytesMut::split);
+            state.arrived(bytes.filter(|bytes| !bytes.is_empty()))
+        })
+        .map(|bytes| bytes.map(BytesMut::freeze))
     }
 
-    /// Returns the next frame that the client received. With a context, it is woken for the one
-    /// after.
-    pub(crate) fn take_frame(&self, cx: Option<&Context<'_>>) -> Result<Frame, Nothing> {
-        let old = {
-            let mut state = self.state.lock();
-            match state.received.pop_front() {
-                Some(frame) => return Ok(frame),
-                None if state.over || state.vanished => return Err(Nothing::Ever),
-                None => cx.and_then(|cx| state.watch(cx)),
-            }
-        };
-        drop(old);
-        Err(Nothing::Yet)
+    /// Returns the next frame that the client received, or `None` at the end. With a context, it is
+    /// woken for the one after.
+    pub(crate) fn poll_frame(&self, cx: Option<&Context<'_>>) -> Poll<Option<Frame>> {
+        self.poll_client(cx, |state| {
+            let frame = state.received.pop_front();
+            state.arrived(frame)
+        })
     }
 
     /// Returns how the connection ended, once the client can observe its end.
-    pub(crate) fn seen(&self, cx: &Context<'_>) -> Option<Seen> {
-        let old = {
-            let mut state = self.state.lock();
-            if state.over || state.vanished {
-                return Some(Seen {
-                    received: state.close_received.clone(),
-                    clean: state.close_sent && state.close_received.is_some(),
-                });
-            }
-            state.watch(cx)
-        };
+    pub(crate) fn poll_closed(&self, cx: &Context<'_>) -> Poll<CloseEvent> {
+        self.poll_client(Some(cx), |state| match state.is_over() {
+            true => Poll::Ready(state.close_event()),
+            false => Poll::Pending,
+        })
+    }
+
+    /// Polls what the client waits for. If there is nothing yet, the next change wakes the client.
+    fn poll_client<T>(
+        &self,
+        cx: Option<&Context<'_>>,
+        poll: impl FnOnce(&mut State) -> Poll<T>,
+    ) -> Poll<T> {
+        let mut state = self.state.lock();
+        let polled = poll(&mut state);
+        let cx = cx.filter(|_| polled.is_pending());
+        let old = cx.and_then(|cx| state.reader.replace(cx.waker().clone()));
+        // Dropped without the lock: it may be the last handle to a task that owns this client.
+        drop(state);
         drop(old);
-        None
+        polled
     }
 }
 
 impl State {
-    /// Wakes the client at the next change. Returns the previous waker. It must be dropped after
-    /// the lock is released: it may be the last handle to a task that owns this client.
-    fn watch(&mut self, cx: &Context<'_>) -> Option<Waker> {
-        self.reader.replace(cx.waker().clone())
+    /// Returns what has arrived, or `None` once nothing arrives any more.
+    fn arrived<T>(&self, next: Option<T>) -> Poll<Option<T>> {
+        match next {
+            None if !self.is_over() => Poll::Pending,
+            next => Poll::Ready(next),
+        }
+    }
+
+    /// Returns whether the client can observe the end of the connection.
+    pub(super) fn is_over(&self) -> bool {
+        self.over || self.vanished
+    }
+
+    fn close_event(&self) -> CloseEvent {
+        let (code, reason) = match &self.close_received {
+            Some(Some(frame)) => (frame.code().get(), frame.reason().clone()),
+            Some(None) => (Closed::NO_STATUS, Utf8Bytes::default()),
+            None => (Closed::ABNORMAL, Utf8Bytes::default()),
+        };
+        CloseEvent {
+            code,
+            reason,
+            clean: self.close_sent && self.close_received.is_some(),
+        }
     }
 
     fn client_has_ended(&self) -> bool {
-        self.close_sent || self.over || self.vanished
+        self.close_sent || self.is_over()
     }
 
     /// Encodes one frame into the network. Returns `false` if the system's random source fails.

@@ -4,7 +4,7 @@ use std::task::Context;
 
 use bytes::BytesMut;
 
-use super::{Answer, Socket, State};
+use super::{Answer, Socket};
 use crate::client::refusal::ConnectError;
 
 impl Socket {
@@ -39,29 +39,22 @@ impl Socket {
     /// Returns whether the client reads, or would if there were anything.
     pub(crate) fn takes(&self) -> bool {
         let state = self.state.lock();
-        state.reads && !state.over && !state.vanished
+        state.reads && !state.is_over()
     }
 
-    /// Passes bytes to a client that [takes](Self::takes) them. Returns whether they are frames.
-    pub(crate) fn deliver(&self, mut bytes: Vec<u8>) -> bool {
-        let delivered = self.tell_reader(|state| state.deliver(&mut bytes));
-        if delivered {
-            // The client may have replied.
-            return true;
+    /// Passes bytes to a client that [takes](Self::takes) them, and may reply. What are no frames end the
+    /// connection.
+    pub(crate) fn deliver(&self, mut bytes: Vec<u8>) {
+        if !self.tell_reader(|state| state.deliver(&mut bytes)) {
+            self.end();
         }
-        self.end();
-        false
     }
 
     /// Drops the connection: the client observes its end after the frames that it has received.
     pub(crate) fn end(&self) {
-        self.tell_reader(State::end);
-    }
-}
-
-impl State {
-    fn end(&mut self) {
-        self.over = true;
-        self.network.clear();
+        self.tell_reader(|state| {
+            state.over = true;
+            state.network.clear();
+        });
     }
 }

@@ -1,7 +1,7 @@
 use crossws_core::{Limits, Message};
 use crossws_proto::connection::admits_inbound;
 
-use super::{Connection, State, wake};
+use super::{Connection, State};
 
 /// Requests of one connection whose message may be on its way, or wait for room, at once. Each may hold
 /// a message of the largest size.
@@ -59,9 +59,8 @@ impl Post<'_> {
                     state.inbound_bytes += message.len();
                     state.inbound.push_back(message);
                     state.was_heard = true;
-                    let pump = state.pump.take();
                     drop(state);
-                    wake(pump);
+                    connection.wake_pump();
                     return true;
                 }
                 if !std::mem::replace(&mut self.waits, true) {
@@ -77,14 +76,12 @@ impl Drop for Post<'_> {
     fn drop(&mut self) {
         let mut state = self.connection.state.lock();
         state.posts -= 1;
-        let mut pump = None;
         if self.waits {
             state.waiting_posts -= 1;
             // The client's silence begins now, also if the message has not been taken.
             state.was_heard = true;
-            pump = state.pump.take();
+            drop(state);
+            self.connection.wake_pump();
         }
-        drop(state);
-        wake(pump);
     }
 }

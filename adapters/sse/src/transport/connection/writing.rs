@@ -91,9 +91,10 @@ impl Connection {
     /// until the server asks again, which it usually does at once.
     fn must_watch(&self, state: &mut State, now: Duration) -> bool {
         let too_late = self.too_late(now);
-        let must_watch = too_late < state.pump_due.unwrap_or(Duration::MAX);
+        let pump_due = state.pump_due.unwrap_or(Duration::MAX);
+        let must_watch = too_late.is_some_and(|too_late| too_late < pump_due);
         if must_watch {
-            state.look_at = Some(too_late);
+            state.look_at = too_late;
         }
         must_watch
     }
