@@ -124,11 +124,7 @@ impl Arrival {
         // Offers in a request of the test's own are for hooks to read.
         let offers = match self.socket.0.may_compress() {
             true => Offers::of(request.headers()),
-            false => Ok(Offers::default()),
-        };
-        let offers = match offers {
-            Ok(offers) => offers,
-            Err(rejection) => return self.reject(rejection),
+            false => Offers::default(),
         };
         let limit = hub.limits().upgrade_timeout;
         let claim = async {
