@@ -52,8 +52,8 @@ side! {
 /// One side of a TLS connection, without its stream: bytes go in and come out.
 pub(super) struct Session<S> {
     connection: Box<S>,
-    /// Received but not yet decrypted: the beginning of a record.
-    partial: BytesMut,
+    /// Received but not yet decrypted: the beginning of a record. The next input must begin with it.
+    pub(super) partial: BytesMut,
     /// Decrypted but not yet read.
     pub(super) plain: BytesMut,
     /// Encrypted but not yet written.
@@ -112,11 +112,6 @@ impl<S: Side> Session<S> {
     /// When rustls cannot encode it.
     pub(super) fn begin(&mut self) -> Result<(), rustls::Error> {
         self.speak(|_, _| Ok(()))
-    }
-
-    /// Returns the beginning of a record. The next input must begin with it.
-    pub(super) fn partial(&self) -> &[u8] {
-        &self.partial
     }
 
     /// Takes in records, the partial one first. Plaintext goes to `buf`, and what does not fit to
