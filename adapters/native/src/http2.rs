@@ -147,4 +147,4 @@ const RESETS_REMEMBERED_FOR: Duration = Duration::from_secs(1);
 
 /// Requests that a client may cancel before their responses, in excess of those that it lets finish. More
 /// end the connection with `ENHANCE_YOUR_CALM`: each has cost the work of an upgrade.
-const MOST_CANCELLED: usize = 100;
+const MOST_CANCELLED: isize = 100;
