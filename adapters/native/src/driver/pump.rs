@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use crossws_core::Hooks;
 use crossws_core::adapter::{Accepted, Notice, Session};
 
@@ -31,7 +31,7 @@ use crossws_proto::sync::Mutex;
 /// Dropping the future drops the connection and the running hook; the `close` hook does not run.
 pub fn pump<I, R, H>(
     io: I,
-    early: BytesMut,
+    early: Bytes,
     accepted: Accepted<H>,
     agreed: Agreed,
     runtime: R,
@@ -50,7 +50,7 @@ pub(crate) fn pump_with<I, R, H>(
     crew: Option<Arc<ServerCrew>>,
     ends_on_drop: bool,
     io: I,
-    early: BytesMut,
+    early: Bytes,
     accepted: Accepted<H>,
     agreed: Agreed,
     runtime: R,
@@ -72,11 +72,10 @@ where
         .with_crew(crew);
     let decoder = agreed.into_decoder(Role::Server, limits);
     let mut link = Link::new(outlet, early, outbox, timers, runtime, &accepted, decoder);
-    link.compress_in(transport.deflater());
-    link.ends_on_drop(ends_on_drop);
+    link.connection.compress_in(transport.deflater());
     let opening = match accepted.join(transport) {
         Ok(joined) => {
-            link.attach(joined.lifeline());
+            link.connection.attach(joined.lifeline());
             Some(Box::pin(joined.open()))
         }
         Err(frame) => {
@@ -88,10 +87,10 @@ where
         if let Some(opening) = opening {
             let mut session = link.beside(opening).await;
             run(&mut link, &mut session).await;
-            let closed = link.closed();
+            let closed = link.connection.closed();
             link.beside(Box::pin(session.close(closed))).await;
         }
-        link.finish().await;
+        link.finish(ends_on_drop).await;
     }
 }
 

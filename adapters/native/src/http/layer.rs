@@ -14,13 +14,7 @@ use crate::server::acceptor::Acceptor;
 /// A layer that takes WebSocket upgrades out of a service's requests. Every other request passes
 /// unchanged. Created by [`Acceptor::layer`].
 pub struct WebSocketLayer<R, T> {
-    acceptor: Acceptor<R, T>,
-}
-
-impl<R, T> WebSocketLayer<R, T> {
-    pub(crate) fn new(acceptor: Acceptor<R, T>) -> Self {
-        Self { acceptor }
-    }
+    pub(crate) acceptor: Acceptor<R, T>,
 }
 
 impl<R, S, T> Layer<S> for WebSocketLayer<R, T> {
@@ -36,7 +30,8 @@ impl<R, S, T> Layer<S> for WebSocketLayer<R, T> {
 
 impl<R, T> Clone for WebSocketLayer<R, T> {
     fn clone(&self) -> Self {
-        Self::new(self.acceptor.clone())
+        let acceptor = self.acceptor.clone();
+        Self { acceptor }
     }
 }
 

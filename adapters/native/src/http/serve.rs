@@ -9,8 +9,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 
+use crate::driver::raw::RawStream;
 use crate::http::hyper_io::{HyperIo, HyperTimer};
-use crate::http::keep_alive::{Activity, KeepAlive, Served};
+use crate::http::keep_alive::{Activity, KeepAlive, served};
 use crate::http::site::{Failed, Site};
 use crate::runtime::ServerRuntime;
 use crate::server::accept::CONNECTION_BYTES;
@@ -45,8 +46,10 @@ where
     }
     let activity = Activity::default();
     let io = HyperIo {
-        front: unclaimed.read,
-        io: unclaimed.io,
+        stream: RawStream {
+            early: unclaimed.read,
+            io: unclaimed.io,
+        },
         activity: activity.clone(),
     };
     let mut keep_alive = KeepAlive::new(activity.clone());
@@ -64,7 +67,7 @@ where
                 true => site.serve(request).await,
                 false => site.respond(request).await,
             };
-            Ok::<_, Failed>(response?.map(|body| Served::new(body, activity)))
+            Ok::<_, Failed>(response?.map(|body| served(body, activity)))
         }
     });
     let mut connection = pin!(

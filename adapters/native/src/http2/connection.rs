@@ -17,11 +17,11 @@ use super::Http2;
 use super::exchange::exchange;
 use super::h2_io::H2Io;
 use super::streams::{Live, Streams};
+use crate::driver::raw::RawStream;
 use crate::driver::stage::Stage;
 use crate::driver::timer::{Timer, later, within};
 use crate::http::site::Site;
 use crate::runtime::ServerRuntime;
-use crate::runtime::io::Io;
 use crate::server::accept::CONNECTION_BYTES;
 use crate::server::handle::ServerHandle;
 use crate::server::response::overloaded;
@@ -52,7 +52,10 @@ where
         overloaded(handle.hub(), info.remote_addr);
         return;
     }
-    let io = H2Io::new(unclaimed.read, unclaimed.io);
+    let io = H2Io::new(RawStream {
+        early: unclaimed.read,
+        io: unclaimed.io,
+    });
     let shaken = settings.builder(limits.max_head).handshake(io);
     let shaken = async { shaken.await.map(Some) };
     let h2 = match within(&runtime, limits.timeout, shaken, || Ok(None)).await {
@@ -86,7 +89,7 @@ where
 }
 
 struct Serving<R, T: ServerRuntime, S> {
-    h2: Connection<H2Io<Box<dyn Io>>, Bytes>,
+    h2: Connection<H2Io, Bytes>,
     streams: Arc<Streams>,
     site: Site<R, T, S>,
     /// The client has been told to open no more streams.

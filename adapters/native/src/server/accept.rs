@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use crossws_core::adapter::{Accepted, Claim, ClaimError, Unfinished};
-use crossws_core::{ConnectionInfo, Hooks, Hub, RejectReason, Rejection, Resolve, UpgradeRequest};
+use crossws_core::{ConnectionInfo, Hooks, Hub, Rejection, Resolve, UpgradeRequest};
 use http::StatusCode;
 
 use crate::driver::pump::pump_with;
@@ -16,7 +16,9 @@ use crate::driver::timer::within;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 use crate::server::head::{Ask, Head, HeadError, HeadLimits, read_head};
-use crate::server::response::{begin_head, overloaded, put_header, refuse, turn_away, write_all};
+use crate::server::response::{
+    begin_head, malformed, overloaded, put_header, refuse, turn_away, write_all,
+};
 use crate::server::stream_info::StreamInfo;
 use crossws_proto::handshake::Agreed;
 
@@ -121,12 +123,7 @@ where
         }
         Err(HeadError::Bad(status, text)) => {
             let rejection = Rejection::new(status, text);
-            hub.rejected(
-                RejectReason::Malformed,
-                &rejection,
-                "",
-                info.connection.remote_addr,
-            );
+            let rejection = malformed(hub, rejection, "", info.connection.remote_addr);
             refuse(io, runtime, rejection).await;
             Ok(None)
         }
@@ -161,19 +158,15 @@ where
     };
     let hub = unfinished.hub();
     match Box::pin(upgrade(ask, info.connection, resolver, hub, runtime)).await {
-        Ok((answer, mut accepted, agreed)) => {
+        Ok((answer, accepted, agreed)) => {
             let time = accepted.settings().limits.close_timeout;
             if !within(runtime, time, write_all(&mut io, answer), || false).await {
                 return Ok(None);
             }
-            let early = BytesMut::from(bytes.get(end..).unwrap_or_default());
-            if let Some(taken) = accepted.taken::<RawStream>() {
-                let stream = RawStream::new(io, early);
-                return Ok(Some(Stage::last(taken.run(stream))));
-            }
-            let (ends_on_drop, runtime) = (info.ends_on_drop, runtime.clone());
-            let connection = pump_with(crew, ends_on_drop, io, early, accepted, agreed, runtime);
-            Ok(Some(Stage::last(connection)))
+            let (early, runtime) = (bytes.slice(end..), runtime.clone());
+            let ends_on_drop = info.ends_on_drop;
+            let connection = connect(crew, ends_on_drop, io, early, accepted, agreed, runtime);
+            Ok(Some(connection))
         }
         Err(ClaimError::Rejected(rejection)) => {
             refuse(io, runtime, rejection).await;
@@ -185,6 +178,24 @@ where
             unfinished: Box::new(unfinished),
         }),
     }
+}
+
+/// Returns the upgraded connection.
+pub(crate) fn connect<I: Io, R: Runtime, H: Hooks + ?Sized>(
+    crew: Option<Arc<ServerCrew>>,
+    ends_on_drop: bool,
+    io: I,
+    early: Bytes,
+    mut accepted: Accepted<H>,
+    agreed: Agreed,
+    runtime: R,
+) -> Stage {
+    if let Some(taken) = accepted.taken::<RawStream>() {
+        let io = Box::new(io);
+        return Stage::last(taken.run(RawStream { early, io }));
+    }
+    let connection = pump_with(crew, ends_on_drop, io, early, accepted, agreed, runtime);
+    Stage::last(connection)
 }
 
 /// Runs the hooks and encodes the 101.
@@ -201,10 +212,7 @@ where
 {
     let Ask { request, handshake } = ask;
     let request = request.with_connection(info);
-    let malformed = |rejection, path: &str| {
-        hub.rejected(RejectReason::Malformed, &rejection, path, info.remote_addr);
-        ClaimError::Rejected(rejection)
-    };
+    let malformed = |rejection, path: &str| malformed(hub, rejection, path, info.remote_addr);
     let claim = run_claim(hub, resolver, request, runtime).await?;
     let handshake = handshake.map_err(|it| malformed(it, claim.request().path()))?;
     let accepted = run_upgrade(claim.with_raw_streams::<RawStream>(), runtime).await?;

@@ -8,6 +8,8 @@ use crate::driver::server_crew::ServerCrew;
 #[cfg(feature = "http2")]
 use crate::http2::Http2;
 use crate::runtime::ServerRuntime;
+#[cfg(feature = "http")]
+use crate::server::acceptor::Acceptor;
 use crate::server::head::HeadLimits;
 use crate::server::shutdown::{delay, shut_down};
 use crate::server::stop::Stop;
@@ -59,12 +61,16 @@ impl<T: ServerRuntime> ServerHandle<T> {
 
 #[cfg(feature = "http")]
 impl<T> ServerHandle<T> {
-    pub(crate) fn tasks(&self) -> &Tasks {
-        &self.0.tasks
+    /// Returns an acceptor of this server's further requests.
+    pub(crate) fn acceptor<R>(&self, resolver: Arc<R>) -> Acceptor<R, T> {
+        let shared = &self.0;
+        let crew = Some(Arc::clone(&shared.crew));
+        Acceptor::from_parts(resolver, shared.hub.clone(), shared.tasks.clone(), crew)
     }
 
-    pub(crate) fn crew(&self) -> &Arc<ServerCrew> {
-        &self.0.crew
+    #[cfg(feature = "http2")]
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.0.tasks
     }
 
     pub(crate) fn watch(&self) -> crate::server::stop::Watch {
