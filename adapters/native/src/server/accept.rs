@@ -111,23 +111,18 @@ where
         turn_away(&mut io, hub, info.connection.remote_addr).await;
         return Ok(None);
     }
-    match read_head(&mut io, runtime, limits, &mut unfinished).await {
+    let addr = info.connection.remote_addr;
+    let rejection = match read_head(&mut io, runtime, limits, &mut unfinished).await {
         Ok(head) => {
             let answer = answer(crew, io, info, head, unfinished, resolver, runtime);
-            Box::pin(answer).await
+            return Box::pin(answer).await;
         }
-        Err(HeadError::Gone) => Ok(None),
-        Err(HeadError::Overloaded) => {
-            refuse(io, runtime, overloaded(hub, info.connection.remote_addr)).await;
-            Ok(None)
-        }
-        Err(HeadError::Bad(status, text)) => {
-            let rejection = Rejection::new(status, text);
-            let rejection = malformed(hub, rejection, "", info.connection.remote_addr);
-            refuse(io, runtime, rejection).await;
-            Ok(None)
-        }
-    }
+        Err(HeadError::Gone) => return Ok(None),
+        Err(HeadError::Overloaded) => overloaded(hub, addr),
+        Err(HeadError::Bad(status, text)) => malformed(hub, Rejection::new(status, text), "", addr),
+    };
+    refuse(io, runtime, rejection).await;
+    Ok(None)
 }
 
 /// Runs the steps after the head. In a box of its own: a client may take long for the head, and the
