@@ -29,24 +29,19 @@ use crossws_proto::sync::Mutex;
 ///
 /// # Cancel safety
 /// Dropping the future drops the connection and the running hook; the `close` hook does not run.
-pub fn pump<I, R, H>(
+pub fn pump<I: Io, R: Runtime, H: Hooks + ?Sized>(
     io: I,
     early: Bytes,
     accepted: Accepted<H>,
     agreed: Agreed,
     runtime: R,
-) -> impl Future<Output = ()> + Send
-where
-    I: Io,
-    R: Runtime,
-    H: Hooks + ?Sized,
-{
+) -> impl Future<Output = ()> + Send {
     pump_with(None, false, io, early, accepted, agreed, runtime)
 }
 
 /// As [`pump`], for a connection of a server that has a crew, and for a stream whose behaviour on a
 /// drop is known: see [`Listen::ends_on_drop`](crate::Listen::ends_on_drop).
-pub(crate) fn pump_with<I, R, H>(
+pub(crate) fn pump_with<I: Io, R: Runtime, H: Hooks + ?Sized>(
     crew: Option<Arc<ServerCrew>>,
     ends_on_drop: bool,
     io: I,
@@ -54,12 +49,7 @@ pub(crate) fn pump_with<I, R, H>(
     accepted: Accepted<H>,
     agreed: Agreed,
     runtime: R,
-) -> impl Future<Output = ()> + Send
-where
-    I: Io,
-    R: Runtime,
-    H: Hooks + ?Sized,
-{
+) -> impl Future<Output = ()> + Send {
     // Prepared before the future, which then owns the link and not its ingredients too. The part
     // that runs hooks is boxed by itself, so that a waiting connection owns no room for it.
     let limits = &accepted.settings().limits;
@@ -157,17 +147,12 @@ where
 
 /// Runs the hook of this step, and of others until there is none for now. Returns whether it was the
 /// last step of all.
-async fn work<I, R, H>(
+async fn work<I: Io, R: Runtime, H: Hooks + ?Sized>(
     link: &mut Link<I, R>,
     session: &mut Session<H>,
     turn: &mut Turn,
     mut next: Next,
-) -> bool
-where
-    I: Io,
-    R: Runtime,
-    H: Hooks + ?Sized,
-{
+) -> bool {
     loop {
         let is_message = matches!(next, Next::Step(Step::Message(_)));
         if link.must_pace() || link.must_wait_for_others(is_message) {
@@ -211,17 +196,12 @@ where
 }
 
 /// Returns what to do next. If there is nothing for now, arranges a wake-up of the task for it.
-fn poll_next<I, R, H>(
+fn poll_next<I: Io, R: Runtime, H: Hooks + ?Sized>(
     link: &mut Link<I, R>,
     session: &mut Session<H>,
     turn: &mut Turn,
     cx: &mut Context<'_>,
-) -> Poll<Next>
-where
-    I: Io,
-    R: Runtime,
-    H: Hooks + ?Sized,
-{
+) -> Poll<Next> {
     let is_over = turn.is_over();
     if is_over {
         link.turn_out(cx);

@@ -19,12 +19,7 @@ use crate::server::response::{overloaded, refuse};
 use crate::server::rest::Rest;
 
 /// Serves one connection from its first request on. Later requests may be upgrades too.
-pub(crate) async fn serve<R, T, S>(rest: Rest<R, T>, service: S)
-where
-    R: Resolve,
-    T: ServerRuntime,
-    S: HttpApp,
-{
+pub(crate) async fn serve<R: Resolve, T: ServerRuntime, S: HttpApp>(rest: Rest<R, T>, service: S) {
     #[cfg(feature = "http2")]
     if let Some(settings) = rest.http2().cloned() {
         return Box::pin(crate::http2::connection::serve(rest, &settings, service)).await;

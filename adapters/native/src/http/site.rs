@@ -22,12 +22,7 @@ pub(crate) struct Site<R, T, S> {
     service: S,
 }
 
-impl<R, T, S> Site<R, T, S>
-where
-    R: Resolve,
-    T: ServerRuntime,
-    S: HttpApp,
-{
+impl<R: Resolve, T: ServerRuntime, S: HttpApp> Site<R, T, S> {
     pub(crate) fn new(
         resolver: Arc<R>,
         handle: &ServerHandle<T>,

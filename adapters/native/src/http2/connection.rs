@@ -103,12 +103,7 @@ struct Serving<R, T: ServerRuntime, S> {
     runtime: T,
 }
 
-impl<R, T, S> Serving<R, T, S>
-where
-    R: Resolve,
-    T: ServerRuntime,
-    S: HttpApp,
-{
+impl<R: Resolve, T: ServerRuntime, S: HttpApp> Serving<R, T, S> {
     /// Tells the client to open no more streams: `GOAWAY`. Those that it has end in their own time.
     fn end(&mut self) {
         self.ends = true;

@@ -30,18 +30,13 @@ use crate::runtime::ServerRuntime;
 use crate::server::head::HeadLimits;
 
 /// Serves one request. Returns the WebSocket that it became.
-pub(super) async fn exchange<R, T, S>(
+pub(super) async fn exchange<R: Resolve, T: ServerRuntime, S: HttpApp>(
     site: Site<R, T, S>,
     limits: HeadLimits,
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
     live: Live,
-) -> Option<Stage>
-where
-    R: Resolve,
-    T: ServerRuntime,
-    S: HttpApp,
-{
+) -> Option<Stage> {
     let (mut parts, stream) = request.into_parts();
     let checked = check_head(&parts, &limits).and_then(|()| check_connect(&mut parts));
     if let Err(rejection) = checked {

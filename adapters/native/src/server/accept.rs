@@ -65,19 +65,14 @@ pub(crate) const CONNECTION_BYTES: usize = 4 << 10;
 ///
 /// # Cancel safety
 /// Dropping the future drops the connection.
-pub fn serve_stream<I, R, S>(
+pub fn serve_stream<I: Io, R: Runtime, S: Resolve + ?Sized>(
     io: I,
     info: StreamInfo,
     resolver: &Arc<S>,
     hub: &Hub,
     runtime: &R,
     limits: &HeadLimits,
-) -> impl Future<Output = Result<(), NotHandled<I>>> + Send
-where
-    I: Io,
-    R: Runtime,
-    S: Resolve + ?Sized,
-{
+) -> impl Future<Output = Result<(), NotHandled<I>>> + Send {
     // In a box of its own, which is freed before the connection runs. An `async fn` would keep its
     // arguments too.
     let handshake = Box::pin(shake_hands(None, io, info, resolver, hub, runtime, limits));
@@ -91,7 +86,7 @@ where
 
 /// Reads the head, runs the upgrade and sends the response. Returns the connection, or `None` if
 /// the response has ended the stream.
-pub(crate) async fn shake_hands<I, R, S>(
+pub(crate) async fn shake_hands<I: Io, R: Runtime, S: Resolve + ?Sized>(
     crew: Option<Arc<ServerCrew>>,
     mut io: I,
     info: StreamInfo,
@@ -99,12 +94,7 @@ pub(crate) async fn shake_hands<I, R, S>(
     hub: &Hub,
     runtime: &R,
     limits: &HeadLimits,
-) -> Result<Option<Stage>, NotHandled<I>>
-where
-    I: Io,
-    R: Runtime,
-    S: Resolve + ?Sized,
-{
+) -> Result<Option<Stage>, NotHandled<I>> {
     // Lasts to the end of the handshake.
     let mut unfinished = Unfinished::new(hub.clone());
     if unfinished.hold_briefly(CONNECTION_BYTES).is_err() {
@@ -127,7 +117,7 @@ where
 
 /// Runs the steps after the head. In a box of its own: a client may take long for the head, and the
 /// connection does not own this memory meanwhile.
-async fn answer<I, R, S>(
+async fn answer<I: Io, R: Runtime, S: Resolve + ?Sized>(
     crew: Option<Arc<ServerCrew>>,
     mut io: I,
     info: StreamInfo,
@@ -135,12 +125,7 @@ async fn answer<I, R, S>(
     unfinished: Unfinished,
     resolver: &Arc<S>,
     runtime: &R,
-) -> Result<Option<Stage>, NotHandled<I>>
-where
-    I: Io,
-    R: Runtime,
-    S: Resolve + ?Sized,
-{
+) -> Result<Option<Stage>, NotHandled<I>> {
     let Head { ask, bytes, end } = head;
     let Some(ask) = ask else {
         let read = bytes;
@@ -194,17 +179,13 @@ pub(crate) fn connect<I: Io, R: Runtime, H: Hooks + ?Sized>(
 }
 
 /// Runs the hooks and encodes the 101.
-async fn upgrade<R, S>(
+async fn upgrade<R: Runtime, S: Resolve + ?Sized>(
     ask: Ask,
     info: ConnectionInfo,
     resolver: &Arc<S>,
     hub: &Hub,
     runtime: &R,
-) -> Result<(BytesMut, Accepted<S::Hooks>, Agreed), ClaimError>
-where
-    R: Runtime,
-    S: Resolve + ?Sized,
-{
+) -> Result<(BytesMut, Accepted<S::Hooks>, Agreed), ClaimError> {
     let Ask { request, handshake } = ask;
     let request = request.with_connection(info);
     let malformed = |rejection, path: &str| malformed(hub, rejection, path, info.remote_addr);
