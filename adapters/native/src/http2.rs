@@ -6,6 +6,7 @@
 
 pub(crate) mod body;
 pub(crate) mod connection;
+pub(crate) mod door;
 pub(crate) mod exchange;
 pub(crate) mod h2_io;
 pub(crate) mod stream;
@@ -27,7 +28,7 @@ pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Http2 {
-    prior_knowledge: bool,
+    pub(crate) prior_knowledge: bool,
     max_streams: u32,
     stream_window: u32,
     connection_window: u32,
@@ -80,10 +81,6 @@ impl Http2 {
             ("Http2::max_streams", self.max_streams == 0),
             ("Http2::stream_window", self.stream_window == 0),
         ])
-    }
-
-    pub(crate) fn allows_prior_knowledge(&self) -> bool {
-        self.prior_knowledge
     }
 
     /// Returns h2's settings. Each bound is set here, so that none depends on h2's defaults.

@@ -30,7 +30,7 @@ pub(crate) async fn serve<R: Resolve, T: ServerRuntime, S: HttpApp>(rest: Rest<R
         resolver,
         handle,
     } = rest;
-    let limits = handle.head_limits();
+    let limits = &handle.0.head;
     // hyper's minimum is 8 KiB.
     let max_buffer = limits.max_head.max(8 << 10);
     // Until the connection ends or becomes a WebSocket.
@@ -77,7 +77,7 @@ pub(crate) async fn serve<R: Resolve, T: ServerRuntime, S: HttpApp>(rest: Rest<R
             .with_upgrades()
     );
     let runtime = T::default();
-    let watch = handle.watch();
+    let watch = handle.0.stop.watch();
     let mut stop = pin!(watch.stopping());
     let mut told = false;
     let served = std::future::poll_fn(|cx| {

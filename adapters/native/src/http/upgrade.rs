@@ -131,7 +131,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         info: ConnectionInfo,
     ) -> Result<Response<Bytes>, ClaimError> {
         let malformed = |rejection| self.malformed(rejection, info);
-        let claim = run_claim(self.hub(), self.resolver(), request, &T::default()).await?;
+        let claim = run_claim(self.hub(), &self.resolver, request, &T::default()).await?;
         let handshake = handshake.map_err(malformed)?;
         if way.is_none() {
             // A request that was created by hand, or a layer that dropped its extensions.
@@ -146,7 +146,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         let accepted = run_upgrade(claim, &T::default()).await?;
         let agreed = handshake.agree(accepted.deflate()).map_err(malformed)?;
         let response = handshake.response(accepted.headers(), &agreed);
-        let crew = self.crew();
+        let crew = self.crew.clone();
         let connect = |io: Box<dyn Io>, early| {
             connect(crew, false, io, early, accepted, agreed, T::default())
         };
@@ -157,7 +157,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
                     let (io, early) = unwrap::<T>(upgrade.await.ok()?);
                     Some(connect(io, early))
                 });
-                self.tasks().spawn(&T::default(), connection);
+                self.tasks.spawn(&T::default(), connection);
             }
             #[cfg(feature = "http2")]
             Some(Way::Stream(door)) => door.leave(|io| connect(Box::new(io), Bytes::new())),
@@ -174,7 +174,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         request: UpgradeRequest,
         handshake: Result<Handshake, Rejection>,
     ) -> Result<Response<Bytes>, ClaimError> {
-        let claim = self.hub().claim(self.resolver(), request).await?;
+        let claim = self.hub().claim(&self.resolver, request).await?;
         let handshake = handshake?;
         let accepted = claim.upgrade().await?;
         // The server in memory negotiates compression itself.

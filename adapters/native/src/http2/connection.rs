@@ -43,7 +43,7 @@ where
         resolver,
         handle,
     } = rest;
-    let limits = handle.head_limits().clone();
+    let limits = handle.0.head.clone();
     let runtime = T::default();
     let mut unfinished = unclaimed.unfinished;
     let base = CONNECTION_BYTES + limits.max_head;
@@ -63,7 +63,7 @@ where
         Ok(None) => return,
         Err(error) => return tracing::debug!(%error, "an HTTP/2 connection failed to begin"),
     };
-    let watch = handle.watch();
+    let watch = handle.0.stop.watch();
     let mut stop = pin!(watch.stopping());
     let mut serving = Serving {
         h2,
@@ -145,9 +145,9 @@ impl<R: Resolve, T: ServerRuntime, S: HttpApp> Serving<R, T, S> {
 
     fn accept(&self, request: Request<RecvStream>, respond: SendResponse<Bytes>) {
         let live = Live::new(&self.streams);
-        let limits = self.handle.head_limits().clone();
+        let limits = self.handle.0.head.clone();
         let exchange = exchange(self.site.clone(), limits, request, respond, live);
-        let tasks = self.handle.tasks();
+        let tasks = &self.handle.0.tasks;
         tasks.spawn(&self.runtime, Stage::new(exchange));
     }
 
@@ -162,22 +162,15 @@ impl<R: Resolve, T: ServerRuntime, S: HttpApp> Serving<R, T, S> {
             return Poll::Ready(());
         }
         let now = self.runtime.now();
-        let deadline = match self.streams.live.load(Ordering::Acquire) {
-            0 => {
-                let since = *self.idle_since.get_or_insert(now);
-                Some(later(
-                    since,
-                    match self.ends {
-                        true => self.handle.hub().limits().close_timeout,
-                        false => self.handle.head_limits().keep_alive,
-                    },
-                ))
-            }
-            _ => {
-                self.idle_since = None;
-                None
-            }
+        match self.streams.live.load(Ordering::Acquire) {
+            0 => _ = self.idle_since.get_or_insert(now),
+            _ => self.idle_since = None,
+        }
+        let most = match self.ends {
+            true => self.handle.hub().limits().close_timeout,
+            false => self.handle.0.head.keep_alive,
         };
+        let deadline = self.idle_since.map(|since| later(since, most));
         self.timer.poll(&self.runtime, now, deadline, cx)
     }
 }

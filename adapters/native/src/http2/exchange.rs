@@ -21,11 +21,11 @@ use http_body::Body;
 use http_body_util::Full;
 
 use super::body::Received;
+use super::door::StreamDoor;
 use super::stream::{StreamIo, poll_room};
 use super::streams::Live;
 use crate::driver::stage::Stage;
 use crate::http::site::Site;
-use crate::http::way::StreamDoor;
 use crate::runtime::ServerRuntime;
 use crate::server::head::HeadLimits;
 

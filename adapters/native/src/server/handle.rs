@@ -16,20 +16,20 @@ use crate::server::stop::Stop;
 use crate::server::tasks::Tasks;
 
 /// A handle to a server, usable while the server runs. Cheap to clone.
-pub struct ServerHandle<T>(pub(super) Arc<Shared<T>>);
+pub struct ServerHandle<T>(pub(crate) Arc<Shared<T>>);
 
 /// What a server and its handles share.
-pub(super) struct Shared<T> {
-    pub(super) hub: Hub,
+pub(crate) struct Shared<T> {
+    pub(crate) hub: Hub,
     /// Owned here, because the hub only borrows it: a service may hold the hub.
-    pub(super) _api: Option<Arc<dyn HttpService>>,
-    pub(super) head: HeadLimits,
+    pub(crate) _api: Option<Arc<dyn HttpService>>,
+    pub(crate) head: HeadLimits,
     #[cfg(feature = "http2")]
-    pub(super) http2: Option<Http2>,
-    pub(super) tasks: Tasks,
-    pub(super) crew: Arc<ServerCrew>,
-    pub(super) stop: Stop,
-    pub(super) runtime: T,
+    pub(crate) http2: Option<Http2>,
+    pub(crate) tasks: Tasks,
+    pub(crate) crew: Arc<ServerCrew>,
+    pub(crate) stop: Stop,
+    pub(crate) runtime: T,
 }
 
 impl<T: ServerRuntime> ServerHandle<T> {
@@ -66,19 +66,6 @@ impl<T> ServerHandle<T> {
         let shared = &self.0;
         let crew = Some(Arc::clone(&shared.crew));
         Acceptor::from_parts(resolver, shared.hub.clone(), shared.tasks.clone(), crew)
-    }
-
-    #[cfg(feature = "http2")]
-    pub(crate) fn tasks(&self) -> &Tasks {
-        &self.0.tasks
-    }
-
-    pub(crate) fn watch(&self) -> crate::server::stop::Watch {
-        self.0.stop.watch()
-    }
-
-    pub(crate) fn head_limits(&self) -> &HeadLimits {
-        &self.0.head
     }
 }
 
