@@ -30,8 +30,6 @@ thread_local! {
 pub struct TlsStream<I, S = UnbufferedServerConnection> {
     io: I,
     pub(super) session: Session<S>,
-    /// The error, if the other side broke TLS.
-    failed: Option<rustls::Error>,
     /// Whether the inner stream ended.
     cut: bool,
     /// Whether `close_notify` has been encrypted.
@@ -43,7 +41,6 @@ impl<I: Io, S: Side> TlsStream<I, S> {
         Self {
             io,
             session: Session::new(connection),
-            failed: None,
             cut: false,
             closing: false,
         }
@@ -64,9 +61,10 @@ impl<I: Io, S: Side> TlsStream<I, S> {
         if let Some(front) = read.get_mut(..held) {
             front.copy_from_slice(&self.session.partial);
         }
-        let (filled, taken) = self.session.take_in(read, buf);
-        if let Err(error) = taken {
-            self.fail(error);
+        let filled = self.session.take_in(read, buf);
+        if let Some(error) = &self.session.failed {
+            let established = self.session.established;
+            tracing::debug!(%error, established, "a TLS connection failed");
             // Sends the alert as far as that is possible at once: a client that breaks the rules is
             // not waited for. The data before the violation is valid.
             let _ = self.poll_drain(cx);
@@ -74,15 +72,9 @@ impl<I: Io, S: Side> TlsStream<I, S> {
         Poll::Ready(Ok(filled))
     }
 
-    fn fail(&mut self, error: rustls::Error) {
-        let established = self.session.established;
-        tracing::debug!(%error, established, "a TLS connection failed");
-        self.failed = Some(error);
-    }
-
     /// Returns why a read yields nothing: the end, in order or not, or an error.
     fn end(&self) -> Option<io::Result<usize>> {
-        if let Some(error) = &self.failed {
+        if let Some(error) = &self.session.failed {
             return Some(Err(broken(error.clone())));
         }
         if self.session.ended {
@@ -161,7 +153,7 @@ impl<I: Io, S: Side + Unpin> Io for TlsStream<I, S> {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         ready!(self.poll_handshake(cx))?;
-        if self.closing || self.failed.is_some() {
+        if self.closing || self.session.failed.is_some() {
             return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
         }
         // Nothing is encrypted while encrypted bytes wait. That bounds this side's memory, and the
@@ -178,7 +170,7 @@ impl<I: Io, S: Side + Unpin> Io for TlsStream<I, S> {
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.closing {
             self.closing = true;
-            if self.session.established && self.failed.is_none() {
+            if self.session.established && self.session.failed.is_none() {
                 self.session.close().map_err(broken)?;
             }
         }
