@@ -351,8 +351,22 @@ impl<Q: Queue> Connection<Q> {
 
     /// Notes that the stream ended or failed: nothing can be read or written any more.
     pub fn lost(&mut self) {
+        self.lose(false);
+    }
+
+    /// Ends the connection as lost. With `abort`, the stream must be dropped at once.
+    fn lose(&mut self, abort: bool) {
         let closed = self.phase.lost(self.outbox().unsent_close());
-        self.change(Change::Gone(closed));
+        self.change(Change::Gone { closed, abort });
+    }
+
+    /// Drops the connection at once, as this side asks for.
+    fn terminate(&mut self) {
+        let closed = Closed::lost(ClosedBy::Server);
+        self.change(Change::Gone {
+            closed,
+            abort: true,
+        });
     }
 
     /// Returns when the client's time for its part of the close is over.

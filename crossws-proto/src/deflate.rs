@@ -37,14 +37,6 @@ pub struct Outgoing {
     takeover: bool,
 }
 
-impl Outgoing {
-    /// Returns whether a message may refer to earlier ones on its connection. If so, a compressor
-    /// of the connection's own makes it smaller: see [`Deflater`].
-    pub fn takes_context_over(&self) -> bool {
-        self.takeover
-    }
-}
-
 /// The compression parameters that the two sides have agreed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Negotiated {
@@ -61,6 +53,12 @@ pub(crate) fn window_bits(said: u8) -> u8 {
 }
 
 impl Outgoing {
+    /// Returns whether a message may refer to earlier ones on its connection. If so, a compressor
+    /// of the connection's own makes it smaller: see [`Deflater`].
+    pub fn takes_context_over(&self) -> bool {
+        self.takeover
+    }
+
     /// Returns the parameters as a number, without the takeover.
     pub fn to_bits(self) -> u64 {
         let threshold = (self.threshold as u64).min(u64::MAX >> 8);

@@ -1,14 +1,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::http::{Request, Response, StatusCode};
-use axum::response::IntoResponse;
 use crossws_app::{IntoRoute, PreparedRoute};
-use crossws_core::{
-    HookResult, Hub, Params, Rejection, Resolution, Resolve, SharedHooks, UpgradeRequest,
-};
-use crossws_tokio::Acceptor;
+use crossws_core::{HookResult, Hub, Params, Resolution, Resolve, SharedHooks, UpgradeRequest};
 use tokio::sync::OnceCell;
 
 /// The hooks of [`WebSockets::upgrade`](crate::WebSockets::upgrade), or
@@ -19,8 +13,8 @@ use tokio::sync::OnceCell;
 /// app. If the hook fails, that upgrade is refused with 503, and the next one runs it again.
 #[derive(Clone)]
 pub struct Endpoint {
-    route: PreparedRoute,
-    started: Arc<OnceCell<()>>,
+    pub(crate) route: PreparedRoute,
+    pub(crate) started: Arc<OnceCell<()>>,
 }
 
 impl Endpoint {
@@ -29,36 +23,6 @@ impl Endpoint {
         Self {
             route: route.into_route().prepare(),
             started: Arc::default(),
-        }
-    }
-
-    pub(crate) async fn upgrade(
-        &self,
-        hub: Hub,
-        request: Request<()>,
-        pattern: String,
-        params: Params,
-    ) -> Response<Body> {
-        let matched = Matched {
-            route: self.route.clone(),
-            pattern,
-            params,
-        };
-        let acceptor = Acceptor::sharing_hub(matched, hub);
-        // The error has already been logged.
-        if self
-            .started
-            .get_or_try_init(|| acceptor.start())
-            .await
-            .is_err()
-        {
-            let rejection = Rejection::unavailable("the application has not started");
-            return rejection.into_response().map(Body::from);
-        }
-        match acceptor.handle_upgrade(request).await {
-            Ok(response) => response.into_response(),
-            // The hooks passed the request on, but no service follows.
-            Err(_) => StatusCode::NOT_FOUND.into_response(),
         }
     }
 }
@@ -70,10 +34,10 @@ impl fmt::Debug for Endpoint {
 }
 
 /// The route that axum matched.
-struct Matched {
-    route: PreparedRoute,
-    pattern: String,
-    params: Params,
+pub(crate) struct Matched {
+    pub(crate) route: PreparedRoute,
+    pub(crate) pattern: String,
+    pub(crate) params: Params,
 }
 
 impl Resolve for Matched {

@@ -9,10 +9,10 @@ use axum::http::header::{CONNECTION, UPGRADE};
 use axum::http::request::Parts;
 use axum::http::{Request, Response, StatusCode};
 use axum::response::IntoResponse;
-use crossws_core::{Hub, Params};
-use crossws_tokio::is_upgrade;
+use crossws_core::{Hub, Params, Rejection};
+use crossws_tokio::{Acceptor, is_upgrade};
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Matched};
 
 /// An extractor for handlers that decide whether, and to which hooks, a WebSocket is upgraded. For
 /// a route that only serves a WebSocket, use [`websocket`](crate::websocket). Over HTTP/2 (feature
@@ -74,13 +74,23 @@ impl WebSockets {
     /// # Cancel safety
     /// Dropping the future drops the upgrade.
     pub async fn upgrade(self, endpoint: &Endpoint) -> Response<Body> {
-        let Self {
-            hub,
-            request,
-            pattern,
-            params,
-        } = self;
-        endpoint.upgrade(hub, request, pattern, params).await
+        let matched = Matched {
+            route: endpoint.route.clone(),
+            pattern: self.pattern,
+            params: self.params,
+        };
+        let acceptor = Acceptor::sharing_hub(matched, self.hub);
+        let started = endpoint.started.get_or_try_init(|| acceptor.start()).await;
+        if started.is_err() {
+            // The error has already been logged.
+            let rejection = Rejection::unavailable("the application has not started");
+            return rejection.into_response().map(Body::from);
+        }
+        match acceptor.handle_upgrade(self.request).await {
+            Ok(response) => response.into_response(),
+            // The hooks passed the request on, but no service follows.
+            Err(_) => StatusCode::NOT_FOUND.into_response(),
+        }
     }
 
     /// Returns the parameters that axum's pattern matched.

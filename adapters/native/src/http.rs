@@ -18,7 +18,6 @@ use crate::http::serve::serve;
 #[cfg(feature = "http2")]
 use crate::http2::Http2;
 use crate::runtime::ServerRuntime;
-use crate::server::acceptor::Acceptor;
 use crate::server::builder::ServerBuilder;
 use crate::server::handle::ServerHandle;
 use crate::server::rest::Fallback;
@@ -94,13 +93,7 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
             #[cfg(feature = "http2")]
             http2: self.http2,
             bind_sockets: Some(Box::new(move |handle: &ServerHandle<T>| {
-                let acceptor = Acceptor::<R, T>::from_parts(
-                    resolver,
-                    handle.hub().clone(),
-                    handle.tasks().clone(),
-                    Some(Arc::clone(handle.crew())),
-                );
-                acceptor.bind(&sockets);
+                handle.acceptor(resolver).bind(&sockets);
             })),
             #[cfg(feature = "tls")]
             tls: self.tls,

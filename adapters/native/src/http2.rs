@@ -6,6 +6,7 @@
 
 pub(crate) mod body;
 pub(crate) mod connection;
+pub(crate) mod door;
 pub(crate) mod exchange;
 pub(crate) mod h2_io;
 pub(crate) mod stream;
@@ -37,7 +38,7 @@ pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Http2 {
-    prior_knowledge: bool,
+    pub(crate) prior_knowledge: bool,
     max_streams: u32,
     stream_window: u32,
     connection_window: u32,
@@ -90,10 +91,6 @@ impl Http2 {
             ("Http2::max_streams", self.max_streams == 0),
             ("Http2::stream_window", self.stream_window == 0),
         ])
-    }
-
-    pub(crate) fn allows_prior_knowledge(&self) -> bool {
-        self.prior_knowledge
     }
 
     /// Returns h2's settings. Each bound is set here, so that none depends on h2's defaults.
@@ -157,4 +154,4 @@ const RESETS_REMEMBERED_FOR: Duration = Duration::from_secs(1);
 
 /// Requests that a client may cancel before their responses, in excess of those that it lets finish. More
 /// end the connection with `ENHANCE_YOUR_CALM`: each has cost the work of an upgrade.
-const MOST_CANCELLED: usize = 100;
+const MOST_CANCELLED: isize = 100;

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use crossws_core::adapter::ClaimError;
-use crossws_core::{CloseFrame, Hub, Limit, Limits, Resolve, UpgradeRequest};
+use crossws_core::{Hub, Limit, Limits, Resolve, UpgradeRequest};
 use crossws_native::{Agreed, Io, pump, run_claim, run_upgrade};
 use crossws_proto::frame::{Decoder, Event, Opcode, Role, put_masked_frame};
 use futures_util::{Sink, Stream};
@@ -56,7 +56,7 @@ where
     let accepted = run_upgrade(claim, &Tokio).await?;
     pump(
         Reframed::new(socket),
-        BytesMut::new(),
+        Bytes::new(),
         accepted,
         Agreed::default(),
         Tokio,
@@ -162,18 +162,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reframed<S> {
                 }
                 None => Message::Pong(data),
             },
-            Event::Close(frame) => Message::Close(frame.map(their_close)),
+            Event::Close(frame) => Message::Close(frame.map(|frame| TheirCloseFrame {
+                code: frame.code().get().into(),
+                reason: frame.reason().as_str().into(),
+            })),
         };
         Pin::new(&mut self.socket)
             .start_send(message)
             .map_err(io::Error::other)
-    }
-}
-
-fn their_close(frame: CloseFrame) -> TheirCloseFrame {
-    TheirCloseFrame {
-        code: frame.code().get().into(),
-        reason: frame.reason().as_str().into(),
     }
 }
 

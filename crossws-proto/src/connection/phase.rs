@@ -65,10 +65,9 @@ pub(super) enum Change {
     },
     /// The writing side has ended by then this many bytes were unread.
     Shut(Duration, usize),
-    /// The stream is gone. If it is not known yet how the connection ended, so.
-    Gone(Closed),
-    /// The stream must be dropped at once.
-    Dropped(Closed),
+    /// The stream is gone, or must be dropped at once. If it is not known yet how the connection ended,
+    /// so.
+    Gone { closed: Closed, abort: bool },
 }
 
 impl Phase {
@@ -93,31 +92,23 @@ impl Phase {
                 deadline,
                 discarded,
             },
-            (
-                Self::Flushing { closed, .. },
-                Change::Ended {
-                    deadline, settled, ..
-                },
-            ) => Self::Flushing {
-                closed,
-                deadline,
-                settled,
-            },
             (lingering @ Self::Lingering { .. }, Change::Ended { .. }) => lingering,
             (
-                _,
+                old,
                 Change::Ended {
                     closed,
                     deadline,
                     settled,
                 },
             ) => Self::Flushing {
-                closed: Box::new(closed),
+                closed: old.into_closed(closed),
                 deadline,
                 settled,
             },
-            (old, Change::Gone(closed)) => old.over(closed, false),
-            (old, Change::Dropped(closed)) => old.over(closed, true),
+            (old, Change::Gone { closed, abort }) => Self::Over {
+                closed: old.into_closed(closed),
+                abort,
+            },
             (old, _) => old,
         };
         !was_ending && self.is_ending()
@@ -129,12 +120,12 @@ impl Phase {
         !matches!(self, Self::Open | Self::Violated { .. })
     }
 
-    fn over(self, closed: Closed, abort: bool) -> Self {
-        let closed = match self {
+    /// Returns how the connection ended: as `closed`, if that was not known before.
+    fn into_closed(self, closed: Closed) -> Box<Closed> {
+        match self {
             Self::Flushing { closed, .. } | Self::Lingering { closed, .. } => closed,
             _ => Box::new(closed),
-        };
-        Self::Over { closed, abort }
+        }
     }
 
     /// Returns how the connection ended, once that is known.

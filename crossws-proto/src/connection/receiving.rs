@@ -6,7 +6,7 @@ use crossws_core::adapter::PeerEvents;
 use crossws_core::{CloseFrame, Closed, ClosedBy, Error};
 
 use super::{Change, Connection, MOST_READS, Phase, Queue, Step, admits_inbound};
-use crate::frame::{Event, Violation};
+use crate::frame::{Event, Opcode, Violation};
 use crate::reasons;
 
 /// Most bytes read and discarded after the close. Unread bytes would turn our FIN into a reset
@@ -47,8 +47,7 @@ impl<Q: Queue> Connection<Q> {
     /// Ends a [broken](Self::is_broken) connection at once. Messages that wait reach no hook.
     pub fn abandon(&mut self) {
         self.inbound.clear();
-        let closed = self.phase.lost(self.outbox().unsent_close());
-        self.change(Change::Dropped(closed));
+        self.lose(true);
     }
 
     /// Returns whether received bytes are [discarded](Self::discarded), and this turn may read more:
@@ -201,7 +200,8 @@ impl<Q: Queue> Connection<Q> {
             }
             Event::Ping(data) => {
                 if self.limits().auto_pong {
-                    self.outbox().answer_ping(data.clone());
+                    // While the connection is closing, none is sent.
+                    let _ = self.outbox().control(Opcode::Pong, data.clone());
                 }
                 Step::Ping(data)
             }

@@ -165,8 +165,10 @@ fn the_first_record_of_an_end_counts_and_nothing_follows_the_last() {
     assert!(!phase.transition(Change::Shut(secs(2), 0)));
     assert!(!phase.transition(ended(ClosedBy::Server)));
     assert!(matches!(phase, Phase::Lingering { .. }));
-    assert!(!phase.transition(Change::Gone(Closed::lost(ClosedBy::Network))));
-    assert!(!phase.transition(Change::Dropped(Closed::lost(ClosedBy::Network))));
+    for abort in [false, true] {
+        let closed = Closed::lost(ClosedBy::Network);
+        assert!(!phase.transition(Change::Gone { closed, abort }));
+    }
     assert!(matches!(phase, Phase::Over { abort: false, .. }));
     assert_eq!(
         phase.closed().map(|closed| closed.by),

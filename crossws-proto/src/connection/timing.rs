@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use crossws_core::adapter::{LivenessEvent, PeerEvents};
 use crossws_core::{CloseFrame, Closed, ClosedBy};
 
-use super::{Change, Connection, Phase, Queue};
+use super::{Connection, Phase, Queue};
 use crate::reasons;
 
 impl<Q: Queue> Connection<Q> {
@@ -53,8 +53,7 @@ impl<Q: Queue> Connection<Q> {
         }
         if !self.is_open() {
             // Bytes that the client has not taken or sent are lost.
-            let closed = self.phase.lost(self.outbox().unsent_close());
-            return self.change(Change::Dropped(closed));
+            return self.lose(true);
         }
         if self.age_limit().is_some_and(|limit| limit <= now) {
             self.delays.begin().age_said = true;

@@ -37,7 +37,7 @@ impl<Q: Queue> Connection<Q> {
         match self.phase {
             Phase::Lingering { .. } | Phase::Broken { .. } if self.outbox().urgent().terminated => {
                 self.inbound.clear();
-                self.change(Change::Dropped(Closed::lost(ClosedBy::Server)));
+                self.terminate();
             }
             Phase::Broken { .. } if self.is_closed_here() => self.abandon(),
             Phase::Broken { .. } | Phase::Lingering { .. } => return Transmit::Nothing,
@@ -101,7 +101,7 @@ impl<Q: Queue> Connection<Q> {
     #[cold]
     fn heed_end(&mut self, taken: &Taken, now: Duration) {
         if taken.terminated {
-            self.change(Change::Dropped(Closed::lost(ClosedBy::Server)));
+            self.terminate();
         } else if taken.overflowed {
             self.inbound.clear();
             self.cut = true;

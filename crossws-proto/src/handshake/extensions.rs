@@ -7,7 +7,11 @@ mod terms;
 
 use std::borrow::Cow;
 
-use crate::deflate::{Inflater, Negotiated};
+use crossws_core::Deflate;
+use crossws_core::adapter::is_token;
+
+use self::terms::Terms;
+use crate::deflate::{Inflater, Negotiated, Outgoing};
 
 /// The extension's name.
 const NAME: &str = "permessage-deflate";
@@ -19,6 +23,28 @@ pub(crate) struct Agreement {
     /// The value of the response's header.
     pub(super) answer: String,
     pub(crate) inflater: Inflater,
+}
+
+impl Agreement {
+    /// Creates the agreement on the terms of a response. This side compresses for a window of
+    /// `window_bits`, and `context` is what it keeps of the other side's messages.
+    fn new(
+        config: &Deflate,
+        terms: &Terms,
+        window_bits: u8,
+        takeover: bool,
+        context: Option<Inflater>,
+    ) -> Self {
+        Self {
+            negotiated: Negotiated {
+                outgoing: Outgoing::new(config, window_bits, takeover),
+                incoming_takeover: context.is_some(),
+                max_context_memory: config.max_context_memory,
+            },
+            answer: terms.to_string(),
+            inflater: context.unwrap_or_else(Inflater::per_message),
+        }
+    }
 }
 
 /// The header's value does not have the form that RFC 6455 section 9.1 demands.
@@ -80,48 +106,29 @@ impl<'a> Cursor<'a> {
     }
 
     fn token(&mut self) -> Result<&'a str, Malformed> {
-        let end = self.0.bytes().take_while(|byte| is_token(*byte)).count();
-        if end == 0 {
-            return Err(Malformed);
-        }
-        // Only ASCII was counted, so the end is a character boundary.
-        let (token, rest) = self.0.split_at(end);
+        let end = self.0.find([',', ';', '=', ' ', '\t']);
+        let (token, rest) = self.0.split_at(end.unwrap_or(self.0.len()));
         self.0 = rest;
         self.skip();
-        Ok(token)
+        is_token(token).then_some(token).ok_or(Malformed)
     }
 
     /// Reads a token, or a quoted string that holds one.
     fn value(&mut self) -> Result<Cow<'a, str>, Malformed> {
-        if !self.0.starts_with('"') {
+        let Some(quoted) = self.0.strip_prefix('"') else {
             return self.token().map(Cow::Borrowed);
-        }
+        };
         let mut value = String::new();
-        let mut chars = self.0.char_indices().skip(1);
-        while let Some((at, char)) = chars.next() {
-            let char = match char {
-                '"' => {
-                    self.0 = self.0.get(at + 1..).unwrap_or_default();
-                    self.skip();
-                    return if value.is_empty() {
-                        Err(Malformed)
-                    } else {
-                        Ok(value.into())
-                    };
-                }
-                '\\' => chars.next().ok_or(Malformed)?.1,
-                char => char,
-            };
-            if !u8::try_from(char).is_ok_and(is_token) {
-                return Err(Malformed);
+        let mut chars = quoted.chars();
+        loop {
+            match chars.next().ok_or(Malformed)? {
+                '"' => break,
+                '\\' => value.push(chars.next().ok_or(Malformed)?),
+                char => value.push(char),
             }
-            value.push(char);
         }
-        Err(Malformed)
+        self.0 = chars.as_str();
+        self.skip();
+        is_token(&value).then_some(value.into()).ok_or(Malformed)
     }
-}
-
-/// RFC 2616 section 2.2.
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&byte)
 }

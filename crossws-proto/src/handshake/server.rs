@@ -39,17 +39,13 @@ pub struct Handshake {
 
 /// The extensions that a client offers, line by line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Offers(Vec<HeaderValue>);
+pub struct Offers(Vec<Vec<u8>>);
 
 impl Offers {
     /// Returns the offers of a request.
-    ///
-    /// # Errors
-    /// The response to a line that is not a header's value, which no parser lets through.
-    pub fn of<L: Lookup + ?Sized>(headers: &L) -> Result<Self, Rejection> {
-        let offers = headers.values(&SEC_WEBSOCKET_EXTENSIONS);
-        let offers: Result<_, _> = offers.map(HeaderValue::from_bytes).collect();
-        offers.map(Self).map_err(Rejection::internal)
+    pub fn of<L: Lookup + ?Sized>(headers: &L) -> Self {
+        let lines = headers.values(&SEC_WEBSOCKET_EXTENSIONS);
+        Self(lines.map(<[u8]>::to_vec).collect())
     }
 
     /// Replies to the offers: see [`Handshake::agree`].
@@ -57,12 +53,11 @@ impl Offers {
     /// # Errors
     /// As [`Handshake::agree`].
     pub fn agree(&self, deflate: Option<&Deflate>) -> Result<Agreed, Rejection> {
-        let offers = self.0.iter().map(HeaderValue::as_bytes);
-        let deflate = match deflate {
-            Some(config) => negotiate(config, offers)?,
-            None => None,
-        };
-        Ok(Agreed { deflate })
+        let offers = self.0.iter().map(Vec::as_slice);
+        let deflate = deflate.map(|config| negotiate(config, offers));
+        Ok(Agreed {
+            deflate: deflate.transpose()?.flatten(),
+        })
     }
 }
 
@@ -86,29 +81,23 @@ impl Handshake {
         headers: &L,
     ) -> Result<Self, Rejection> {
         if !get {
-            let mut rejection = bad(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "a WebSocket begins with GET",
-            );
+            let status = StatusCode::METHOD_NOT_ALLOWED;
+            let mut rejection = Rejection::new(status, "a WebSocket begins with GET");
             let headers = rejection.response_mut().headers_mut();
             headers.insert(ALLOW, HeaderValue::from_static("GET"));
             return Err(rejection);
         }
         if !version_1_1 {
-            return Err(bad(StatusCode::BAD_REQUEST, "HTTP/1.1 is needed"));
+            return Err(bad("HTTP/1.1 is needed"));
         }
         if headers.values(&HOST).count() != 1 {
-            return Err(bad(StatusCode::BAD_REQUEST, "one Host header is needed"));
+            return Err(bad("one Host header is needed"));
         }
         if !has_token(headers, &CONNECTION, "upgrade") {
-            return Err(bad(
-                StatusCode::BAD_REQUEST,
-                "the Connection header does not name Upgrade",
-            ));
+            return Err(bad("the Connection header does not name Upgrade"));
         }
-        let has_body = headers.values(&TRANSFER_ENCODING).next().is_some();
-        if has_body || announces_body(headers) {
-            return Err(bad(StatusCode::BAD_REQUEST, HAS_BODY));
+        if headers.values(&TRANSFER_ENCODING).next().is_some() || announces_body(headers) {
+            return Err(bad(HAS_BODY));
         }
         if !has_version(headers) {
             let mut rejection = other_version(StatusCode::UPGRADE_REQUIRED);
@@ -118,20 +107,14 @@ impl Handshake {
             return Err(rejection);
         }
         let Some(key) = only(headers, &SEC_WEBSOCKET_KEY) else {
-            return Err(bad(
-                StatusCode::BAD_REQUEST,
-                "one Sec-WebSocket-Key header is needed",
-            ));
+            return Err(bad("one Sec-WebSocket-Key header is needed"));
         };
         if !is_key(key) {
-            return Err(bad(
-                StatusCode::BAD_REQUEST,
-                "the Sec-WebSocket-Key is not 16 bytes in base64",
-            ));
+            return Err(bad("the Sec-WebSocket-Key is not 16 bytes in base64"));
         }
         Ok(Self {
             accept: Some(accept(key)),
-            offers: Offers::of(headers)?,
+            offers: Offers::of(headers),
         })
     }
 
@@ -143,19 +126,17 @@ impl Handshake {
     pub fn check_connect(parts: &Parts) -> Result<Self, Rejection> {
         check_target(&parts.uri)?;
         // RFC 9113 section 8.3.1: `:authority` is without user information, and `Host` counts only without it.
-        let broken = match parts.uri.authority() {
-            Some(authority) => authority
-                .as_str()
-                .contains('@')
-                .then_some("the host must be without user information"),
-            None => (parts.headers.get_all(HOST).iter().count() != 1)
-                .then_some("one host is needed, in `:authority` or in `Host`"),
-        };
-        if let Some(text) = broken {
-            return Err(bad(StatusCode::BAD_REQUEST, text));
+        match parts.uri.authority() {
+            Some(authority) if authority.as_str().contains('@') => {
+                return Err(bad("the host must be without user information"));
+            }
+            None if parts.headers.get_all(HOST).iter().count() != 1 => {
+                return Err(bad("one host is needed, in `:authority` or in `Host`"));
+            }
+            _ => {}
         }
         if announces_body(&parts.headers) {
-            return Err(bad(StatusCode::BAD_REQUEST, HAS_BODY));
+            return Err(bad(HAS_BODY));
         }
         if !has_version(&parts.headers) {
             // Not 426, which needs `Upgrade`: a header that these versions of HTTP exclude.
@@ -163,7 +144,7 @@ impl Handshake {
         }
         Ok(Self {
             accept: None,
-            offers: Offers::of(&parts.headers)?,
+            offers: Offers::of(&parts.headers),
         })
     }
 
@@ -242,12 +223,12 @@ fn has_version<L: Lookup + ?Sized>(headers: &L) -> bool {
 
 /// Returns the response to another version, with ours (RFC 6455 section 4.4).
 fn other_version(status: StatusCode) -> Rejection {
-    let mut rejection = bad(status, "WebSocket version 13 is needed");
+    let mut rejection = Rejection::new(status, "WebSocket version 13 is needed");
     let headers = rejection.response_mut().headers_mut();
     headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     rejection
 }
 
-fn bad(status: StatusCode, text: &'static str) -> Rejection {
-    Rejection::new(status, text)
+fn bad(text: &'static str) -> Rejection {
+    Rejection::new(StatusCode::BAD_REQUEST, text)
 }

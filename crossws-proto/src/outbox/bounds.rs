@@ -71,7 +71,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         if state.closing {
             return Err(Receipt::closed());
         }
-        if !state.stale && (!self.is_blocked() || self.fits(state, len)) {
+        if !state.stale && (!self.is_blocked() || self.fits_behind(len, state.sent())) {
             return Ok(0);
         }
         match state.overflow {
@@ -113,11 +113,6 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
             let others = state.sent().since(QueueSize::new(older, 1));
             state.stale || !self.fits_behind(len, others)
         })
-    }
-
-    /// Returns whether a message fits after those that were sent.
-    fn fits(&self, state: &State<F>, len: usize) -> bool {
-        self.fits_behind(len, state.sent())
     }
 
     /// Returns whether a message fits after these. A message always fits in an empty queue: its size

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use crossws_core::adapter::MeterCell;
 use crossws_core::{CloseFrame, ControlError};
 
-use super::{Clock, Framing, metering};
+use super::{Clock, Framing};
 use crate::frame::Opcode;
 
 /// Most pings of one burst that are answered, the latest: 2 KiB of answers.
@@ -127,7 +127,7 @@ impl Frames {
             controls.put::<F>(Opcode::Ping, &data);
             controls.pings += 1;
             if let Some(meter) = meter.get() {
-                metering::pinged(meter, data, clock.now());
+                meter.pinged(data, clock.now());
             }
         }
         controls

@@ -9,8 +9,11 @@ use crate::frame::{self, ClientFrame, Opcode, ServerFrame, put_close, put_frame}
 /// a name, of which no value is used; it has a default so that what is generic over it can derive one.
 pub trait Framing: Default + 'static {
     /// Returns the length of the message or control frame at the start of `bytes`. `None` if `bytes`
-    /// are too few to tell.
-    fn len_of_first(bytes: &[u8]) -> Option<usize>;
+    /// are too few to tell. By default, of a WebSocket's frame.
+    #[inline]
+    fn len_of_first(bytes: &[u8]) -> Option<usize> {
+        frame::frame_len(bytes)
+    }
 
     /// Appends a ping or a pong, if the framing has such. Returns whether it could be encoded.
     fn put_control(to: &mut BytesMut, opcode: Opcode, data: &[u8]) -> bool;
@@ -21,11 +24,6 @@ pub trait Framing: Default + 'static {
 }
 
 impl Framing for ServerFrame {
-    #[inline]
-    fn len_of_first(bytes: &[u8]) -> Option<usize> {
-        frame::frame_len(bytes)
-    }
-
     fn put_control(to: &mut BytesMut, opcode: Opcode, data: &[u8]) -> bool {
         put_frame(to, opcode, data);
         true
@@ -39,11 +37,6 @@ impl Framing for ServerFrame {
 
 /// It cannot encode while the system's random source fails.
 impl Framing for ClientFrame {
-    #[inline]
-    fn len_of_first(bytes: &[u8]) -> Option<usize> {
-        frame::frame_len(bytes)
-    }
-
     fn put_control(to: &mut BytesMut, opcode: Opcode, data: &[u8]) -> bool {
         frame::put_masked_frame(to, opcode, data).is_ok()
     }

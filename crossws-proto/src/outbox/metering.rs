@@ -1,8 +1,5 @@
 //! Counts the traffic of an outbox, if the application meters the connection.
 
-use std::time::Duration;
-
-use bytes::Bytes;
 use crossws_core::adapter::{Meter, MeterCell};
 
 use super::{Batch, Clock, Framing, Outbox};
@@ -29,9 +26,4 @@ pub(super) fn count<F: Framing>(meter: &Meter, batch: &Batch<F>, controls: (usiz
         batch.frames().saturating_sub(controls.0),
         batch.bytes().saturating_sub(controls.1),
     );
-}
-
-/// Notes that a ping was taken to be written.
-pub(super) fn pinged(meter: &Meter, data: Bytes, now: Duration) {
-    meter.pinged(data, now);
 }

@@ -90,7 +90,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
             .with_waiting(bytes)
     }
 
-    /// Queues an application's ping or pong.
+    /// Queues an application's ping or pong, or the answer to a ping.
     pub fn control(&self, opcode: Opcode, data: Bytes) -> Result<(), ControlError> {
         let mut state = self.state.lock();
         if state.closing {
@@ -102,15 +102,6 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         let client_is_slow = state.taken_bytes > 0;
         state.control.answer(data, client_is_slow);
         Ok(())
-    }
-
-    /// Queues the answer to a ping.
-    pub fn answer_ping(&self, data: Bytes) {
-        let mut state = self.state.lock();
-        if !state.closing {
-            let client_is_slow = state.taken_bytes > 0;
-            state.control.answer(data, client_is_slow);
-        }
     }
 
     /// Queues a ping, unless one waits already.

@@ -115,7 +115,7 @@ impl<R: Resolve> Resolved<R> {
     ) -> Result<BoxFuture<'static, ()>, ClaimError> {
         // Offers in a request of the test's own are for hooks to read.
         let offers = match socket.may_compress() {
-            true => Offers::of(request.headers())?,
+            true => Offers::of(request.headers()),
             false => Offers::default(),
         };
         let hub = &self.hub;

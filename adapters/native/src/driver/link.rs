@@ -17,11 +17,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
-use crossws_core::adapter::{Accepted, PeerEvents};
-use crossws_core::{CloseFrame, Closed, Hooks};
+use bytes::Bytes;
+use crossws_core::adapter::Accepted;
+use crossws_core::{CloseFrame, Hooks};
 use crossws_proto::connection::{Connection, Queue, Step};
-use crossws_proto::deflate::Deflater;
 use crossws_proto::frame::{Decoder, ServerFrame};
 use crossws_proto::outbox::Outbox;
 use crossws_proto::sync::Mutex;
@@ -37,7 +36,7 @@ use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 
 pub(crate) struct Link<I, R: Runtime> {
-    connection: Connection<TaskHandle>,
+    pub(super) connection: Connection<TaskHandle>,
     outlet: Arc<Mutex<Outlet<I>>>,
     input: Input,
     runtime: R,
@@ -49,10 +48,8 @@ pub(crate) struct Link<I, R: Runtime> {
     deferred: bool,
     /// A message of the client has reached its hook.
     has_spoken: bool,
-    /// A drop ends the stream in order.
+    /// No further hook runs, and the drop that follows ends the stream in order.
     ends_on_drop: bool,
-    /// No further hook runs: the link is dropped when it is done.
-    alone: bool,
 }
 
 impl Queue for TaskHandle {
@@ -68,7 +65,7 @@ impl Queue for TaskHandle {
 impl<I: Io, R: Runtime> Link<I, R> {
     pub(crate) fn new<H: Hooks + ?Sized>(
         outlet: Arc<Mutex<Outlet<I>>>,
-        early: BytesMut,
+        early: Bytes,
         handle: Arc<TaskHandle>,
         timers: Option<Timers>,
         runtime: R,
@@ -85,23 +82,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
             deferred: false,
             has_spoken: false,
             ends_on_drop: false,
-            alone: false,
             runtime,
         }
-    }
-
-    /// Ensures that the compression context is freed when the connection goes idle.
-    pub(crate) fn compress_in(&mut self, deflater: Option<Arc<Mutex<Deflater>>>) {
-        self.connection.compress_in(deflater);
-    }
-
-    /// Sets what a drop does to the stream.
-    pub(crate) fn ends_on_drop(&mut self, ends_on_drop: bool) {
-        self.ends_on_drop = ends_on_drop;
-    }
-
-    pub(crate) fn attach(&mut self, events: PeerEvents) {
-        self.connection.attach(events);
     }
 
     /// Closes a connection that got its 101 but could not join.
@@ -109,18 +91,15 @@ impl<I: Io, R: Runtime> Link<I, R> {
         self.connection.refuse(frame, self.elapsed());
     }
 
-    pub(crate) fn closed(&self) -> Closed {
-        self.connection.closed()
-    }
-
     /// Runs a hook's future, and the socket concurrently.
     pub(crate) fn beside<F>(&mut self, future: F) -> Beside<'_, I, R, F> {
         Beside { link: self, future }
     }
 
-    /// Runs the socket alone until the connection is over. The drop of the link follows.
-    pub(crate) async fn finish(&mut self) {
-        self.alone = true;
+    /// Runs the socket alone until the connection is over. The drop of the link follows, and may end the
+    /// stream in order.
+    pub(crate) async fn finish(&mut self, ends_on_drop: bool) {
+        self.ends_on_drop = ends_on_drop;
         std::future::poll_fn(|cx| {
             self.turn_beside(cx);
             match self.connection.is_over() {

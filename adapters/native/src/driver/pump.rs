@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use crossws_core::Hooks;
 use crossws_core::adapter::{Accepted, Notice, Session};
 
@@ -29,37 +29,27 @@ use crossws_proto::sync::Mutex;
 ///
 /// # Cancel safety
 /// Dropping the future drops the connection and the running hook; the `close` hook does not run.
-pub fn pump<I, R, H>(
+pub fn pump<I: Io, R: Runtime, H: Hooks + ?Sized>(
     io: I,
-    early: BytesMut,
+    early: Bytes,
     accepted: Accepted<H>,
     agreed: Agreed,
     runtime: R,
-) -> impl Future<Output = ()> + Send
-where
-    I: Io,
-    R: Runtime,
-    H: Hooks + ?Sized,
-{
+) -> impl Future<Output = ()> + Send {
     pump_with(None, false, io, early, accepted, agreed, runtime)
 }
 
 /// As [`pump`], for a connection of a server that has a crew, and for a stream whose behaviour on a
 /// drop is known: see [`Listen::ends_on_drop`](crate::Listen::ends_on_drop).
-pub(crate) fn pump_with<I, R, H>(
+pub(crate) fn pump_with<I: Io, R: Runtime, H: Hooks + ?Sized>(
     crew: Option<Arc<ServerCrew>>,
     ends_on_drop: bool,
     io: I,
-    early: BytesMut,
+    early: Bytes,
     accepted: Accepted<H>,
     agreed: Agreed,
     runtime: R,
-) -> impl Future<Output = ()> + Send
-where
-    I: Io,
-    R: Runtime,
-    H: Hooks + ?Sized,
-{
+) -> impl Future<Output = ()> + Send {
     // Prepared before the future, which then owns the link and not its ingredients too. The part
     // that runs hooks is boxed by itself, so that a waiting connection owns no room for it.
     let limits = &accepted.settings().limits;
@@ -72,11 +62,10 @@ where
         .with_crew(crew);
     let decoder = agreed.into_decoder(Role::Server, limits);
     let mut link = Link::new(outlet, early, outbox, timers, runtime, &accepted, decoder);
-    link.compress_in(transport.deflater());
-    link.ends_on_drop(ends_on_drop);
+    link.connection.compress_in(transport.deflater());
     let opening = match accepted.join(transport) {
         Ok(joined) => {
-            link.attach(joined.lifeline());
+            link.connection.attach(joined.lifeline());
             Some(Box::pin(joined.open()))
         }
         Err(frame) => {
@@ -88,10 +77,10 @@ where
         if let Some(opening) = opening {
             let mut session = link.beside(opening).await;
             run(&mut link, &mut session).await;
-            let closed = link.closed();
+            let closed = link.connection.closed();
             link.beside(Box::pin(session.close(closed))).await;
         }
-        link.finish().await;
+        link.finish(ends_on_drop).await;
     }
 }
 
@@ -158,17 +147,12 @@ where
 
 /// Runs the hook of this step, and of others until there is none for now. Returns whether it was the
 /// last step of all.
-async fn work<I, R, H>(
+async fn work<I: Io, R: Runtime, H: Hooks + ?Sized>(
     link: &mut Link<I, R>,
     session: &mut Session<H>,
     turn: &mut Turn,
     mut next: Next,
-) -> bool
-where
-    I: Io,
-    R: Runtime,
-    H: Hooks + ?Sized,
-{
+) -> bool {
     loop {
         let is_message = matches!(next, Next::Step(Step::Message(_)));
         if link.must_pace() || link.must_wait_for_others(is_message) {
@@ -216,17 +200,12 @@ where
 }
 
 /// Returns what to do next. If there is nothing for now, arranges a wake-up of the task for it.
-fn poll_next<I, R, H>(
+fn poll_next<I: Io, R: Runtime, H: Hooks + ?Sized>(
     link: &mut Link<I, R>,
     session: &mut Session<H>,
     turn: &mut Turn,
     cx: &mut Context<'_>,
-) -> Poll<Next>
-where
-    I: Io,
-    R: Runtime,
-    H: Hooks + ?Sized,
-{
+) -> Poll<Next> {
     let is_over = turn.is_over();
     if is_over {
         link.turn_out(cx);

@@ -2,10 +2,10 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll};
 
-use bytes::{Buf, BytesMut};
+use bytes::Bytes;
 use crossws_core::adapter::FromConnection;
 
-use crate::runtime::io::Io;
+use crate::runtime::io::{Io, take_front};
 
 /// A connection's stream after its 101, for an upgrade that [takes](crossws_core::Upgrade::take)
 /// it. Reads first return the bytes that the client sent after its request. Dropping it ends the
@@ -32,17 +32,8 @@ use crate::runtime::io::Io;
 /// # }
 /// ```
 pub struct RawStream {
-    early: BytesMut,
-    io: Box<dyn Io>,
-}
-
-impl RawStream {
-    pub(crate) fn new(io: impl Io, early: BytesMut) -> Self {
-        Self {
-            early,
-            io: Box::new(io),
-        }
-    }
+    pub(crate) early: Bytes,
+    pub(crate) io: Box<dyn Io>,
 }
 
 impl FromConnection for RawStream {
@@ -55,16 +46,10 @@ impl FromConnection for RawStream {
 
 impl Io for RawStream {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        if self.early.is_empty() {
-            return self.io.poll_read(cx, buf);
+        match self.early.is_empty() {
+            true => self.io.poll_read(cx, buf),
+            false => Poll::Ready(Ok(take_front(&mut self.early, buf))),
         }
-        let count = self.early.len().min(buf.len());
-        let (front, _) = buf.split_at_mut(count);
-        self.early.copy_to_slice(front);
-        if self.early.is_empty() {
-            self.early = BytesMut::new();
-        }
-        Poll::Ready(Ok(count))
     }
 
     fn poll_write_vectored(

@@ -86,24 +86,6 @@ pub(crate) fn later(now: Instant, by: Duration) -> Instant {
     now.checked_add(by).unwrap_or(now + DECADES)
 }
 
-/// Runs a future until a deadline. Returns `None` if the future is not done by then.
-pub(crate) async fn until<R: Runtime, F: Future>(
-    runtime: &R,
-    deadline: Instant,
-    mut future: Pin<&mut F>,
-) -> Option<F::Output> {
-    let mut timer = Timer::<R>::new();
-    std::future::poll_fn(|cx| {
-        if let Poll::Ready(output) = future.as_mut().poll(cx) {
-            return Poll::Ready(Some(output));
-        }
-        timer
-            .poll(runtime, runtime.now(), Some(deadline), cx)
-            .map(|()| None::<F::Output>)
-    })
-    .await
-}
-
 /// Runs a future for at most a duration, and returns the value of `late` if the future is not done
 /// by then. The time counts from the poll that finds the future unfinished: a future that is done
 /// at once reads no clock.

@@ -185,8 +185,13 @@ impl Deadlines {
         u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Takes the due entries, at most one turn's worth. Returns them with the next time.
-    fn due(&self, now: Instant, task: &Waker) -> Due {
+    /// Takes the due entries, at most one turn's worth. Returns them and, if no other is due now, until
+    /// when to sleep. `None` at the end of the timers.
+    fn due(
+        &self,
+        now: Instant,
+        task: &Waker,
+    ) -> Option<(Vec<TimerEntry>, Option<Option<Instant>>)> {
         let now = self.nanos(now) >> TICK_BITS;
         let mut woken = Vec::new();
         let mut state = self.state.lock();
@@ -198,12 +203,12 @@ impl Deadlines {
             }
         };
         if next.is_none() && state.over {
-            return Due::Over;
+            return None;
         }
         let sleeps = next.is_none_or(|next| next > now);
         if !sleeps {
             state.until = 0;
-            return Due::Woken(woken, None);
+            return Some((woken, None));
         }
         state.until = next.unwrap_or(u64::MAX);
         match &mut state.task {
@@ -214,14 +219,8 @@ impl Deadlines {
             self.start
                 .checked_add(Duration::from_nanos(next << TICK_BITS))
         });
-        Due::Woken(woken, Some(next))
+        Some((woken, Some(next)))
     }
-}
-
-enum Due {
-    /// The due entries; and until when to sleep, if no other is due now.
-    Woken(Vec<TimerEntry>, Option<Option<Instant>>),
-    Over,
 }
 
 /// The driver's hold on the timers, until it ends or is dropped.
@@ -237,9 +236,8 @@ impl Driver {
     ) -> Poll<()> {
         loop {
             let now = runtime.now();
-            let (woken, next) = match self.0.due(now, cx.waker()) {
-                Due::Woken(woken, next) => (woken, next),
-                Due::Over => return Poll::Ready(()),
+            let Some((woken, next)) = self.0.due(now, cx.waker()) else {
+                return Poll::Ready(());
             };
             for entry in woken {
                 entry.outbox.wake();

@@ -5,41 +5,34 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Sleep, Timer, Write};
 use hyper::upgrade::Upgraded;
 
 use crossws_proto::sync::Mutex;
 
+use crate::driver::raw::RawStream;
 use crate::http::keep_alive::Activity;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 
-/// A stream as hyper uses it. Bytes that were already read from it come first.
-pub(crate) struct HyperIo<I> {
-    pub(crate) front: Bytes,
-    pub(crate) io: I,
+/// A stream as hyper uses it.
+pub(crate) struct HyperIo {
+    pub(crate) stream: RawStream,
     /// Notified of incoming bytes.
     pub(crate) activity: Activity,
 }
 
-impl<I: Io> Read for HyperIo<I> {
+impl Read for HyperIo {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         mut buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.front.is_empty() {
-            let count = self.front.len().min(buf.remaining());
-            let front = self.front.split_to(count);
-            buf.put_slice(&front);
-            return Poll::Ready(Ok(()));
-        }
         // hyper's buffer may be uninitialised, and reporting how much of it was written is unsafe.
         let mut chunk = [0; 4096];
         let most = chunk.len().min(buf.remaining());
         let chunk = chunk.get_mut(..most).unwrap_or_default();
-        let count = std::task::ready!(self.io.poll_read(cx, chunk))?;
+        let count = std::task::ready!(self.stream.poll_read(cx, chunk))?;
         if count > 0 {
             self.activity.received();
         }
@@ -48,7 +41,7 @@ impl<I: Io> Read for HyperIo<I> {
     }
 }
 
-impl<I: Io> Write for HyperIo<I> {
+impl Write for HyperIo {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -62,7 +55,7 @@ impl<I: Io> Write for HyperIo<I> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let count = std::task::ready!(self.io.poll_write_vectored(cx, bufs))?;
+        let count = std::task::ready!(self.stream.poll_write_vectored(cx, bufs))?;
         if count > 0 {
             self.activity.sent();
         }
@@ -74,11 +67,11 @@ impl<I: Io> Write for HyperIo<I> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.io.poll_flush(cx)
+        self.stream.poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.io.poll_shutdown(cx)
+        self.stream.poll_shutdown(cx)
     }
 }
 

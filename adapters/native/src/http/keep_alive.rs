@@ -3,15 +3,14 @@
 //!
 //! hyper has one time for both, which begins at the end of a response.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
-use pin_project_lite::pin_project;
+use http_body::Body;
+use http_body_util::BodyExt;
+use http_body_util::combinators::MapErr;
 
 use crate::driver::timer::{Timer, later};
 use crate::runtime::Runtime;
@@ -113,15 +112,6 @@ impl<R: Runtime> KeepAlive<R> {
     }
 }
 
-pin_project! {
-    /// A response's body. When it ends, the connection becomes idle.
-    pub(crate) struct Served<B> {
-        #[pin]
-        body: B,
-        end: End,
-    }
-}
-
 struct End(Activity);
 
 impl Drop for End {
@@ -130,31 +120,15 @@ impl Drop for End {
     }
 }
 
-impl<B> Served<B> {
-    pub(crate) fn new(body: B, activity: Activity) -> Self {
-        Self {
-            body,
-            end: End(activity),
-        }
-    }
-}
-
-impl<B: Body<Data = Bytes>> Body for Served<B> {
-    type Data = Bytes;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        self.project().body.poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
+/// Returns a response's body, with whose end the connection becomes idle.
+pub(crate) fn served<B: Body>(
+    body: B,
+    activity: Activity,
+) -> MapErr<B, impl FnMut(B::Error) -> B::Error> {
+    // Owned by the closure, and so dropped with the body.
+    let end = End(activity);
+    body.map_err(move |error| {
+        let _ = &end;
+        error
+    })
 }

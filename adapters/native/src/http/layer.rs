@@ -25,13 +25,7 @@ use crate::server::acceptor::Acceptor;
 /// # app }
 /// ```
 pub struct WebSocketLayer<R, T> {
-    acceptor: Acceptor<R, T>,
-}
-
-impl<R, T> WebSocketLayer<R, T> {
-    pub(crate) fn new(acceptor: Acceptor<R, T>) -> Self {
-        Self { acceptor }
-    }
+    pub(crate) acceptor: Acceptor<R, T>,
 }
 
 impl<R, S, T> Layer<S> for WebSocketLayer<R, T> {
@@ -47,7 +41,8 @@ impl<R, S, T> Layer<S> for WebSocketLayer<R, T> {
 
 impl<R, T> Clone for WebSocketLayer<R, T> {
     fn clone(&self) -> Self {
-        Self::new(self.acceptor.clone())
+        let acceptor = self.acceptor.clone();
+        Self { acceptor }
     }
 }
 

@@ -9,8 +9,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 
+use crate::driver::raw::RawStream;
 use crate::http::hyper_io::{HyperIo, HyperTimer};
-use crate::http::keep_alive::{Activity, KeepAlive, Served};
+use crate::http::keep_alive::{Activity, KeepAlive, served};
 use crate::http::site::{Failed, Site};
 use crate::runtime::ServerRuntime;
 use crate::server::accept::CONNECTION_BYTES;
@@ -18,12 +19,7 @@ use crate::server::response::{overloaded, refuse};
 use crate::server::rest::Rest;
 
 /// Serves one connection from its first request on. Later requests may be upgrades too.
-pub(crate) async fn serve<R, T, S>(rest: Rest<R, T>, service: S)
-where
-    R: Resolve,
-    T: ServerRuntime,
-    S: HttpApp,
-{
+pub(crate) async fn serve<R: Resolve, T: ServerRuntime, S: HttpApp>(rest: Rest<R, T>, service: S) {
     #[cfg(feature = "http2")]
     if let Some(settings) = rest.http2().cloned() {
         return Box::pin(crate::http2::connection::serve(rest, &settings, service)).await;
@@ -34,7 +30,7 @@ where
         resolver,
         handle,
     } = rest;
-    let limits = handle.head_limits();
+    let limits = &handle.0.head;
     // hyper's minimum is 8 KiB.
     let max_buffer = limits.max_head.max(8 << 10);
     // Until the connection ends or becomes a WebSocket.
@@ -45,8 +41,10 @@ where
     }
     let activity = Activity::default();
     let io = HyperIo {
-        front: unclaimed.read,
-        io: unclaimed.io,
+        stream: RawStream {
+            early: unclaimed.read,
+            io: unclaimed.io,
+        },
         activity: activity.clone(),
     };
     let mut keep_alive = KeepAlive::new(activity.clone());
@@ -64,7 +62,7 @@ where
                 true => site.serve(request).await,
                 false => site.respond(request).await,
             };
-            Ok::<_, Failed>(response?.map(|body| Served::new(body, activity)))
+            Ok::<_, Failed>(response?.map(|body| served(body, activity)))
         }
     });
     let mut connection = pin!(
@@ -79,7 +77,7 @@ where
             .with_upgrades()
     );
     let runtime = T::default();
-    let watch = handle.watch();
+    let watch = handle.0.stop.watch();
     let mut stop = pin!(watch.stopping());
     let mut told = false;
     let served = std::future::poll_fn(|cx| {

@@ -1,19 +1,19 @@
-use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
-use crossws_core::adapter::{HttpApp, OriginalTarget};
-use crossws_core::{Body, BoxError, ConnectionInfo, Hub, Resolve, Responded};
 #[cfg(feature = "http2")]
-use crossws_core::{RejectReason, Rejection};
-use http::{Method, Request, Response, StatusCode};
+use crossws_core::Rejection;
+use crossws_core::adapter::{HttpApp, OriginalTarget};
+use crossws_core::{Body, BoxError, ConnectionInfo, Resolve, Responded};
+use http::{Request, Response};
 use http_body_util::{Either, Full};
 
 use crate::runtime::ServerRuntime;
 use crate::server::acceptor::Acceptor;
 use crate::server::handle::ServerHandle;
+#[cfg(feature = "http2")]
+use crate::server::response::malformed;
 
 /// A server's application as one HTTP connection sees it: the hooks, then the service.
 pub(crate) struct Site<R, T, S> {
@@ -22,26 +22,15 @@ pub(crate) struct Site<R, T, S> {
     service: S,
 }
 
-impl<R, T, S> Site<R, T, S>
-where
-    R: Resolve,
-    T: ServerRuntime,
-    S: HttpApp,
-{
+impl<R: Resolve, T: ServerRuntime, S: HttpApp> Site<R, T, S> {
     pub(crate) fn new(
         resolver: Arc<R>,
         handle: &ServerHandle<T>,
         info: ConnectionInfo,
         service: S,
     ) -> Self {
-        let acceptor = Acceptor::<R, T>::from_parts(
-            resolver,
-            handle.hub().clone(),
-            handle.tasks().clone(),
-            Some(Arc::clone(handle.crew())),
-        );
         Self {
-            acceptor,
+            acceptor: handle.acceptor(resolver),
             info,
             service,
         }
@@ -82,23 +71,29 @@ where
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        let told = Exchange::begin(self.acceptor.hub(), &request, T::default());
+        let (hub, runtime) = (self.acceptor.hub(), T::default());
+        // For the hub's observers.
+        let begun = hub.is_watched().then(|| {
+            let path = request.uri().path().to_owned();
+            (request.method().clone(), path, runtime.now())
+        });
         poll_fn(|cx| self.service.poll_ready(cx))
             .await
             .map_err(|error| Failed(error.into()))?;
         let response = self.service.call(request.map(Body::new)).await;
         let response = response.map_err(|error| Failed(error.into()))?;
-        if let Some(told) = told {
-            told.end(self.acceptor.hub(), response.status());
+        if let Some((method, path, since)) = begun {
+            let took = runtime.now().saturating_duration_since(since);
+            let status = response.status();
+            hub.responded(&Responded::new(method.as_str(), &path, status, took));
         }
         Ok(response.map(Either::Right))
     }
 
     /// Counts a request that broke a rule before the hooks saw it.
     #[cfg(feature = "http2")]
-    pub(crate) fn tell_malformed(&self, rejection: &Rejection, path: &str) {
-        let (reason, addr) = (RejectReason::Malformed, self.info.remote_addr);
-        self.acceptor.hub().rejected(reason, rejection, path, addr);
+    pub(crate) fn malformed(&self, rejection: Rejection, path: &str) -> Rejection {
+        malformed(self.acceptor.hub(), rejection, path, self.info.remote_addr)
     }
 }
 
@@ -114,39 +109,6 @@ impl<R, T, S: Clone> Clone for Site<R, T, S> {
 
 /// The service's error, on its way through the server. It has a type of its own, because the
 /// compiler cannot prove a future `Send` that converts a boxed error into itself.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub(crate) struct Failed(BoxError);
-
-impl fmt::Display for Failed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for Failed {}
-
-/// A request, as the hub's observers are told of it.
-struct Exchange<T> {
-    method: Method,
-    path: String,
-    since: Instant,
-    runtime: T,
-}
-
-impl<T: ServerRuntime> Exchange<T> {
-    /// Notes the request, if the hub has observers.
-    fn begin<B>(hub: &Hub, request: &Request<B>, runtime: T) -> Option<Self> {
-        hub.is_watched().then(|| Self {
-            method: request.method().clone(),
-            path: request.uri().path().to_owned(),
-            since: runtime.now(),
-            runtime,
-        })
-    }
-
-    fn end(self, hub: &Hub, status: StatusCode) {
-        let took = self.runtime.now().saturating_duration_since(self.since);
-        let method = self.method.as_str();
-        hub.responded(&Responded::new(method, &self.path, status, took));
-    }
-}

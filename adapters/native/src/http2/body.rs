@@ -7,27 +7,12 @@ use http_body::{Body, Frame, SizeHint};
 
 /// The body of a request over HTTP/2. The client may send more once the service has taken what is
 /// there.
+#[derive(Default)]
 pub(super) struct Received {
     /// `None` for a CONNECT, which has none.
-    stream: Option<RecvStream>,
+    pub(super) stream: Option<RecvStream>,
     /// The announced bytes that have not arrived.
-    announced: Option<u64>,
-}
-
-impl Received {
-    pub(super) fn new(stream: RecvStream, announced: Option<u64>) -> Self {
-        Self {
-            stream: Some(stream),
-            announced,
-        }
-    }
-
-    pub(super) fn none() -> Self {
-        Self {
-            stream: None,
-            announced: Some(0),
-        }
-    }
+    pub(super) announced: Option<u64>,
 }
 
 impl Body for Received {
@@ -46,10 +31,9 @@ impl Body for Received {
             return Poll::Ready(Some(data.map(|data| {
                 // An error means that the stream has ended: no room is needed any more.
                 let _ = stream.flow_control().release_capacity(data.len());
-                let left = this
-                    .announced
-                    .map(|left| left.saturating_sub(data.len() as u64));
-                this.announced = left;
+                if let Some(left) = &mut this.announced {
+                    *left = left.saturating_sub(data.len() as u64);
+                }
                 Frame::data(data)
             })));
         }

@@ -17,11 +17,11 @@ use super::Http2;
 use super::exchange::exchange;
 use super::h2_io::H2Io;
 use super::streams::{Live, Streams};
+use crate::driver::raw::RawStream;
 use crate::driver::stage::Stage;
 use crate::driver::timer::{Timer, later, within};
 use crate::http::site::Site;
 use crate::runtime::ServerRuntime;
-use crate::runtime::io::Io;
 use crate::server::accept::CONNECTION_BYTES;
 use crate::server::handle::ServerHandle;
 use crate::server::response::overloaded;
@@ -43,7 +43,7 @@ where
         resolver,
         handle,
     } = rest;
-    let limits = handle.head_limits().clone();
+    let limits = handle.0.head.clone();
     let runtime = T::default();
     let mut unfinished = unclaimed.unfinished;
     let base = CONNECTION_BYTES + limits.max_head;
@@ -52,7 +52,10 @@ where
         overloaded(handle.hub(), info.remote_addr);
         return;
     }
-    let io = H2Io::new(unclaimed.read, unclaimed.io);
+    let io = H2Io::new(RawStream {
+        early: unclaimed.read,
+        io: unclaimed.io,
+    });
     let shaken = settings.builder(limits.max_head).handshake(io);
     let shaken = async { shaken.await.map(Some) };
     let h2 = match within(&runtime, limits.timeout, shaken, || Ok(None)).await {
@@ -60,7 +63,7 @@ where
         Ok(None) => return,
         Err(error) => return tracing::debug!(%error, "an HTTP/2 connection failed to begin"),
     };
-    let watch = handle.watch();
+    let watch = handle.0.stop.watch();
     let mut stop = pin!(watch.stopping());
     let mut serving = Serving {
         h2,
@@ -86,7 +89,7 @@ where
 }
 
 struct Serving<R, T: ServerRuntime, S> {
-    h2: Connection<H2Io<Box<dyn Io>>, Bytes>,
+    h2: Connection<H2Io, Bytes>,
     streams: Arc<Streams>,
     site: Site<R, T, S>,
     /// The client has been told to open no more streams.
@@ -100,12 +103,7 @@ struct Serving<R, T: ServerRuntime, S> {
     runtime: T,
 }
 
-impl<R, T, S> Serving<R, T, S>
-where
-    R: Resolve,
-    T: ServerRuntime,
-    S: HttpApp,
-{
+impl<R: Resolve, T: ServerRuntime, S: HttpApp> Serving<R, T, S> {
     /// Tells the client to open no more streams: `GOAWAY`. Those that it has end in their own time.
     fn end(&mut self) {
         self.ends = true;
@@ -147,9 +145,9 @@ where
 
     fn accept(&self, request: Request<RecvStream>, respond: SendResponse<Bytes>) {
         let live = Live::new(&self.streams);
-        let limits = self.handle.head_limits().clone();
+        let limits = self.handle.0.head.clone();
         let exchange = exchange(self.site.clone(), limits, request, respond, live);
-        let tasks = self.handle.tasks();
+        let tasks = &self.handle.0.tasks;
         tasks.spawn(&self.runtime, Stage::new(exchange));
     }
 
@@ -164,22 +162,15 @@ where
             return Poll::Ready(());
         }
         let now = self.runtime.now();
-        let deadline = match self.streams.live.load(Ordering::Acquire) {
-            0 => {
-                let since = *self.idle_since.get_or_insert(now);
-                Some(later(
-                    since,
-                    match self.ends {
-                        true => self.handle.hub().limits().close_timeout,
-                        false => self.handle.head_limits().keep_alive,
-                    },
-                ))
-            }
-            _ => {
-                self.idle_since = None;
-                None
-            }
+        match self.streams.live.load(Ordering::Acquire) {
+            0 => _ = self.idle_since.get_or_insert(now),
+            _ => self.idle_since = None,
+        }
+        let most = match self.ends {
+            true => self.handle.hub().limits().close_timeout,
+            false => self.handle.0.head.keep_alive,
         };
+        let deadline = self.idle_since.map(|since| later(since, most));
         self.timer.poll(&self.runtime, now, deadline, cx)
     }
 }

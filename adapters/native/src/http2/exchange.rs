@@ -3,7 +3,7 @@
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::task::Poll;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -20,49 +20,39 @@ use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::Full;
 
-use super::SEND_BUFFER;
 use super::body::Received;
-use super::stream::StreamIo;
+use super::door::StreamDoor;
+use super::stream::{StreamIo, poll_room};
 use super::streams::Live;
 use crate::driver::stage::Stage;
 use crate::http::site::Site;
-use crate::http::way::StreamDoor;
 use crate::runtime::ServerRuntime;
 use crate::server::head::HeadLimits;
 
 /// Serves one request. Returns the WebSocket that it became.
-pub(super) async fn exchange<R, T, S>(
+pub(super) async fn exchange<R: Resolve, T: ServerRuntime, S: HttpApp>(
     site: Site<R, T, S>,
     limits: HeadLimits,
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
     live: Live,
-) -> Option<Stage>
-where
-    R: Resolve,
-    T: ServerRuntime,
-    S: HttpApp,
-{
+) -> Option<Stage> {
     let (mut parts, stream) = request.into_parts();
     let checked = check_head(&parts, &limits).and_then(|()| check_connect(&mut parts));
     if let Err(rejection) = checked {
         live.answered();
-        site.tell_malformed(&rejection, parts.uri.path());
+        let rejection = site.malformed(rejection, parts.uri.path());
         let refused = rejection.into_response().map(Full::new);
         send(refused, respond).await;
         return None;
     }
-    let is_connect = parts.method == Method::CONNECT;
     let door = StreamDoor::default();
-    let (body, stream) = match is_connect {
-        true => {
-            parts.extensions.insert(door.clone());
-            (Received::none(), Some(stream))
-        }
-        false => {
-            let announced = content_length(&parts.headers);
-            (Received::new(stream, announced), None)
-        }
+    let (body, stream) = if parts.method == Method::CONNECT {
+        parts.extensions.insert(door.clone());
+        (Received::default(), Some(stream))
+    } else {
+        let (stream, announced) = (Some(stream), content_length(&parts.headers));
+        (Received { stream, announced }, None)
     };
     let mut request = Request::from_parts(parts, body);
     site.note(&mut request);
@@ -215,7 +205,7 @@ async fn send_body<B: Body<Data = Bytes>>(
                 let is_last = body.is_end_stream();
                 while !data.is_empty() {
                     let room = poll_fn(|cx| poll_room(stream, data.len(), cx)).await?;
-                    let part = data.split_to(room.min(data.len()));
+                    let part = data.split_to(room.ok()?);
                     let ends = is_last && data.is_empty();
                     stream.send_data(part, ends).ok()?;
                     if ends {
@@ -229,20 +219,4 @@ async fn send_body<B: Body<Data = Bytes>>(
             }
         }
     }
-}
-
-/// Waits until the client's window has room. `None` if the stream has ended.
-fn poll_room(
-    stream: &mut SendStream<Bytes>,
-    wanted: usize,
-    cx: &mut Context<'_>,
-) -> Poll<Option<usize>> {
-    stream.reserve_capacity(wanted.min(SEND_BUFFER));
-    while stream.capacity() == 0 {
-        match ready!(stream.poll_capacity(cx)) {
-            Some(Ok(_)) => {}
-            Some(Err(_)) | None => return Poll::Ready(None),
-        }
-    }
-    Poll::Ready(Some(stream.capacity()))
 }

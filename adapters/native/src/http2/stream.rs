@@ -1,12 +1,12 @@
 use std::io::{self, ErrorKind, IoSlice};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use h2::{Reason, RecvStream, SendStream};
 
 use super::SEND_BUFFER;
 use super::streams::Live;
-use crate::runtime::io::Io;
+use crate::runtime::io::{Io, take_front};
 
 /// One stream of an HTTP/2 connection as the pump uses it. The client's window for the stream is
 /// the room for writes. Its bytes count as read, and let it send more, when the pump takes them.
@@ -41,21 +41,6 @@ impl StreamIo {
         }
         Poll::Ready(Ok(true))
     }
-
-    /// Waits until the client's window has room, and returns how much of `wanted`.
-    fn poll_room(&mut self, cx: &mut Context<'_>, wanted: usize) -> Poll<io::Result<usize>> {
-        // Also returns the room that an earlier write asked for and did not use: all streams of the
-        // connection share one window.
-        self.send.reserve_capacity(wanted);
-        while self.send.capacity() == 0 {
-            match ready!(self.send.poll_capacity(cx)) {
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return Poll::Ready(Err(lost(error))),
-                None => return Poll::Ready(Err(ErrorKind::BrokenPipe.into())),
-            }
-        }
-        Poll::Ready(Ok(self.send.capacity().min(wanted)))
-    }
 }
 
 impl Io for StreamIo {
@@ -63,13 +48,7 @@ impl Io for StreamIo {
         if !ready!(self.poll_fill(cx))? {
             return Poll::Ready(Ok(0));
         }
-        let count = self.rest.len().min(buf.len());
-        if let Some(room) = buf.get_mut(..count) {
-            self.rest.copy_to_slice(room);
-        }
-        if self.rest.is_empty() {
-            self.rest = Bytes::new();
-        }
+        let count = take_front(&mut self.rest, buf);
         // An error means that the stream has ended: no room is needed any more.
         let _ = self.recv.flow_control().release_capacity(count);
         Poll::Ready(Ok(count))
@@ -87,7 +66,8 @@ impl Io for StreamIo {
         if len == 0 {
             return Poll::Ready(Ok(0));
         }
-        let count = ready!(self.poll_room(cx, len.min(SEND_BUFFER)))?;
+        let room = ready!(poll_room(&mut self.send, len, cx)).ok_or(ErrorKind::BrokenPipe)?;
+        let count = room.map_err(lost)?;
         let mut data = BytesMut::with_capacity(count);
         for buf in bufs {
             let room = count - data.len();
@@ -119,6 +99,26 @@ impl Io for StreamIo {
     fn buffered(&self) -> usize {
         self.rest.len()
     }
+}
+
+/// Waits until the client's window has room, and returns how much of `wanted`. `None` if the stream has
+/// ended.
+pub(super) fn poll_room(
+    stream: &mut SendStream<Bytes>,
+    wanted: usize,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<usize, h2::Error>>> {
+    let wanted = wanted.min(SEND_BUFFER);
+    // Also returns the room that an earlier write asked for and did not use: all streams of the
+    // connection share one window.
+    stream.reserve_capacity(wanted);
+    while stream.capacity() == 0 {
+        match ready!(stream.poll_capacity(cx)) {
+            Some(Ok(_)) => {}
+            ended => return Poll::Ready(ended),
+        }
+    }
+    Poll::Ready(Some(Ok(stream.capacity().min(wanted))))
 }
 
 /// A reset of the stream is the end of this WebSocket, whatever the reason; the connection goes on.

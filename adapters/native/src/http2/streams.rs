@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
 
 use atomic_waker::AtomicWaker;
 
@@ -10,16 +10,14 @@ use super::MOST_CANCELLED;
 pub(super) struct Streams {
     pub(super) live: AtomicUsize,
     pub(super) sockets: AtomicUsize,
-    answered: AtomicUsize,
-    cancelled: AtomicUsize,
+    /// The requests that the client has cancelled, less those that got a response.
+    cancelled: AtomicIsize,
     pub(super) task: AtomicWaker,
 }
 
 impl Streams {
     pub(super) fn is_abused(&self) -> bool {
-        let answered = self.answered.load(Ordering::Relaxed);
-        let cancelled = self.cancelled.load(Ordering::Relaxed);
-        cancelled > answered.saturating_add(MOST_CANCELLED)
+        self.cancelled.load(Ordering::Relaxed) > MOST_CANCELLED
     }
 }
 
@@ -41,7 +39,7 @@ impl Live {
 
     /// Counts a request that the server has responded to.
     pub(super) fn answered(&self) {
-        self.streams.answered.fetch_add(1, Ordering::Relaxed);
+        self.streams.cancelled.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Counts a request that the client has cancelled.

@@ -1,5 +1,7 @@
-use std::io::{self, IoSlice};
-use std::task::{Context, Poll};
+use std::io::{self, ErrorKind, IoSlice};
+use std::task::{Context, Poll, ready};
+
+use bytes::Buf;
 
 /// A byte stream, as the pump uses it: what a runtime's adapter implements for its sockets.
 ///
@@ -79,4 +81,31 @@ impl<I: Io + ?Sized> Io for Box<I> {
     fn buffered(&self) -> usize {
         (**self).buffered()
     }
+}
+
+/// Writes these bytes, and consumes what is written. A write of 0 bytes is an error.
+pub(crate) fn poll_write_all(
+    io: &mut impl Io,
+    cx: &mut Context<'_>,
+    bytes: &mut impl Buf,
+) -> Poll<io::Result<()>> {
+    while bytes.has_remaining() {
+        match ready!(io.poll_write_vectored(cx, &[IoSlice::new(bytes.chunk())]))? {
+            0 => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
+            count => bytes.advance(count),
+        }
+    }
+    Poll::Ready(Ok(()))
+}
+
+/// Moves bytes that wait for a read into its buffer, and frees their memory with the last of them. Returns
+/// how many.
+pub(crate) fn take_front<B: Buf + Default>(waiting: &mut B, buf: &mut [u8]) -> usize {
+    let count = waiting.remaining().min(buf.len());
+    let (front, _) = buf.split_at_mut(count);
+    waiting.copy_to_slice(front);
+    if !waiting.has_remaining() {
+        *waiting = B::default();
+    }
+    count
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use crossws_core::adapter::{Accepted, Claim, ClaimError, Unfinished};
-use crossws_core::{ConnectionInfo, Hooks, Hub, RejectReason, Rejection, Resolve, UpgradeRequest};
+use crossws_core::{ConnectionInfo, Hooks, Hub, Rejection, Resolve, UpgradeRequest};
 use http::StatusCode;
 
 use crate::driver::pump::pump_with;
@@ -16,7 +16,9 @@ use crate::driver::timer::within;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 use crate::server::head::{Ask, Head, HeadError, HeadLimits, read_head};
-use crate::server::response::{begin_head, overloaded, put_header, refuse, turn_away, write_all};
+use crate::server::response::{
+    begin_head, malformed, overloaded, put_header, refuse, turn_away, write_all,
+};
 use crate::server::stream_info::StreamInfo;
 use crossws_proto::handshake::Agreed;
 
@@ -64,19 +66,14 @@ pub(crate) const CONNECTION_BYTES: usize = 4 << 10;
 ///
 /// # Cancel safety
 /// Dropping the future drops the connection.
-pub fn serve_stream<I, R, S>(
+pub fn serve_stream<I: Io, R: Runtime, S: Resolve + ?Sized>(
     io: I,
     info: StreamInfo,
     resolver: &Arc<S>,
     hub: &Hub,
     runtime: &R,
     limits: &HeadLimits,
-) -> impl Future<Output = Result<(), NotHandled<I>>> + Send
-where
-    I: Io,
-    R: Runtime,
-    S: Resolve + ?Sized,
-{
+) -> impl Future<Output = Result<(), NotHandled<I>>> + Send {
     // In a box of its own, which is freed before the connection runs. An `async fn` would keep its
     // arguments too.
     let handshake = Box::pin(shake_hands(None, io, info, resolver, hub, runtime, limits));
@@ -90,7 +87,7 @@ where
 
 /// Reads the head, runs the upgrade and sends the response. Returns the connection, or `None` if
 /// the response has ended the stream.
-pub(crate) async fn shake_hands<I, R, S>(
+pub(crate) async fn shake_hands<I: Io, R: Runtime, S: Resolve + ?Sized>(
     crew: Option<Arc<ServerCrew>>,
     mut io: I,
     info: StreamInfo,
@@ -98,45 +95,30 @@ pub(crate) async fn shake_hands<I, R, S>(
     hub: &Hub,
     runtime: &R,
     limits: &HeadLimits,
-) -> Result<Option<Stage>, NotHandled<I>>
-where
-    I: Io,
-    R: Runtime,
-    S: Resolve + ?Sized,
-{
+) -> Result<Option<Stage>, NotHandled<I>> {
     // Lasts to the end of the handshake.
     let mut unfinished = Unfinished::new(hub.clone());
     if unfinished.hold_briefly(CONNECTION_BYTES).is_err() {
         turn_away(&mut io, hub, info.connection.remote_addr).await;
         return Ok(None);
     }
-    match read_head(&mut io, runtime, limits, &mut unfinished).await {
+    let addr = info.connection.remote_addr;
+    let rejection = match read_head(&mut io, runtime, limits, &mut unfinished).await {
         Ok(head) => {
             let answer = answer(crew, io, info, head, unfinished, resolver, runtime);
-            Box::pin(answer).await
+            return Box::pin(answer).await;
         }
-        Err(HeadError::Gone) => Ok(None),
-        Err(HeadError::Overloaded) => {
-            refuse(io, runtime, overloaded(hub, info.connection.remote_addr)).await;
-            Ok(None)
-        }
-        Err(HeadError::Bad(status, text)) => {
-            let rejection = Rejection::new(status, text);
-            hub.rejected(
-                RejectReason::Malformed,
-                &rejection,
-                "",
-                info.connection.remote_addr,
-            );
-            refuse(io, runtime, rejection).await;
-            Ok(None)
-        }
-    }
+        Err(HeadError::Gone) => return Ok(None),
+        Err(HeadError::Overloaded) => overloaded(hub, addr),
+        Err(HeadError::Bad(status, text)) => malformed(hub, Rejection::new(status, text), "", addr),
+    };
+    refuse(io, runtime, rejection).await;
+    Ok(None)
 }
 
 /// Runs the steps after the head. In a box of its own: a client may take long for the head, and the
 /// connection does not own this memory meanwhile.
-async fn answer<I, R, S>(
+async fn answer<I: Io, R: Runtime, S: Resolve + ?Sized>(
     crew: Option<Arc<ServerCrew>>,
     mut io: I,
     info: StreamInfo,
@@ -144,12 +126,7 @@ async fn answer<I, R, S>(
     unfinished: Unfinished,
     resolver: &Arc<S>,
     runtime: &R,
-) -> Result<Option<Stage>, NotHandled<I>>
-where
-    I: Io,
-    R: Runtime,
-    S: Resolve + ?Sized,
-{
+) -> Result<Option<Stage>, NotHandled<I>> {
     let Head { ask, bytes, end } = head;
     let Some(ask) = ask else {
         let read = bytes;
@@ -162,19 +139,15 @@ where
     };
     let hub = unfinished.hub();
     match Box::pin(upgrade(ask, info.connection, resolver, hub, runtime)).await {
-        Ok((answer, mut accepted, agreed)) => {
+        Ok((answer, accepted, agreed)) => {
             let time = accepted.settings().limits.close_timeout;
             if !within(runtime, time, write_all(&mut io, answer), || false).await {
                 return Ok(None);
             }
-            let early = BytesMut::from(bytes.get(end..).unwrap_or_default());
-            if let Some(taken) = accepted.taken::<RawStream>() {
-                let stream = RawStream::new(io, early);
-                return Ok(Some(Stage::last(taken.run(stream))));
-            }
-            let (ends_on_drop, runtime) = (info.ends_on_drop, runtime.clone());
-            let connection = pump_with(crew, ends_on_drop, io, early, accepted, agreed, runtime);
-            Ok(Some(Stage::last(connection)))
+            let (early, runtime) = (bytes.slice(end..), runtime.clone());
+            let ends_on_drop = info.ends_on_drop;
+            let connection = connect(crew, ends_on_drop, io, early, accepted, agreed, runtime);
+            Ok(Some(connection))
         }
         Err(ClaimError::Rejected(rejection)) => {
             refuse(io, runtime, rejection).await;
@@ -188,24 +161,35 @@ where
     }
 }
 
+/// Returns the upgraded connection.
+pub(crate) fn connect<I: Io, R: Runtime, H: Hooks + ?Sized>(
+    crew: Option<Arc<ServerCrew>>,
+    ends_on_drop: bool,
+    io: I,
+    early: Bytes,
+    mut accepted: Accepted<H>,
+    agreed: Agreed,
+    runtime: R,
+) -> Stage {
+    if let Some(taken) = accepted.taken::<RawStream>() {
+        let io = Box::new(io);
+        return Stage::last(taken.run(RawStream { early, io }));
+    }
+    let connection = pump_with(crew, ends_on_drop, io, early, accepted, agreed, runtime);
+    Stage::last(connection)
+}
+
 /// Runs the hooks and encodes the 101.
-async fn upgrade<R, S>(
+async fn upgrade<R: Runtime, S: Resolve + ?Sized>(
     ask: Ask,
     info: ConnectionInfo,
     resolver: &Arc<S>,
     hub: &Hub,
     runtime: &R,
-) -> Result<(BytesMut, Accepted<S::Hooks>, Agreed), ClaimError>
-where
-    R: Runtime,
-    S: Resolve + ?Sized,
-{
+) -> Result<(BytesMut, Accepted<S::Hooks>, Agreed), ClaimError> {
     let Ask { request, handshake } = ask;
     let request = request.with_connection(info);
-    let malformed = |rejection, path: &str| {
-        hub.rejected(RejectReason::Malformed, &rejection, path, info.remote_addr);
-        ClaimError::Rejected(rejection)
-    };
+    let malformed = |rejection, path: &str| malformed(hub, rejection, path, info.remote_addr);
     let claim = run_claim(hub, resolver, request, runtime).await?;
     let handshake = handshake.map_err(|it| malformed(it, claim.request().path()))?;
     let accepted = run_upgrade(claim.with_raw_streams::<RawStream>(), runtime).await?;

@@ -1,7 +1,6 @@
 //! The listener of a server: each connection that it accepts becomes a task.
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -37,9 +36,11 @@ pub(super) async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
     started.map_err(io::Error::other)?;
     shared.crew.hire(&shared.tasks, &shared.runtime);
     let mut stopping = pin!(watch.stopping());
-    let (secure, forwarded) = (listener.is_secure(), !has_default_port(&listener));
-    let ends_on_drop = listener.ends_on_drop();
+    let (secure, ends_on_drop) = (listener.is_secure(), listener.ends_on_drop());
     let addr = listener.local_addr().ok().flatten();
+    // Browsers leave a default port out of `Host`. They can reach a listener without a port, such as
+    // a Unix-domain socket, only through a proxy.
+    let forwarded = addr.is_none_or(|addr| !matches!(addr.port(), 80 | 443));
     tracing::info!(
         addr = addr.map(tracing::field::display),
         secure,
@@ -68,13 +69,6 @@ pub(super) async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
         let connection = connection(io, info, resolver, handle.clone(), fallback);
         shared.tasks.spawn(&shared.runtime, Stage::new(connection));
     }
-}
-
-/// Returns whether browsers leave this listener's port out of `Host`. They can reach a listener
-/// without a port, such as a Unix-domain socket, only through a proxy.
-fn has_default_port<T>(listener: &impl Listen<T>) -> bool {
-    let port = |addr: SocketAddr| matches!(addr.port(), 80 | 443);
-    listener.local_addr().ok().flatten().is_some_and(port)
 }
 
 /// Runs the beginning of a connection, up to its 101. Returns the next stage.

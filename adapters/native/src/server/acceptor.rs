@@ -28,14 +28,14 @@ use crate::server::tasks::Tasks;
 /// The other server's shutdown ignores these connections, so call [`shutdown`](Self::shutdown)
 /// together with it.
 pub struct Acceptor<R, T> {
-    resolver: Arc<R>,
+    pub(crate) resolver: Arc<R>,
     hub: Hub,
     /// What the builder found wrong with its settings.
     checked: Result<(), SettingsError>,
-    tasks: Tasks,
+    pub(crate) tasks: Tasks,
     /// The crew of the server that this is a part of. In a foreign server, connections may run on
     /// several runtimes, and none may write for another.
-    crew: Option<Arc<ServerCrew>>,
+    pub(crate) crew: Option<Arc<ServerCrew>>,
     head: HeadLimits,
     runtime: PhantomData<fn() -> T>,
 }
@@ -208,21 +208,6 @@ impl<R, T> Acceptor<R, T> {
             head: HeadLimits::default(),
             runtime: PhantomData,
         }
-    }
-
-    #[cfg(feature = "http")]
-    pub(crate) fn resolver(&self) -> &Arc<R> {
-        &self.resolver
-    }
-
-    #[cfg(feature = "http")]
-    pub(crate) fn crew(&self) -> Option<Arc<ServerCrew>> {
-        self.crew.clone()
-    }
-
-    #[cfg(feature = "http")]
-    pub(crate) fn tasks(&self) -> &Tasks {
-        &self.tasks
     }
 
     /// Returns the hub of peers, namespaces and topics.

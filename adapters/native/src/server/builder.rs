@@ -109,7 +109,7 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
         #[cfg(feature = "http2")]
         if let Some(http2) = &self.http2 {
             http2.check().map_err(invalid)?;
-            self.head.http2 = listener.is_secure() || http2.allows_prior_knowledge();
+            self.head.http2 = listener.is_secure() || http2.prior_knowledge;
         }
         let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let local_addr = listener.local_addr()?.unwrap_or(nowhere);

@@ -8,26 +8,28 @@ use crate::driver::server_crew::ServerCrew;
 #[cfg(feature = "http2")]
 use crate::http2::Http2;
 use crate::runtime::ServerRuntime;
+#[cfg(feature = "http")]
+use crate::server::acceptor::Acceptor;
 use crate::server::head::HeadLimits;
 use crate::server::shutdown::{delay, shut_down};
 use crate::server::stop::Stop;
 use crate::server::tasks::Tasks;
 
 /// A handle to a server, usable while the server runs. Cheap to clone.
-pub struct ServerHandle<T>(pub(super) Arc<Shared<T>>);
+pub struct ServerHandle<T>(pub(crate) Arc<Shared<T>>);
 
 /// What a server and its handles share.
-pub(super) struct Shared<T> {
-    pub(super) hub: Hub,
+pub(crate) struct Shared<T> {
+    pub(crate) hub: Hub,
     /// Owned here, because the hub only borrows it: a service may hold the hub.
-    pub(super) _api: Option<Arc<dyn HttpService>>,
-    pub(super) head: HeadLimits,
+    pub(crate) _api: Option<Arc<dyn HttpService>>,
+    pub(crate) head: HeadLimits,
     #[cfg(feature = "http2")]
-    pub(super) http2: Option<Http2>,
-    pub(super) tasks: Tasks,
-    pub(super) crew: Arc<ServerCrew>,
-    pub(super) stop: Stop,
-    pub(super) runtime: T,
+    pub(crate) http2: Option<Http2>,
+    pub(crate) tasks: Tasks,
+    pub(crate) crew: Arc<ServerCrew>,
+    pub(crate) stop: Stop,
+    pub(crate) runtime: T,
 }
 
 impl<T: ServerRuntime> ServerHandle<T> {
@@ -59,20 +61,11 @@ impl<T: ServerRuntime> ServerHandle<T> {
 
 #[cfg(feature = "http")]
 impl<T> ServerHandle<T> {
-    pub(crate) fn tasks(&self) -> &Tasks {
-        &self.0.tasks
-    }
-
-    pub(crate) fn crew(&self) -> &Arc<ServerCrew> {
-        &self.0.crew
-    }
-
-    pub(crate) fn watch(&self) -> crate::server::stop::Watch {
-        self.0.stop.watch()
-    }
-
-    pub(crate) fn head_limits(&self) -> &HeadLimits {
-        &self.0.head
+    /// Returns an acceptor of this server's further requests.
+    pub(crate) fn acceptor<R>(&self, resolver: Arc<R>) -> Acceptor<R, T> {
+        let shared = &self.0;
+        let crew = Some(Arc::clone(&shared.crew));
+        Acceptor::from_parts(resolver, shared.hub.clone(), shared.tasks.clone(), crew)
     }
 }
 

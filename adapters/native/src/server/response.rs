@@ -2,25 +2,36 @@
 
 use std::io::IoSlice;
 use std::net::SocketAddr;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::BytesMut;
 use crossws_core::{Hub, RejectReason, Rejection};
+use http::StatusCode;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
     SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use http::{Response, StatusCode};
 
 use crate::driver::timer::within;
 use crate::runtime::Runtime;
-use crate::runtime::io::Io;
+use crate::runtime::io::{Io, poll_write_all};
 
 /// Refuses a client that there is no room for, and counts it.
 pub(crate) fn overloaded(hub: &Hub, remote_addr: Option<SocketAddr>) -> Rejection {
     let rejection = Rejection::unavailable("the server is overloaded");
     hub.rejected(RejectReason::Unavailable, &rejection, "", remote_addr);
+    rejection
+}
+
+/// Counts a request that broke a rule, and returns the refusal.
+pub(crate) fn malformed(
+    hub: &Hub,
+    rejection: Rejection,
+    path: &str,
+    remote_addr: Option<SocketAddr>,
+) -> Rejection {
+    hub.rejected(RejectReason::Malformed, &rejection, path, remote_addr);
     rejection
 }
 
@@ -72,7 +83,13 @@ fn refusal(rejection: Rejection) -> BytesMut {
     let headers = response.headers_mut();
     headers.insert(CONTENT_LENGTH, len);
     close_after(headers);
-    serialize(&response)
+    let mut bytes = begin_head(response.status(), response.body().len());
+    for (name, value) in response.headers() {
+        put_header(&mut bytes, name, value.as_bytes());
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(response.body());
+    bytes
 }
 
 /// Ends the writing side and reads the rest, so that unread bytes do not reset the connection
@@ -105,27 +122,10 @@ pub(super) fn write_all<I: Io>(
     io: &mut I,
     mut bytes: BytesMut,
 ) -> impl Future<Output = bool> + Send {
-    std::future::poll_fn(move |cx| {
-        while !bytes.is_empty() {
-            match io.poll_write_vectored(cx, &[IoSlice::new(&bytes)]) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => return Poll::Ready(false),
-                Poll::Ready(Ok(count)) => bytes.advance(count),
-            }
-        }
-        io.poll_flush(cx).map(|flushed| flushed.is_ok())
+    std::future::poll_fn(move |cx| match ready!(poll_write_all(io, cx, &mut bytes)) {
+        Ok(()) => io.poll_flush(cx).map(|flushed| flushed.is_ok()),
+        Err(_) => Poll::Ready(false),
     })
-}
-
-/// Encodes a response as HTTP/1.1.
-fn serialize(response: &Response<Bytes>) -> BytesMut {
-    let mut bytes = begin_head(response.status(), response.body().len());
-    for (name, value) in response.headers() {
-        put_header(&mut bytes, name, value.as_bytes());
-    }
-    bytes.extend_from_slice(b"\r\n");
-    bytes.extend_from_slice(response.body());
-    bytes
 }
 
 /// Returns the spelling of a header name that the server itself sends, as RFC 6455 and RFC 9112

@@ -1,10 +1,8 @@
-use std::pin::pin;
-
 use crossws_core::adapter::Closing;
 use crossws_core::{Hub, Report, Shutdown};
 
 use crate::driver::pace;
-use crate::driver::timer::{later, until};
+use crate::driver::timer::within;
 use crate::runtime::Runtime;
 use crate::server::tasks::Tasks;
 
@@ -42,12 +40,12 @@ pub(crate) async fn shut_down<T: Runtime>(
         others.await;
         // Awaited last, because ended peers are reported at once.
         closing.ended().await;
+        true
     };
-    let deadline = later(runtime.now(), shutdown.grace);
-    let ended = until(runtime, deadline, pin!(all_ended)).await;
+    let ended = within(runtime, shutdown.grace, all_ended, || false).await;
     let report = closing.report();
     let report_end = || tracing::info!(%report, "a shutdown has ended");
-    if within_hook && ended.is_some() {
+    if within_hook && ended {
         // Only the connections of hooks that await a shutdown are left.
         report_end();
         return report;
@@ -58,8 +56,7 @@ pub(crate) async fn shut_down<T: Runtime>(
     if report.forced > 0 {
         // A dropped task ends at its next await. A task that blocks its thread cannot be forced,
         // and must not delay the report.
-        let deadline = later(runtime.now(), hub.limits().close_timeout);
-        until(runtime, deadline, pin!(closing.ended())).await;
+        within(runtime, hub.limits().close_timeout, closing.ended(), || ()).await;
         tracing::warn!(
             forced = report.forced,
             "dropped connections that outlived the shutdown's grace"

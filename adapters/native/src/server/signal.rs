@@ -3,13 +3,11 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
-
-use event_listener::{Event, EventListener};
+use std::task::{Context, Poll};
 
 use crossws_proto::sync::Mutex;
+
+use crate::server::stop::Stop;
 
 /// Watches for SIGINT and SIGTERM: Ctrl-C in a terminal, and what systemd, Docker and Kubernetes
 /// send. The returned future resolves at the first of them.
@@ -36,21 +34,19 @@ use crossws_proto::sync::Mutex;
 /// nothing has changed. [`Unsupported`](io::ErrorKind::Unsupported) if the system has no such
 /// signals: on Windows, `crossws-tokio` has its own function of this name.
 pub fn stop_signal() -> io::Result<StopSignal> {
-    static WATCHED: Mutex<Option<Arc<Stopping>>> = Mutex::new(None);
+    static WATCHED: Mutex<Option<Stop>> = Mutex::new(None);
     let mut watched = WATCHED.lock();
-    let stopping = match &*watched {
-        Some(stopping) => Arc::clone(stopping),
-        None => Arc::clone(watched.insert(watch()?)),
+    let stop = match &*watched {
+        Some(stop) => stop,
+        None => watched.insert(watch()?),
     };
-    Ok(StopSignal {
-        stopping,
-        listener: None,
-    })
+    let watch = stop.watch();
+    Ok(StopSignal(Box::pin(async move { watch.stopping().await })))
 }
 
 /// Starts the thread that watches.
 #[cfg(unix)]
-fn watch() -> io::Result<Arc<Stopping>> {
+fn watch() -> io::Result<Stop> {
     use std::sync::mpsc;
     use std::thread;
 
@@ -58,8 +54,8 @@ fn watch() -> io::Result<Arc<Stopping>> {
     use signal_hook::iterator::Signals;
     use signal_hook::low_level::emulate_default_handler;
 
-    let stopping = Arc::new(Stopping::default());
-    let told = Arc::clone(&stopping);
+    let stop = Stop::default();
+    let told = stop.clone();
     // The thread starts first: without it, registered signals would be lost.
     let (sender, receiver) = mpsc::channel::<Signals>();
     thread::Builder::new()
@@ -69,70 +65,38 @@ fn watch() -> io::Result<Arc<Stopping>> {
                 return;
             };
             for signal in signals.forever() {
-                if !told.begin() {
+                if !told.stop() {
                     let _ = emulate_default_handler(signal);
                 }
             }
         })?;
     let signals = Signals::new([SIGINT, SIGTERM])?;
     sender.send(signals).map_err(io::Error::other)?;
-    Ok(stopping)
+    Ok(stop)
 }
 
 #[cfg(not(unix))]
-fn watch() -> io::Result<Arc<Stopping>> {
+fn watch() -> io::Result<Stop> {
     Err(io::Error::new(
         io::ErrorKind::Unsupported,
         "signals that stop a process are watched on Unix only",
     ))
 }
 
-/// Whether a signal has stopped the process.
-#[derive(Debug, Default)]
-struct Stopping {
-    begun: AtomicBool,
-    changed: Event,
-}
-
-impl Stopping {
-    /// Returns whether this was the first signal.
-    #[cfg(unix)]
-    fn begin(&self) -> bool {
-        let first = !self.begun.swap(true, Ordering::SeqCst);
-        self.changed.notify(usize::MAX);
-        first
-    }
-}
-
 /// A future that resolves when a signal stops the process: see [`stop_signal`].
 #[must_use = "a future does nothing until it is polled"]
-pub struct StopSignal {
-    stopping: Arc<Stopping>,
-    listener: Option<EventListener>,
-}
+pub struct StopSignal(Pin<Box<dyn Future<Output = ()> + Send + Sync>>);
 
 impl Future for StopSignal {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        while !self.stopping.begun.load(Ordering::SeqCst) {
-            match &mut self.listener {
-                Some(listener) => {
-                    ready!(Pin::new(listener).poll(cx));
-                    self.listener = None;
-                }
-                // Checked again: the signal may have come before the listener existed.
-                None => self.listener = Some(self.stopping.changed.listen()),
-            }
-        }
-        Poll::Ready(())
+        self.0.as_mut().poll(cx)
     }
 }
 
 impl fmt::Debug for StopSignal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("StopSignal")
-            .field(&self.stopping.begun)
-            .finish()
+        f.write_str("StopSignal(..)")
     }
 }

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use event_listener::Event;
 
-/// The server's stop flag, and the count of watches that the shutdown waits for.
+/// The stop flag of a server or of the process, and the count of watches that a shutdown waits for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stop(Arc<Flag>);
 
@@ -15,9 +15,11 @@ struct Flag {
 }
 
 impl Stop {
-    pub(crate) fn stop(&self) {
-        self.0.stopping.store(true, Ordering::SeqCst);
+    /// Returns whether this is the first call.
+    pub(crate) fn stop(&self) -> bool {
+        let is_first = !self.0.stopping.swap(true, Ordering::SeqCst);
         self.0.changed.notify(usize::MAX);
+        is_first
     }
 
     pub(crate) fn watch(&self) -> Watch {

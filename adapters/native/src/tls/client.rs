@@ -90,7 +90,7 @@ impl ClientTls {
             .map_err(|_| TlsError::ServerName(host.to_owned()))?;
         let connection = UnbufferedClientConnection::new(Arc::clone(&self.config), name);
         let mut stream = TlsStream::new(io, connection.map_err(TlsError::Config)?);
-        stream.begin().map_err(TlsError::Config)?;
+        stream.session.begin().map_err(TlsError::Config)?;
         Ok(stream)
     }
 }

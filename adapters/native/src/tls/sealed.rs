@@ -1,9 +1,10 @@
 //! Encryption into a buffer of the thread, so that a connection owns none.
 
 use std::cell::Cell;
-use std::io::IoSlice;
+use std::io::{IoSlice, Write as _};
 
 use rustls::unbuffered::{EncryptError, InsufficientSizeError, WriteTraffic};
+use smallvec::SmallVec;
 
 use super::scratch::Scratch;
 
@@ -69,40 +70,30 @@ pub(super) fn seal<D>(
     bufs: &[IoSlice<'_>],
     sealed: &mut Sealed,
 ) -> Result<usize, rustls::Error> {
-    let mut slices = bufs
-        .iter()
-        .map(|buf| &buf[..])
-        .filter(|buf| !buf.is_empty());
-    let mut next = slices.next().unwrap_or_default();
+    let mut slices: SmallVec<[IoSlice<'_>; 32]> = SmallVec::from_slice(bufs);
+    let mut rest = &mut slices[..];
+    // Skips the empty ones, as it always does.
+    IoSlice::advance_slices(&mut rest, 0);
     let mut taken = 0;
-    while !next.is_empty() && taken < MOST_PLAIN {
-        if next.len() >= RECORD {
+    while taken < MOST_PLAIN
+        && let Some(next) = rest.first()
+    {
+        let count = if next.len() >= RECORD {
             // Only whole records; the rest is joined with what follows.
             let most = next.len().min(MOST_PLAIN - taken).max(RECORD);
-            let (now, later) = next.split_at(most - most % RECORD);
+            let (now, _) = next.split_at(most - most % RECORD);
             sealed.push(traffic, now)?;
-            taken += now.len();
-            next = later;
-            if next.is_empty() {
-                next = slices.next().unwrap_or_default();
-            }
-            continue;
-        }
-        let mut gathered = Scratch::lend(&GATHERED, RECORD);
-        let mut len = 0;
-        while !next.is_empty() && len < RECORD {
-            let (now, later) = next.split_at(next.len().min(RECORD - len));
-            if let Some(room) = gathered.bytes.get_mut(len..len + now.len()) {
-                room.copy_from_slice(now);
-            }
-            len += now.len();
-            next = later;
-            if next.is_empty() {
-                next = slices.next().unwrap_or_default();
-            }
-        }
-        sealed.push(traffic, gathered.bytes.get(..len).unwrap_or_default())?;
-        taken += len;
+            now.len()
+        } else {
+            let mut gathered = Scratch::lend(&GATHERED, RECORD);
+            let mut room = gathered.bytes.get_mut(..RECORD).unwrap_or_default();
+            // Copies what there is room for, and cannot fail.
+            let count = room.write_vectored(rest).unwrap_or_default();
+            sealed.push(traffic, gathered.bytes.get(..count).unwrap_or_default())?;
+            count
+        };
+        IoSlice::advance_slices(&mut rest, count);
+        taken += count;
     }
     Ok(taken)
 }

@@ -52,8 +52,8 @@ side! {
 /// One side of a TLS connection, without its stream: bytes go in and come out.
 pub(super) struct Session<S> {
     connection: Box<S>,
-    /// Received but not yet decrypted: the beginning of a record.
-    partial: BytesMut,
+    /// Received but not yet decrypted: the beginning of a record. The next input must begin with it.
+    pub(super) partial: BytesMut,
     /// Decrypted but not yet read.
     pub(super) plain: BytesMut,
     /// Encrypted but not yet written.
@@ -62,9 +62,9 @@ pub(super) struct Session<S> {
     pub(super) established: bool,
     /// Whether the other side has sent `close_notify`.
     pub(super) ended: bool,
-    /// Whether the other side has broken TLS. rustls must not be called again: it panics if it
+    /// The error, if the other side has broken TLS. rustls must not be called again: it panics if it
     /// processes refused bytes a second time.
-    failed: bool,
+    pub(super) failed: Option<rustls::Error>,
 }
 
 /// The destination of plaintext. What does not fit waits in the session.
@@ -102,7 +102,7 @@ impl<S: Side> Session<S> {
             outgoing: BytesMut::new(),
             established: false,
             ended: false,
-            failed: false,
+            failed: None,
         }
     }
 
@@ -114,41 +114,24 @@ impl<S: Side> Session<S> {
         self.speak(|_, _| Ok(()))
     }
 
-    /// Returns the beginning of a record. The next input must begin with it.
-    pub(super) fn partial(&self) -> &[u8] {
-        &self.partial
-    }
-
     /// Takes in records, the partial one first. Plaintext goes to `buf`, and what does not fit to
-    /// `plain`. rustls's own messages for the other side go to `outgoing`. Returns how much is in
-    /// `buf`, also when it fails.
-    ///
-    /// # Errors
-    /// When the other side breaks TLS. The alert for it is in `outgoing`.
-    pub(super) fn take_in(
-        &mut self,
-        records: &mut [u8],
-        buf: &mut [u8],
-    ) -> (usize, Result<(), rustls::Error>) {
+    /// `plain`. rustls's own messages for the other side go to `outgoing`, and the alert for one that
+    /// breaks TLS: then the session has failed. Returns how much is in `buf`.
+    pub(super) fn take_in(&mut self, records: &mut [u8], buf: &mut [u8]) -> usize {
         let mut room = Room { buf, filled: 0 };
         let done = self.process(records, &mut room, |_, _| Ok(()));
         let filled = room.filled;
         // Released and allocated again, so that an idle connection owns no memory.
         self.partial = BytesMut::new();
-        let done = match done {
-            Ok(done) => done,
-            Err(error) => return (filled, Err(error)),
-        };
-        let rest = records.get(done..).unwrap_or_default();
-        if rest.len() > MOST_PARTIAL {
-            self.failed = true;
-            let error = rustls::Error::General("a message is too large".into());
-            return (filled, Err(error));
+        match done.map(|done| records.get(done..).unwrap_or_default()) {
+            Ok([]) => {}
+            Ok(rest) if rest.len() <= MOST_PARTIAL => self.partial = BytesMut::from(rest),
+            Ok(_) => {
+                self.failed = Some(rustls::Error::General("a message is too large".into()));
+            }
+            Err(error) => self.failed = Some(error),
         }
-        if !rest.is_empty() {
-            self.partial = BytesMut::from(rest);
-        }
-        (filled, Ok(()))
+        filled
     }
 
     /// Encrypts from the slices into `sealed`, up to a bound. The caller must send it after
@@ -205,8 +188,8 @@ impl<S: Side> Session<S> {
         room: &mut Room<'_>,
         traffic: impl FnOnce(&mut WriteTraffic<'_, S::Data>, &mut BytesMut) -> Said,
     ) -> Result<usize, rustls::Error> {
-        if self.failed {
-            return Err(rustls::Error::General("the connection has failed".into()));
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
         }
         let mut done = 0;
         loop {
@@ -243,7 +226,7 @@ impl<S: Side> Session<S> {
                 // Early data is disabled.
                 Ok(_) => return Err(rustls::Error::General("unknown state".into())),
                 Err(error) => {
-                    self.failed = true;
+                    self.failed = Some(error.clone());
                     self.last_words();
                     return Err(error);
                 }

@@ -3,13 +3,13 @@ use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use rustls::server::UnbufferedServerConnection;
 
 use super::scratch::Scratch;
 use super::sealed::Sealed;
 use super::session::{Session, Side};
-use crate::runtime::io::Io;
+use crate::runtime::io::{Io, poll_write_all, take_front};
 
 /// The number of bytes that one read takes from the inner stream.
 const READ: usize = 32 << 10;
@@ -29,9 +29,7 @@ thread_local! {
 /// or flush sends them.
 pub struct TlsStream<I, S = UnbufferedServerConnection> {
     io: I,
-    session: Session<S>,
-    /// The error, if the other side broke TLS.
-    failed: Option<rustls::Error>,
+    pub(super) session: Session<S>,
     /// Whether the inner stream ended.
     cut: bool,
     /// Whether `close_notify` has been encrypted.
@@ -43,7 +41,6 @@ impl<I: Io, S: Side> TlsStream<I, S> {
         Self {
             io,
             session: Session::new(connection),
-            failed: None,
             cut: false,
             closing: false,
         }
@@ -52,7 +49,7 @@ impl<I: Io, S: Side> TlsStream<I, S> {
     /// Reads from the inner stream once and decrypts, into `buf`. What does not fit goes into the
     /// session's `plain`. Returns how much is in `buf`, which may be 0.
     fn poll_fill(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        let held = self.session.partial().len();
+        let held = self.session.partial.len();
         let mut records = Scratch::lend(&RECORDS, held + READ);
         let room = records.bytes.get_mut(held..).unwrap_or_default();
         let count = ready!(self.io.poll_read(cx, room))?;
@@ -62,11 +59,12 @@ impl<I: Io, S: Side> TlsStream<I, S> {
         }
         let read = records.bytes.get_mut(..held + count).unwrap_or_default();
         if let Some(front) = read.get_mut(..held) {
-            front.copy_from_slice(self.session.partial());
+            front.copy_from_slice(&self.session.partial);
         }
-        let (filled, taken) = self.session.take_in(read, buf);
-        if let Err(error) = taken {
-            self.fail(error);
+        let filled = self.session.take_in(read, buf);
+        if let Some(error) = &self.session.failed {
+            let established = self.session.established;
+            tracing::debug!(%error, established, "a TLS connection failed");
             // Sends the alert as far as that is possible at once: a client that breaks the rules is
             // not waited for. The data before the violation is valid.
             let _ = self.poll_drain(cx);
@@ -74,23 +72,9 @@ impl<I: Io, S: Side> TlsStream<I, S> {
         Poll::Ready(Ok(filled))
     }
 
-    /// Queues what this side sends first.
-    ///
-    /// # Errors
-    /// When rustls cannot encode it.
-    pub(super) fn begin(&mut self) -> Result<(), rustls::Error> {
-        self.session.begin()
-    }
-
-    fn fail(&mut self, error: rustls::Error) {
-        let established = self.session.established;
-        tracing::debug!(%error, established, "a TLS connection failed");
-        self.failed = Some(error);
-    }
-
     /// Returns why a read yields nothing: the end, in order or not, or an error.
     fn end(&self) -> Option<io::Result<usize>> {
-        if let Some(error) = &self.failed {
+        if let Some(error) = &self.session.failed {
             return Some(Err(broken(error.clone())));
         }
         if self.session.ended {
@@ -105,18 +89,10 @@ impl<I: Io, S: Side> TlsStream<I, S> {
 
     /// Writes encrypted bytes to the inner stream.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.session.outgoing.is_empty() {
-            let count = ready!(
-                self.io
-                    .poll_write_vectored(cx, &[IoSlice::new(&self.session.outgoing)])
-            )?;
-            if count == 0 {
-                return Poll::Ready(Err(ErrorKind::WriteZero.into()));
-            }
-            self.session.outgoing.advance(count);
-        }
-        if self.session.outgoing.capacity() > 0 {
-            self.session.outgoing = BytesMut::new();
+        let outgoing = &mut self.session.outgoing;
+        ready!(poll_write_all(&mut self.io, cx, outgoing))?;
+        if outgoing.capacity() > 0 {
+            *outgoing = BytesMut::new();
         }
         Poll::Ready(Ok(()))
     }
@@ -142,14 +118,7 @@ impl<I: Io, S: Side> TlsStream<I, S> {
         // rustls's own messages come first.
         let mut rest = sealed.bytes();
         if self.poll_drain(cx)?.is_ready() {
-            while !rest.is_empty() {
-                match self.io.poll_write_vectored(cx, &[IoSlice::new(rest)]) {
-                    Poll::Pending => break,
-                    Poll::Ready(Ok(0)) => return Err(ErrorKind::WriteZero.into()),
-                    Poll::Ready(Ok(count)) => rest = rest.get(count..).unwrap_or_default(),
-                    Poll::Ready(Err(error)) => return Err(error),
-                }
-            }
+            let _ = poll_write_all(&mut self.io, cx, &mut rest)?;
         }
         self.session.outgoing.extend_from_slice(rest);
         Ok(taken)
@@ -163,14 +132,7 @@ impl<I: Io, S: Side + Unpin> Io for TlsStream<I, S> {
         }
         loop {
             if !self.session.plain.is_empty() {
-                let count = self.session.plain.len().min(buf.len());
-                if let Some(room) = buf.get_mut(..count) {
-                    self.session.plain.copy_to_slice(room);
-                }
-                if self.session.plain.is_empty() {
-                    self.session.plain = BytesMut::new();
-                }
-                return Poll::Ready(Ok(count));
+                return Poll::Ready(Ok(take_front(&mut self.session.plain, buf)));
             }
             // The handshake, and replies to key updates. Pending or not, there may be something to
             // read; a read reports a failure too.
@@ -191,7 +153,7 @@ impl<I: Io, S: Side + Unpin> Io for TlsStream<I, S> {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         ready!(self.poll_handshake(cx))?;
-        if self.closing || self.failed.is_some() {
+        if self.closing || self.session.failed.is_some() {
             return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
         }
         // Nothing is encrypted while encrypted bytes wait. That bounds this side's memory, and the
@@ -208,7 +170,7 @@ impl<I: Io, S: Side + Unpin> Io for TlsStream<I, S> {
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.closing {
             self.closing = true;
-            if self.session.established && self.failed.is_none() {
+            if self.session.established && self.session.failed.is_none() {
                 self.session.close().map_err(broken)?;
             }
         }

@@ -5,7 +5,7 @@ use crossws_core::Deflate;
 
 use super::terms::Terms;
 use super::{Agreement, NAME, parse};
-use crate::deflate::{Inflater, Negotiated, Outgoing, window_bits};
+use crate::deflate::{Inflater, window_bits};
 use crate::handshake::answer_error::AnswerError;
 
 #[cfg(test)]
@@ -25,11 +25,11 @@ impl Offer {
     /// Creates the offer that a configuration asks for. If there is no memory for the server's
     /// context, the offer asks the server for none.
     pub(crate) fn new(config: &Deflate) -> Self {
-        let context = (!config.server_no_context_takeover)
-            .then(|| {
-                Inflater::with_context(config.server_max_window_bits, config.max_context_memory)
-            })
-            .flatten();
+        let bits = config.server_max_window_bits;
+        let context = match config.server_no_context_takeover {
+            true => None,
+            false => Inflater::with_context(bits, config.max_context_memory),
+        };
         let below_15 = |bits| Some(window_bits(bits)).filter(|bits| *bits < 15);
         Self {
             config: *config,
@@ -80,15 +80,8 @@ impl Offer {
         let own = window_bits(config.client_max_window_bits);
         let told = terms.client_max_window_bits.flatten();
         let takeover = !config.client_no_context_takeover && !terms.client_no_context_takeover;
-        Agreement {
-            negotiated: Negotiated {
-                outgoing: Outgoing::new(config, told.map_or(own, |told| told.min(own)), takeover),
-                incoming_takeover: context.is_some(),
-                max_context_memory: config.max_context_memory,
-            },
-            answer: terms.to_string(),
-            inflater: context.unwrap_or_else(Inflater::per_message),
-        }
+        let bits = told.map_or(own, |told| told.min(own));
+        Agreement::new(config, &terms, bits, takeover, context)
     }
 }
 

@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use super::terms::Terms;
 use super::{Agreement, NAME, parse};
-use crate::deflate::{Inflater, Negotiated, Outgoing, window_bits};
+use crate::deflate::{Inflater, window_bits};
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -72,23 +72,15 @@ impl Terms {
 
     /// Returns the agreement that these parameters mean as a response.
     fn agree(mut self, config: &Deflate) -> Agreement {
-        let context = (!self.client_no_context_takeover)
-            .then(|| {
-                let bits = self.client_max_window_bits.flatten().unwrap_or(15);
-                Inflater::with_context(bits, config.max_context_memory)
-            })
-            .flatten();
+        let bits = self.client_max_window_bits.flatten().unwrap_or(15);
+        let context = match self.client_no_context_takeover {
+            true => None,
+            false => Inflater::with_context(bits, config.max_context_memory),
+        };
         // There is no memory for the client's context, so the client must not use one.
         self.client_no_context_takeover = context.is_none();
         let bits = self.server_max_window_bits.unwrap_or(15);
-        Agreement {
-            negotiated: Negotiated {
-                outgoing: Outgoing::new(config, bits, !self.server_no_context_takeover),
-                incoming_takeover: !self.client_no_context_takeover,
-                max_context_memory: config.max_context_memory,
-            },
-            answer: self.to_string(),
-            inflater: context.unwrap_or_else(Inflater::per_message),
-        }
+        let takeover = !self.server_no_context_takeover;
+        Agreement::new(config, &self, bits, takeover, context)
     }
 }

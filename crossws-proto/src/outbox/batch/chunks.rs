@@ -179,13 +179,7 @@ impl Chunks {
     }
 
     fn forget_no_others(&mut self) {
-        if self
-            .others
-            .as_ref()
-            .is_some_and(|others| others.chunks.is_empty())
-        {
-            self.others = None;
-        }
+        self.others.take_if(|others| others.chunks.is_empty());
     }
 
     /// Returns how many places there are, hollow ones included.

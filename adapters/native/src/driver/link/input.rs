@@ -90,18 +90,27 @@ impl Input {
         result
     }
 
-    /// Returns the bytes.
     #[inline]
-    pub(super) fn bytes(&mut self) -> &mut [u8] {
+    fn bytes(&mut self) -> &mut [u8] {
         self.0
             .as_mut()
             .and_then(|buffer| buffer.bytes.get_mut(buffer.start..buffer.end))
             .unwrap_or_default()
     }
 
+    /// Consumes bytes with a function, which leaves the rest in the slice.
+    #[inline(always)]
+    pub(super) fn consume<T>(&mut self, decode: impl FnOnce(&mut &mut [u8]) -> T) -> T {
+        let mut rest = self.bytes();
+        let decoded = decode(&mut rest);
+        let left = rest.len();
+        self.keep(left);
+        decoded
+    }
+
     /// Discards all but the last `left` bytes.
     #[inline]
-    pub(super) fn keep(&mut self, left: usize) {
+    fn keep(&mut self, left: usize) {
         match &mut self.0 {
             Some(buffer) if left > 0 => buffer.start = buffer.end - left,
             _ => self.clear(),

@@ -17,11 +17,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
     /// waits.
     #[inline(always)]
     pub(crate) fn next_message(&mut self) -> Option<Message> {
-        let mut rest = self.input.bytes();
-        let message = self.connection.next_message(&mut rest)?;
-        let left = rest.len();
-        self.input.keep(left);
-        Some(message)
+        let connection = &mut self.connection;
+        self.input.consume(|input| connection.next_message(input))
     }
 
     /// Returns the next step in the bytes that have been read, if there is one.
@@ -30,11 +27,9 @@ impl<I: Io, R: Runtime> Link<I, R> {
             return None;
         }
         let (runtime, start) = (&self.runtime, self.start);
-        let mut rest = self.input.bytes();
-        let step = self.connection.next(&mut rest, || since(runtime, start));
-        let left = rest.len();
-        self.input.keep(left);
-        step
+        let connection = &mut self.connection;
+        self.input
+            .consume(|input| connection.next(input, || since(runtime, start)))
     }
 
     /// Reads once, while no hook runs. Returns whether that may bring a step for a hook.
@@ -55,12 +50,11 @@ impl<I: Io, R: Runtime> Link<I, R> {
         self.linger();
         loop {
             let (runtime, start) = (&self.runtime, self.start);
-            let mut rest = self.input.bytes();
+            let connection = &mut self.connection;
+            let now = || since(runtime, start);
             let decoded = self
-                .connection
-                .read_ahead(&mut rest, || since(runtime, start));
-            let left = rest.len();
-            self.input.keep(left);
+                .input
+                .consume(|input| connection.read_ahead(input, now));
             if !(decoded && self.read_once()) {
                 break;
             }

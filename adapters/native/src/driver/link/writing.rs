@@ -99,7 +99,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
     /// until `TCP_USER_TIMEOUT`: see [`tune`](crate::tune). In every other case the writing side is
     /// ended and the rest read. And while a hook runs no drop follows.
     fn is_dropped_in_order(&mut self, outlet: &mut Outlet<I>) -> bool {
-        if !(self.alone && self.ends_on_drop && self.connection.is_settled()) {
+        if !(self.ends_on_drop && self.connection.is_settled()) {
             return false;
         }
         let read = self.fill(outlet);

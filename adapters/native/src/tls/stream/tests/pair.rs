@@ -201,7 +201,7 @@ impl Pair {
         let session = &self.server.session;
         assert_eq!(session.plain.capacity(), 0);
         assert_eq!(session.outgoing.capacity(), 0);
-        assert!(session.partial().is_empty());
+        assert!(session.partial.is_empty());
     }
 }
 
