@@ -10,5 +10,4 @@ pub(crate) mod server_crew;
 pub(crate) mod stage;
 pub(crate) mod task_handle;
 pub(crate) mod timer;
-pub(crate) mod timers;
 pub(crate) mod transport;

@@ -9,24 +9,19 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::thread::available_parallelism;
-use std::time::Instant;
 
 use crate::driver::stage::Stage;
-use crate::driver::timers::Timers;
 use crate::runtime::ServerRuntime;
 use crate::server::tasks::Tasks;
 use crossws_proto::sync::Mutex;
 
-/// Writes a room's messages in a few tasks of its own, and keeps time in one more. A server has one,
-/// on its runtime, for its own connections; the tasks end with the last of these and the server's
+/// Writes a room's messages in a few tasks of its own. A server has one, on its runtime, for its own
+/// connections; the tasks end with the last of these and the server's
 /// handle, or when a shutdown is over.
 ///
 /// The tasks run no application code, so that a hook that takes its time delays no other
 /// connection's messages.
-pub(crate) struct Crew<G> {
-    groups: Arc<Groups<G>>,
-    timers: Timers,
-}
+pub(crate) struct Crew<G>(Arc<Groups<G>>);
 
 /// Connections that one turn of a member writes for. Dropping it wakes their own tasks.
 pub(crate) trait Group: Send + 'static {
@@ -55,49 +50,38 @@ const MOST_MEMBERS: usize = 8;
 const MOST_GROUPS: usize = 1024;
 
 impl<G: Group> Crew<G> {
-    /// Creates a crew without members. `now` is the runtime's time.
-    pub(crate) fn new(now: Instant) -> Self {
-        Self {
-            groups: Arc::new(Groups(Mutex::new(Work {
-                groups: VecDeque::new(),
-                members: 0,
-                resting: Vec::new(),
-                over: false,
-            }))),
-            timers: Timers::new(now),
-        }
-    }
-
-    /// Returns the timers that wake connections at their deadlines.
-    pub(crate) fn timers(&self) -> &Timers {
-        &self.timers
+    /// Creates a crew without members.
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Groups(Mutex::new(Work {
+            groups: VecDeque::new(),
+            members: 0,
+            resting: Vec::new(),
+            over: false,
+        }))))
     }
 
     /// Adds members, which run on this runtime.
     pub(crate) fn hire<T: ServerRuntime>(&self, tasks: &Tasks, runtime: &T) {
         let count = available_parallelism()
             .map_or(MEMBERS, |count| count.get().clamp(MEMBERS, MOST_MEMBERS));
-        let driver = self.timers.driver(runtime.clone());
-        tasks.spawn(runtime, Stage::last(driver));
         for number in 0..count {
             tasks.spawn(runtime, Stage::last(self.member(number)));
-            tasks.spawn(runtime, Stage::last(self.timers.follower()));
         }
     }
 
     pub(crate) fn member(&self, number: usize) -> Member<G> {
-        self.groups.0.lock().members += 1;
+        self.0.0.lock().members += 1;
         Member {
             number,
             awake: true,
-            groups: Arc::clone(&self.groups),
+            groups: Arc::clone(&self.0),
         }
     }
 
     /// Ensures that a member writes for this group soon, outside this call. Publications until then
     /// leave in the same writes.
     pub(crate) fn add(&self, group: G) {
-        let mut work = self.groups.0.lock();
+        let mut work = self.0.0.lock();
         if work.members == 0 || work.groups.len() == MOST_GROUPS {
             drop(work);
             // Its drop wakes them.
@@ -117,7 +101,7 @@ impl<G: Group> Crew<G> {
 impl<G> Drop for Crew<G> {
     fn drop(&mut self) {
         let resting = {
-            let mut work = self.groups.0.lock();
+            let mut work = self.0.0.lock();
             work.over = true;
             std::mem::take(&mut work.resting)
         };

@@ -5,7 +5,6 @@
 //! [`keep_time`](Link::keep_time) acts on deadlines. [`turn`](Link::turn) runs them while no hook runs,
 //! and [`turn_beside`](Link::turn_beside) while one does.
 
-mod alarm;
 mod input;
 mod pacing;
 mod reading;
@@ -26,12 +25,11 @@ use crossws_proto::outbox::Outbox;
 use crossws_proto::sync::Mutex;
 use pin_project_lite::pin_project;
 
-use self::alarm::Alarm;
 use self::input::Input;
 use crate::driver::outlet::Outlet;
 use crate::driver::pace::{self, Grown};
 use crate::driver::task_handle::{ProcessClock, TaskHandle};
-use crate::driver::timers::Timers;
+use crate::driver::timer::Timer;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 
@@ -41,7 +39,7 @@ pub(crate) struct Link<I, R: Runtime> {
     input: Input,
     runtime: R,
     start: Instant,
-    alarm: Alarm<R>,
+    timer: Timer<R>,
     /// The queues that the last hook let grow: the turn is over, and the connection waits for them.
     grown: Option<Box<Grown>>,
     /// Publications were left for the next write.
@@ -67,7 +65,6 @@ impl<I: Io, R: Runtime> Link<I, R> {
         outlet: Arc<Mutex<Outlet<I>>>,
         early: Bytes,
         handle: Arc<TaskHandle>,
-        timers: Option<Timers>,
         runtime: R,
         accepted: &Accepted<H>,
         decoder: Decoder,
@@ -77,7 +74,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             outlet,
             input: Input::new(&early),
             start: runtime.now(),
-            alarm: Alarm::new(timers),
+            timer: Timer::new(),
             grown: None,
             deferred: false,
             has_spoken: false,
@@ -174,12 +171,6 @@ impl<I, R: Runtime> Link<I, R> {
 #[inline]
 fn since<R: Runtime>(runtime: &R, start: Instant) -> Duration {
     runtime.now().saturating_duration_since(start)
-}
-
-impl<I, R: Runtime> Drop for Link<I, R> {
-    fn drop(&mut self) {
-        self.alarm.cancel(self.connection.queue(), self.start);
-    }
 }
 
 pin_project! {

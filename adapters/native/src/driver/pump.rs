@@ -56,12 +56,11 @@ pub(crate) fn pump_with<I: Io, R: Runtime, H: Hooks + ?Sized>(
     let outbox = TaskHandle::new(limits);
     let outlet = Arc::new(Mutex::new(Outlet::new(io)));
     let flush = Arc::downgrade(&outlet);
-    let timers = crew.as_ref().map(|crew| crew.timers().clone());
     let transport = NativeTransport::new(outbox.clone(), &agreed)
         .with_outlet(flush)
         .with_crew(crew);
     let decoder = agreed.into_decoder(Role::Server, limits);
-    let mut link = Link::new(outlet, early, outbox, timers, runtime, &accepted, decoder);
+    let mut link = Link::new(outlet, early, outbox, runtime, &accepted, decoder);
     link.connection.compress_in(transport.deflater());
     let opening = match accepted.join(transport) {
         Ok(joined) => {

@@ -1,5 +1,5 @@
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
@@ -7,7 +7,8 @@ use pin_project_lite::pin_project;
 use crate::runtime::Runtime;
 
 /// One timer for all deadlines of a task: armed for the nearest, and not moved when that one moves
-/// away, which is what every arriving byte does to it. A pointer while it is not armed.
+/// away, which is what every arriving byte does to it. It wakes the task that polled it last. A pointer
+/// while it is not armed.
 pub(crate) struct Timer<R: Runtime>(Option<Pin<Box<Armed<R::Sleep>>>>);
 
 pin_project! {
@@ -15,26 +16,12 @@ pin_project! {
         at: Instant,
         #[pin]
         sleep: S,
-        // The waker that the timer wakes.
-        waker: Waker,
     }
 }
 
 impl<R: Runtime> Timer<R> {
     pub(crate) fn new() -> Self {
         Self(None)
-    }
-
-    /// Returns the time for which the timer is armed.
-    pub(crate) fn armed(&self) -> Option<Instant> {
-        self.0.as_ref().map(|armed| armed.at)
-    }
-
-    /// Returns whether the timer is armed, and for this task.
-    pub(crate) fn wakes(&self, waker: &Waker) -> bool {
-        self.0
-            .as_ref()
-            .is_some_and(|armed| armed.waker.will_wake(waker))
     }
 
     /// Arranges a wake-up at `deadline` or before; `now` is the runtime's time. Ready if the
@@ -55,22 +42,13 @@ impl<R: Runtime> Timer<R> {
                 return Poll::Ready(());
             }
             let armed = match &mut self.0 {
-                Some(armed) if armed.at <= deadline => {
-                    // Nothing to ask while it still counts for the same task.
-                    if now < armed.at && armed.waker.will_wake(cx.waker()) {
-                        return Poll::Pending;
-                    }
-                    armed
-                }
+                Some(armed) if armed.at <= deadline => armed,
                 none => none.insert(Box::pin(Armed {
                     at: deadline,
                     sleep: runtime.sleep(deadline - now),
-                    waker: cx.waker().clone(),
                 })),
             };
-            let armed = armed.as_mut().project();
-            if armed.sleep.poll(cx).is_pending() {
-                armed.waker.clone_from(cx.waker());
+            if armed.as_mut().project().sleep.poll(cx).is_pending() {
                 return Poll::Pending;
             }
             self.0 = None;

@@ -125,7 +125,7 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
             #[cfg(feature = "http2")]
             http2: self.http2,
             tasks: Tasks::default(),
-            crew: Arc::new(ServerCrew::new(runtime.now())),
+            crew: Arc::new(ServerCrew::new()),
             stop: Stop::default(),
             runtime,
         }));

@@ -113,7 +113,7 @@ impl Subscriber {
 
 /// Returns a crew of this many members, and a room of five.
 fn room(members: usize) -> (Arc<ServerCrew>, Vec<Member<Sleepers>>, Hub, Vec<Subscriber>) {
-    let crew = Arc::new(ServerCrew::new(Instant::now()));
+    let crew = Arc::new(ServerCrew::new());
     let members = (0..members).map(|number| crew.member(number)).collect();
     let hub = Hub::default();
     let room = (0..5).map(|_| Subscriber::join(&hub, &crew)).collect();
@@ -219,7 +219,7 @@ fn a_peers_handle_keeps_no_stream() {
 #[test]
 fn each_crew_writes_for_its_own() {
     let (_crew, mut members, hub, ours) = room(1);
-    let other = Arc::new(ServerCrew::new(Instant::now()));
+    let other = Arc::new(ServerCrew::new());
     let mut idle = other.member(0);
     let theirs: Vec<_> = (0..5).map(|_| Subscriber::join(&hub, &other)).collect();
     hub.in_namespace("/").publish("news", "one").unwrap();

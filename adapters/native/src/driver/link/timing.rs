@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Link, since};
 use crate::driver::task_handle::steady;
+use crate::driver::timer::{Timer, later};
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 
@@ -12,15 +13,14 @@ impl<I: Io, R: Runtime> Link<I, R> {
     /// Acts on passed deadlines. Returns whether there is something to write for them.
     pub(super) fn keep_time(&mut self, cx: &mut Context<'_>) -> bool {
         if self.connection.is_over() {
-            self.alarm.cancel(self.connection.queue(), self.start);
+            self.timer = Timer::new();
             return false;
         }
-        let elapsed = self.elapsed();
+        let now = self.runtime.now();
+        let elapsed = now.saturating_duration_since(self.start);
         let deadline = self.connection.poll_timeout(elapsed, steady);
-        let handle = self.connection.queue();
-        let due = self
-            .alarm
-            .poll(handle, &self.runtime, self.start, elapsed, deadline, cx);
+        let deadline = deadline.map(|deadline| later(self.start, deadline));
+        let due = self.timer.poll(&self.runtime, now, deadline, cx);
         if due.is_ready() {
             self.connection.handle_timeout(self.elapsed());
         }

@@ -197,7 +197,7 @@ fn a_room_that_other_tasks_write_for_misses_no_message() {
     shuttle::check_random(
         || {
             let hub = Hub::default();
-            let crew = Arc::new(ServerCrew::new(Instant::now()));
+            let crew = Arc::new(ServerCrew::new());
             let member = crew.member(0);
             let writing = thread::spawn(move || block_on(member));
             let members: Vec<_> = (0..4)
