@@ -6,8 +6,8 @@ use crossws_core::{CloseFrame, Closed, ClosedBy};
 
 use crate::frame::Violation;
 
-/// The only record of how a connection ends. Deadlines are in the connection's time. Values that only
-/// an end needs are boxed: an open connection owns a pointer.
+/// The only record of how a connection ends. What only an end needs is boxed, so that an open
+/// connection keeps no room for it.
 #[derive(Debug)]
 pub(super) enum Phase {
     Open,
@@ -18,34 +18,40 @@ pub(super) enum Phase {
     },
     /// The client broke a rule: nothing more is decoded. The client gets the close frame once its
     /// earlier messages are answered.
-    Violated {
-        violation: Box<Violation>,
-        deadline: Duration,
-    },
+    Violated(Box<Ending<Violation>>),
     /// Our close frame is sent or queued; the client's is awaited.
-    Closing {
-        frame: Box<CloseFrame>,
-        deadline: Duration,
-    },
+    Closing(Box<Ending<CloseFrame>>),
     /// How the connection ended is known: the rest is written, then the writing side ends.
     Flushing {
-        closed: Box<Closed>,
-        deadline: Duration,
+        closed: Box<Ending<Closed>>,
         /// Nothing more will come from the client, and it has taken everything so far.
         settled: bool,
     },
     /// Our end is sent; the client's is awaited.
     Lingering {
-        closed: Box<Closed>,
-        deadline: Duration,
+        closed: Box<Ending<Closed>>,
         /// How many bytes were discarded since.
-        discarded: usize,
+        discarded: u32,
     },
     Over {
-        closed: Box<Closed>,
+        closed: Box<Ending<Closed>>,
         /// The stream must be dropped at once, and has not been yet.
         abort: bool,
     },
+}
+
+/// Why or how a connection ends, and when the client's time for its part is over.
+#[derive(Debug)]
+pub(super) struct Ending<T> {
+    pub(super) what: T,
+    /// In the connection's time.
+    deadline: Duration,
+}
+
+impl<T> Ending<T> {
+    fn new(what: T, deadline: Duration) -> Box<Self> {
+        Box::new(Self { what, deadline })
+    }
 }
 
 /// What moves a connection towards its end.
@@ -79,19 +85,17 @@ impl Phase {
         *self = match (old, change) {
             (over @ Self::Over { .. }, _) => over,
             (Self::Open, Change::WriteFailed(reads)) => Self::Broken { reads },
-            (Self::Open, Change::Broke(violation, deadline)) => Self::Violated {
-                violation: Box::new(violation),
-                deadline,
-            },
-            (Self::Open, Change::ClosedHere(frame, deadline)) => Self::Closing {
-                frame: Box::new(frame),
-                deadline,
-            },
-            (Self::Flushing { closed, .. }, Change::Shut(deadline, discarded)) => Self::Lingering {
-                closed,
-                deadline,
-                discarded,
-            },
+            (Self::Open, Change::Broke(violation, deadline)) => {
+                Self::Violated(Ending::new(violation, deadline))
+            }
+            (Self::Open, Change::ClosedHere(frame, deadline)) => {
+                Self::Closing(Ending::new(frame, deadline))
+            }
+            (Self::Flushing { mut closed, .. }, Change::Shut(deadline, unread)) => {
+                closed.deadline = deadline;
+                let discarded = u32::try_from(unread).unwrap_or(u32::MAX);
+                Self::Lingering { closed, discarded }
+            }
             (lingering @ Self::Lingering { .. }, Change::Ended { .. }) => lingering,
             (
                 old,
@@ -101,12 +105,11 @@ impl Phase {
                     settled,
                 },
             ) => Self::Flushing {
-                closed: old.into_closed(closed),
-                deadline,
+                closed: old.into_closed(closed, deadline),
                 settled,
             },
             (old, Change::Gone { closed, abort }) => Self::Over {
-                closed: old.into_closed(closed),
+                closed: old.into_closed(closed, Duration::MAX),
                 abort,
             },
             (old, _) => old,
@@ -117,14 +120,16 @@ impl Phase {
     /// Returns whether the peer is on its way out of every list. A client that broke a rule still gets
     /// its replies first.
     fn is_ending(&self) -> bool {
-        !matches!(self, Self::Open | Self::Violated { .. })
+        !matches!(self, Self::Open | Self::Violated(_))
     }
 
     /// Returns how the connection ended: as `closed`, if that was not known before.
-    fn into_closed(self, closed: Closed) -> Box<Closed> {
+    fn into_closed(self, closed: Closed, deadline: Duration) -> Box<Ending<Closed>> {
         match self {
-            Self::Flushing { closed, .. } | Self::Lingering { closed, .. } => closed,
-            _ => Box::new(closed),
+            Self::Flushing { closed, .. } | Self::Lingering { closed, .. } => {
+                Ending::new(closed.what, deadline)
+            }
+            _ => Ending::new(closed, deadline),
         }
     }
 
@@ -133,7 +138,7 @@ impl Phase {
         match self {
             Self::Flushing { closed, .. }
             | Self::Lingering { closed, .. }
-            | Self::Over { closed, .. } => Some(closed),
+            | Self::Over { closed, .. } => Some(&closed.what),
             _ => None,
         }
     }
@@ -142,7 +147,7 @@ impl Phase {
     /// side that could not be written any more: it came first all the same.
     pub(super) fn lost(&self, unsent: Option<CloseFrame>) -> Closed {
         let ours = match self {
-            Self::Closing { frame, .. } => Some(CloseFrame::clone(frame)),
+            Self::Closing(closing) => Some(closing.what.clone()),
             _ => unsent,
         };
         match ours {
@@ -154,19 +159,15 @@ impl Phase {
     /// Returns when the client's time for its part is over.
     pub(super) fn deadline(&self) -> Option<Duration> {
         match self {
-            Self::Violated { deadline, .. }
-            | Self::Closing { deadline, .. }
-            | Self::Flushing { deadline, .. }
-            | Self::Lingering { deadline, .. } => Some(*deadline),
+            Self::Violated(violated) => Some(violated.deadline),
+            Self::Closing(closing) => Some(closing.deadline),
+            Self::Flushing { closed, .. } | Self::Lingering { closed, .. } => Some(closed.deadline),
             Self::Open | Self::Broken { .. } | Self::Over { .. } => None,
         }
     }
 
     /// Returns whether what arrives is decoded.
     pub(super) fn decodes(&self) -> bool {
-        matches!(
-            self,
-            Self::Open | Self::Broken { .. } | Self::Closing { .. }
-        )
+        matches!(self, Self::Open | Self::Broken { .. } | Self::Closing(_))
     }
 }

@@ -12,7 +12,7 @@ use crate::reasons;
 /// Most bytes read and discarded after the close. Unread bytes would turn our FIN into a reset
 /// that destroys the close frame on its way, and a client in the middle of a large message sends
 /// all of it first. It costs no memory, and `close_timeout` bounds the time.
-const LINGER_BYTES: usize = 64 << 20;
+const LINGER_BYTES: u32 = 64 << 20;
 
 /// Most reads after a failed write: at 64 KiB each as many bytes as after a close. A client that ends
 /// only its reading side may send without an end.
@@ -22,7 +22,7 @@ impl<Q: Queue> Connection<Q> {
     /// Returns whether received bytes are decoded, and this turn may read more.
     #[inline]
     pub fn wants_read(&self) -> bool {
-        let reads = matches!(self.phase, Phase::Open | Phase::Closing { .. });
+        let reads = matches!(self.phase, Phase::Open | Phase::Closing(_));
         self.used < MOST_READS && (reads || self.must_read())
     }
 
@@ -73,7 +73,7 @@ impl<Q: Queue> Connection<Q> {
     #[inline]
     pub fn reads_on(&self, readable: bool) -> bool {
         match self.phase {
-            Phase::Open | Phase::Closing { .. } => !self.is_full() && (self.undecoded || readable),
+            Phase::Open | Phase::Closing(_) => !self.is_full() && (self.undecoded || readable),
             Phase::Broken { reads } => !self.is_full() && (self.undecoded || reads > 0),
             Phase::Lingering { .. } => readable,
             _ => false,
@@ -100,7 +100,7 @@ impl<Q: Queue> Connection<Q> {
     pub fn discarded(&mut self, count: usize) {
         self.used += 1;
         if let Phase::Lingering { discarded, .. } = &mut self.phase {
-            *discarded = discarded.saturating_add(count);
+            *discarded = discarded.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
             if *discarded > LINGER_BYTES {
                 self.lost();
             }
@@ -139,7 +139,7 @@ impl<Q: Queue> Connection<Q> {
                     let step = self.event(event, now);
                     // The number of hooks in a turn does not bound frames that reach no hook.
                     let is_over =
-                        self.used >= MOST_READS && matches!(self.phase, Phase::Closing { .. });
+                        self.used >= MOST_READS && matches!(self.phase, Phase::Closing(_));
                     if step.is_some() || is_over {
                         return step;
                     }
@@ -251,7 +251,7 @@ impl<Q: Queue> Connection<Q> {
         self.heed_urgent(now);
         let was_open = self.is_open();
         let closed = match &self.phase {
-            Phase::Closing { frame, .. } => Closed::by_us(frame, ClosedBy::Server, true),
+            Phase::Closing(closing) => Closed::by_us(&closing.what, ClosedBy::Server, true),
             _ => {
                 let mut closed = Closed::by_client(frame.as_ref());
                 // Then it gets no answer.
@@ -281,9 +281,8 @@ impl<Q: Queue> Connection<Q> {
 
     /// Closes with the code of the rule that was broken before.
     pub(super) fn fail_violated(&mut self, now: Duration) {
-        if let Phase::Violated { violation, .. } = &self.phase {
-            let violation = Violation::clone(violation);
-            self.fail(violation, now);
+        if let Phase::Violated(violated) = &self.phase {
+            self.fail(violated.what.clone(), now);
         }
     }
 
@@ -296,8 +295,8 @@ impl<Q: Queue> Connection<Q> {
         // If this side closed a moment ago, that is how it ended, and no hook hears of more.
         self.heed_urgent(now);
         let frame = match &self.phase {
-            Phase::Closing { frame, .. } => CloseFrame::clone(frame),
-            Phase::Open | Phase::Violated { .. } => {
+            Phase::Closing(closing) => closing.what.clone(),
+            Phase::Open | Phase::Violated(_) => {
                 let frame = CloseFrame::new(violation.code(), violation.reason());
                 self.outbox().close_with(Some(frame.clone()));
                 self.inbound

@@ -45,7 +45,7 @@ impl<Q: Queue> Connection<Q> {
 
     /// Acts on a deadline that has passed. [`poll_transmit`](Self::poll_transmit) must follow.
     pub fn handle_timeout(&mut self, now: Duration) {
-        if matches!(self.phase, Phase::Violated { .. }) {
+        if matches!(self.phase, Phase::Violated(_)) {
             return self.fail_violated(now);
         }
         if self.is_broken() {

@@ -116,7 +116,7 @@ impl<Q: Queue> Connection<Q> {
                     self.change(Change::ClosedHere(frame.clone(), deadline));
                 }
                 // The client's further bytes cannot be decoded, its answers neither.
-                Phase::Violated { .. } => {
+                Phase::Violated(_) => {
                     self.inbound.clear();
                     self.end(Closed::by_us(frame, ClosedBy::Server, false), now);
                 }
