@@ -9,6 +9,7 @@ mod auth;
 pub mod calls;
 mod codec;
 pub mod description;
+mod function;
 mod layers;
 mod messages;
 mod request;

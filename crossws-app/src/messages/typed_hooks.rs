@@ -1,5 +1,4 @@
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crossws_core::{
@@ -14,7 +13,7 @@ use crate::messages::malformed::OnMalformed;
 use crate::messages::outgoing::Outgoing;
 use crate::messages::peer::TypedPeer;
 use crate::messages::reader::Reader;
-use crate::messages::transform::Function;
+use crate::messages::transform::any_transform;
 use crate::messages::typed::Typed;
 
 /// Turns a [`Typed`] application whose messages are JSON into hooks.
@@ -104,7 +103,7 @@ impl<T: Typed> TypedHooks<T> {
         F: Fn(Message) -> Result<Message, E> + MaybeSend + MaybeSync + 'static,
         E: Into<BoxError> + 'static,
     {
-        self.reader.set_transform(transform);
+        self.reader.transform = Some(any_transform(transform));
         self
     }
 
@@ -115,8 +114,8 @@ impl<T: Typed> TypedHooks<T> {
         F: Fn(Message) -> Result<Message, E> + MaybeSend + MaybeSync + 'static,
         E: Into<BoxError> + 'static,
     {
-        let transform = Arc::new(Function(transform, PhantomData));
-        self.outgoing_mut(|outgoing| outgoing.set_transform(transform));
+        let transform = any_transform(transform);
+        self.outgoing_mut(|outgoing| outgoing.transform = Some(transform));
         self
     }
 

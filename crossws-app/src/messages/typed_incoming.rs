@@ -12,6 +12,7 @@ use crate::codec::json::JsonCodec;
 use crate::codec::limits::DecodeLimits;
 use crate::messages::malformed::{Malformed, OnMalformed};
 use crate::messages::reader::Reader;
+use crate::messages::transform::any_transform;
 
 /// Typed messages for a loop that owns its connection ([`handler`](crossws_core::handler)).
 ///
@@ -130,7 +131,7 @@ impl<T: MaybeSend + 'static> TypedIncoming<T> {
         F: Fn(Message) -> Result<Message, E> + MaybeSend + MaybeSync + 'static,
         E: Into<BoxError> + 'static,
     {
-        self.reader.set_transform(transform);
+        self.reader.transform = Some(any_transform(transform));
         self
     }
 
