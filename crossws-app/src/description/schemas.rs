@@ -120,13 +120,8 @@ fn different(read: &Definitions, written: &Definitions) -> BTreeSet<String> {
         .map(|(name, ..)| name.clone())
         .collect();
     loop {
-        let refers = |schema: &Value| {
-            let mut found = false;
-            references(schema, &mut |name| found |= different.contains(name));
-            found
-        };
         let more: Vec<_> = both()
-            .filter(|(name, one, _)| !different.contains(*name) && refers(one))
+            .filter(|(name, one, _)| !different.contains(*name) && refers(one, &different))
             .map(|(name, ..)| name.clone())
             .collect();
         if more.is_empty() {
@@ -136,19 +131,17 @@ fn different(read: &Definitions, written: &Definitions) -> BTreeSet<String> {
     }
 }
 
-/// Calls a function with the name of each definition that a schema refers to.
-fn references(schema: &Value, visit: &mut impl FnMut(&str)) {
+/// Returns whether a schema refers to one of these definitions.
+fn refers(schema: &Value, definitions: &BTreeSet<String>) -> bool {
     match schema {
-        Value::Object(members) => {
-            for (key, value) in members {
-                match value.as_str().filter(|_| key == "$ref").and_then(name_of) {
-                    Some(name) => visit(&name),
-                    None => references(value, visit),
-                }
+        Value::Object(members) => members.iter().any(|(key, value)| {
+            match value.as_str().filter(|_| key == "$ref").and_then(name_of) {
+                Some(name) => definitions.contains(&*name),
+                None => refers(value, definitions),
             }
-        }
-        Value::Array(items) => items.iter().for_each(|item| references(item, visit)),
-        _ => {}
+        }),
+        Value::Array(items) => items.iter().any(|item| refers(item, definitions)),
+        _ => false,
     }
 }
 
