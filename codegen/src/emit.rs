@@ -22,12 +22,11 @@ pub(crate) fn code(folder: &Path, found: &Found) -> String {
     for (path, module) in paths.zip(&modules) {
         // Absolute, because what includes this is elsewhere.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-        put(
-            &mut code,
-            format_args!(
-                "#[path = {:?}]\n#[allow(unreachable_pub)]\nmod {module};\n",
-                path.display().to_string()
-            ),
+        // Here and below: writing to a string does not fail.
+        let _ = write!(
+            code,
+            "#[path = {:?}]\n#[allow(unreachable_pub)]\nmod {module};\n",
+            path.display().to_string()
         );
     }
     code.push_str("\npub(super) fn router() -> ::crossws::Router {\n");
@@ -53,13 +52,7 @@ pub(crate) fn sockets<'a>(
         folder.display()
     );
     for (route, function) in functions {
-        put(
-            &mut code,
-            format_args!(
-                "\n        .route({:?}, ::crossws::route({function}()).default_name({:?}))",
-                route.pattern, route.name
-            ),
-        );
+        put_route(&mut code, "    ", route, function);
     }
     code.push_str("\n}\n");
     code
@@ -86,35 +79,30 @@ impl Tree<'_> {
     /// Appends a router with everything whose innermost layers these are.
     fn put_router(&self, layers: Option<usize>, depth: usize, code: &mut String) {
         let indent = "    ".repeat(depth);
-        put(code, format_args!("{indent}::crossws::Router::new()"));
+        let _ = write!(code, "{indent}::crossws::Router::new()");
         for (file, module) in self.found.files.iter().zip(self.routes) {
             if self.around(&file.name, None) == layers {
-                put(
-                    code,
-                    format_args!(
-                        "\n{indent}    .route({:?}, ::crossws::route({module}::hooks()).default_name({:?}))",
-                        file.pattern, file.name
-                    ),
-                );
+                put_route(code, &indent, file, &format!("{module}::hooks"));
             }
         }
         for (index, inner) in self.found.layers.iter().enumerate() {
             if self.around(&inner.folder, Some(index)) == layers && Some(index) != layers {
                 let module = &self.layers[index];
-                put(
-                    code,
-                    format_args!("\n{indent}    .merge({module}::layers(\n"),
-                );
+                let _ = write!(code, "\n{indent}    .merge({module}::layers(\n");
                 self.put_router(Some(index), depth + 2, code);
-                put(code, format_args!("\n{indent}    ))"));
+                let _ = write!(code, "\n{indent}    ))");
             }
         }
     }
 }
 
-fn put(code: &mut String, text: std::fmt::Arguments<'_>) {
-    // Writing to a string does not fail.
-    let _ = code.write_fmt(text);
+/// Appends a route to the code of a router.
+fn put_route(code: &mut String, indent: &str, route: &RouteFile, function: &str) {
+    let _ = write!(
+        code,
+        "\n{indent}    .route({:?}, ::crossws::route({function}()).default_name({:?}))",
+        route.pattern, route.name
+    );
 }
 
 /// Returns a name for each file's module. It resembles the file's name, because backtraces and

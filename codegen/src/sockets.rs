@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
+use crate::emit;
 use crate::scan::{self, RouteFile, ScanError};
-use crate::{WriteError, emit};
 
 /// The file in `OUT_DIR` that `crossws::sockets!()` includes.
 const OUTPUT: &str = "crossws_sockets.rs";
@@ -94,11 +94,7 @@ impl Sockets {
     /// A file that cannot be read, a function that takes arguments or is `async`, a name that is no
     /// segment of a path, and two functions for one route fail the build, with the names of the files.
     pub fn write(self) {
-        crate::or_exit(self.try_write());
-    }
-
-    fn try_write(&self) -> Result<(), WriteError> {
-        crate::write(&self.folder, OUTPUT, |folder| self.generate_in(folder))
+        crate::write(&self.folder, OUTPUT, |folder| self.generate_in(folder));
     }
 
     /// Returns the code that [`write`](Self::write) writes, for a folder relative to the current one.
