@@ -237,23 +237,10 @@ impl Connect {
         Arc::make_mut(&mut self.config.connection)
     }
 
-    #[cfg(any(
-        feature = "tokio",
-        feature = "smol",
-        feature = "async-std",
-        feature = "memory"
-    ))]
+    #[cfg(any(feature = "memory", feature = "sockets"))]
     pub(crate) fn with_platform(mut self, platform: Arc<dyn Platform>) -> Self {
         self.platform = Some(platform);
         self
-    }
-
-    #[cfg(all(
-        any(feature = "tokio", feature = "smol", feature = "async-std"),
-        not(target_family = "wasm")
-    ))]
-    pub(crate) fn wire(&mut self) -> &mut crate::wire::options::Options {
-        &mut self.connection().wire
     }
 }
 

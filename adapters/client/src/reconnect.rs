@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossws_core::adapter::excerpt;
-use crossws_core::{CloseCode, CloseFrame, Closed, MaybeSend, MaybeSync};
+use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, MaybeSend, MaybeSync};
 
 use crate::error::ConnectError;
 
@@ -31,6 +31,11 @@ pub enum Disconnected {
 }
 
 impl Disconnected {
+    /// The end of a client whose task was dropped.
+    pub(crate) fn lost() -> Self {
+        Self::Closed(Closed::lost(ClosedBy::Network))
+    }
+
     /// Returns whether another try may succeed.
     ///
     /// A connection that ended: yes, except for codes that say that the server is done (1000), that
