@@ -76,7 +76,7 @@ impl<T: DeserializeOwned> Call<T> {
     async fn run(self) -> Result<T, CallError> {
         let (handle, form) = (&self.handle, self.handle.form());
         let mut reply = Reply {
-            id: handle.shared().calls.begin()?,
+            id: handle.shared().pending.begin()?,
             handle: handle.clone(),
             form: None,
         };
@@ -84,10 +84,10 @@ impl<T: DeserializeOwned> Call<T> {
         handle.send(Message::from_json(&call)?)?;
         reply.form = Some(form);
         let sleep = handle.platform().sleep(self.timeout);
-        let answer = poll_fn(|cx| handle.shared().calls.poll(reply.id, cx));
+        let answer = poll_fn(|cx| handle.shared().pending.calls.poll(reply.id, cx));
         let answer = driving(handle.platform(), within(sleep, answer)).await;
-        let answer = answer.ok_or(CallError::Timeout(self.timeout))?;
-        serde_json::from_value(answer??).map_err(|error| CallError::Decode(DecodeError::new(error)))
+        let answer = answer.unwrap_or(Err(CallError::Timeout(self.timeout)));
+        serde_json::from_value(answer?).map_err(|error| CallError::Decode(DecodeError::new(error)))
     }
 }
 
@@ -118,7 +118,7 @@ struct Reply {
 
 impl Drop for Reply {
     fn drop(&mut self) {
-        let calls = &self.handle.shared().calls;
+        let calls = &self.handle.shared().pending.calls;
         if calls.leave(self.id, self.form.is_some())
             && let Some(form) = self.form
             && let Ok(cancel) = Message::from_json(&form.cancel(self.id))

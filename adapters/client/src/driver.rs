@@ -155,7 +155,7 @@ impl<D: Deliver> Driver<D> {
     /// Decides what follows a connection that ended or did not open.
     fn disconnected(&mut self, disconnected: Disconnected) {
         let shared = self.handle.shared();
-        shared.calls.lose_all();
+        shared.pending.calls.lose_all();
         let closing = shared.lock().closing.is_some();
         let reconnect = self.config.reconnect.as_ref();
         let again = reconnect.filter(|policy| !closing && policy.wants(&disconnected, self.failed));
@@ -242,7 +242,7 @@ fn end(handle: &ClientHandle, disconnected: Disconnected) {
     shared.set_status(Status::Closed, |state| {
         state.end.get_or_insert_with(|| Arc::new(disconnected));
     });
-    shared.calls.lose_all();
+    shared.pending.calls.lose_all();
 }
 
 /// What it polls is in boxes: nothing in it is pinned.

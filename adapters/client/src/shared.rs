@@ -22,7 +22,7 @@ pub(crate) struct Shared {
     waiting: AtomicUsize,
     /// Notified after each change of the state that tasks wait for.
     changed: Event,
-    pub(crate) calls: Pending,
+    pub(crate) pending: Pending,
     limits: Limits,
     /// [`FEW`], and at most half of the messages that may wait.
     few: usize,
@@ -92,7 +92,7 @@ impl Shared {
             }),
             waiting: AtomicUsize::new(0),
             changed: Event::new(),
-            calls: Pending::default(),
+            pending: Pending::default(),
             few: FEW.min(limits.max_queued.get() / 2),
             limits,
             while_connecting,

@@ -10,9 +10,9 @@ use crossws_core::{
 use serde_json::Value;
 
 use crate::calls::batch::Answers;
+use crate::calls::connection::{Connection, Settings, started};
 use crate::calls::error::Failure;
 use crate::calls::handler::{AnyHandler, Event, EventHandler};
-use crate::calls::pending::{Connection, Settings, started};
 use crate::calls::running::{Refused, Run, Running};
 use crate::calls::wire::{CallMessage, WireForm};
 use crate::codec::Decode;
@@ -130,7 +130,7 @@ impl<H: Hooks> Inner<H> {
             CallMessage::Event { name, payload } => self.event(peer, name, payload).await,
             CallMessage::Call { id, method, args } => self.call(peer, id, &method, args, answers),
             CallMessage::Answer { id, result } => {
-                if !self.connection(peer).answered(&id, result) {
+                if !self.connection(peer).pending.answered(&id, result) {
                     tracing::debug!(%peer, "an answer that no call waits for");
                 }
                 Ok(())

@@ -50,7 +50,7 @@ impl Live {
                 && let Poll::Ready(message) = self.socket.poll_message(cx, shared, ready, now)
             {
                 turn -= 1;
-                if let Some(message) = shared.calls.take(handle.form(), message) {
+                if let Some(message) = shared.pending.take(handle.form(), message) {
                     deliver.deliver(message);
                 }
                 ready = deliver.poll_ready(cx).is_ready();
