@@ -30,6 +30,7 @@ pub(crate) struct Shared {
     when_closed: WhenClosed,
 }
 
+#[derive(Default)]
 pub(crate) struct State {
     pub(crate) status: Status,
     /// Whether a connection has ever been open.
@@ -71,25 +72,7 @@ impl Shared {
         when_closed: WhenClosed,
     ) -> Self {
         Self {
-            state: Mutex::new(State {
-                status: Status::Connecting,
-                was_open: false,
-                changes: 0,
-                out: VecDeque::new(),
-                out_bytes: 0,
-                writing: 0,
-                inbox: VecDeque::new(),
-                closing: None,
-                end: None,
-                protocol: None,
-                headers: HeaderMap::new(),
-                topics: BTreeSet::new(),
-                driver: None,
-                parked: false,
-                stalled: false,
-                has_new_room: false,
-                reader: None,
-            }),
+            state: Mutex::default(),
             waiting: AtomicUsize::new(0),
             changed: Event::new(),
             pending: Pending::default(),

@@ -13,7 +13,7 @@ use crate::calls::batch::Answers;
 use crate::calls::connection::{Connection, Settings, started};
 use crate::calls::error::Failure;
 use crate::calls::handler::{AnyHandler, Event, EventHandler};
-use crate::calls::running::{Refused, Run, Running};
+use crate::calls::running::{Run, Running};
 use crate::calls::wire::{CallMessage, WireForm};
 use crate::codec::Decode;
 use crate::codec::json::{JsonCodec, parse};
@@ -248,14 +248,7 @@ impl<H: Hooks> Inner<H> {
             return Err(Failure::new(Failure::METHOD_NOT_FOUND, "method not found"));
         };
         let running = peer.extensions().get_or_default::<Arc<Running>>();
-        let run = running
-            .begin(Some(id), self.max_running)
-            .map_err(|refused| match refused {
-                Refused::TooMany => Failure::new(Failure::TOO_MANY, "too many calls at a time"),
-                Refused::Duplicate => {
-                    Failure::new(Failure::INVALID_REQUEST, "a call with this id runs")
-                }
-            })?;
+        let run = running.begin(Some(id), self.max_running)?;
         let future = method.apply((peer, args)).map_err(|error| {
             let data = error.to_string();
             Failure::new(Failure::INVALID_PARAMS, "invalid params").data(data)

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 #[cfg(feature = "schema")]
@@ -34,7 +33,7 @@ impl Default for Schemas {
 }
 
 /// A function that returns the schema of a type.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct SchemaOf(fn(&mut Schemas) -> Value);
 
 impl SchemaOf {
@@ -52,12 +51,6 @@ impl SchemaOf {
 
     pub(super) fn of(self, schemas: &mut Schemas) -> Value {
         self.0(schemas)
-    }
-}
-
-impl fmt::Debug for SchemaOf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SchemaOf")
     }
 }
 
