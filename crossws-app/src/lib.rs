@@ -8,6 +8,7 @@
 mod auth;
 pub mod calls;
 mod codec;
+mod debug;
 pub mod description;
 mod function;
 mod layers;

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::pin::pin;
@@ -16,6 +15,7 @@ use crate::calls::connection::Connection;
 use crate::calls::error::CallError;
 use crate::calls::event_message::event;
 use crate::calls::wire::message;
+use crate::debug::debug;
 
 /// Calls to the client and events for it, on routes with [`calls`](crate::calls::calls).
 pub trait PeerCalls {
@@ -149,11 +149,4 @@ impl<T: DeserializeOwned + MaybeSend + 'static> IntoFuture for Call<T> {
     }
 }
 
-impl<T> fmt::Debug for Call<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call")
-            .field("method", &self.method)
-            .field("timeout", &self.timeout)
-            .finish_non_exhaustive()
-    }
-}
+debug!([T] Call<T>, self => method: self.method, timeout: self.timeout);

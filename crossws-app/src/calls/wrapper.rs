@@ -1,5 +1,4 @@
 use std::collections::HashMap;
-use std::fmt;
 
 use crossws_core::{Hooks, Wrap};
 use serde::de::DeserializeOwned;
@@ -10,6 +9,7 @@ use crate::calls::handler::DescribedMethod;
 use crate::calls::handler::{Event, EventHandler, MethodHandler, any_handler};
 use crate::calls::wire::WireForm;
 use crate::codec::limits::DecodeLimits;
+use crate::debug::debug;
 #[cfg(feature = "schema")]
 use crate::description::SchemaOf;
 use crate::description::{AboutCalls, AboutMethod};
@@ -233,12 +233,8 @@ impl<H: Hooks> Hooks for Calls<H> {
     crossws_core::forward_hooks!(self => self.0);
 }
 
-impl<H> fmt::Debug for Calls<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Calls")
-            .field("form", &self.0.form)
-            .field("methods", &self.0.methods.len())
-            .field("events", &self.0.events.len())
-            .finish_non_exhaustive()
-    }
-}
+debug!([H] Calls<H>, self =>
+    form: self.0.form,
+    methods: self.0.methods.len(),
+    events: self.0.events.len(),
+);

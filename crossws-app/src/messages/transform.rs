@@ -1,10 +1,10 @@
-use std::fmt;
 use std::sync::Arc;
 
 use crossws_core::{
     BoxError, HookResult, Hooks, MaybeSend, MaybeSync, Message, Peer, Wrap, Wrapped, wrap,
 };
 
+use crate::debug::debug;
 use crate::function::Function;
 use crate::messages::malformed::{Malformed, OnMalformed};
 
@@ -70,8 +70,4 @@ impl<H: Hooks> Wrap for Transformed<H> {
     }
 }
 
-impl<H> fmt::Debug for Transformed<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Transformed(..)")
-    }
-}
+debug!([H] Transformed<H>);

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::Arc;
 
 use crossws_core::{
@@ -9,6 +8,7 @@ use crossws_core::{
 use crate::codec::json::JsonCodec;
 use crate::codec::limits::DecodeLimits;
 use crate::codec::{Decode, Encode};
+use crate::debug::debug;
 use crate::messages::malformed::OnMalformed;
 use crate::messages::outgoing::Outgoing;
 use crate::messages::peer::TypedPeer;
@@ -260,11 +260,7 @@ impl<T: Typed> Hooks for TypedHooks<T> {
     hook_table!(typed_hooks, Peer, Message,);
 }
 
-impl<T: Typed> fmt::Debug for TypedHooks<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TypedHooks")
-            .field("limits", &self.reader.limits)
-            .field("on_malformed", &self.reader.on_malformed)
-            .finish_non_exhaustive()
-    }
-}
+debug!([T: Typed] TypedHooks<T>, self =>
+    limits: self.reader.limits,
+    on_malformed: self.reader.on_malformed,
+);

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -10,6 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::codec::Decode;
 use crate::codec::json::JsonCodec;
 use crate::codec::limits::DecodeLimits;
+use crate::debug::debug;
 use crate::messages::malformed::{Malformed, OnMalformed};
 use crate::messages::reader::Reader;
 use crate::messages::transform::any_transform;
@@ -208,8 +208,4 @@ impl<T: MaybeSend + 'static> Stream for TypedIncoming<T> {
     }
 }
 
-impl<T> fmt::Debug for TypedIncoming<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TypedIncoming(..)")
-    }
-}
+debug!([T] TypedIncoming<T>);

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::Arc;
 
 use crossws_core::{
@@ -10,6 +9,7 @@ use super::grant::{Action, Allow, Authorize, Grant, Wish};
 use super::wire::{Published, Request, Verb, code};
 use crate::codec::json::parse;
 use crate::codec::limits::DecodeLimits;
+use crate::debug::debug;
 
 /// Wraps hooks so that clients subscribe, unsubscribe and publish by themselves. Only what is
 /// allowed here is allowed.
@@ -260,12 +260,7 @@ impl<H: Hooks> Layer<H> {
     }
 }
 
-impl<H> fmt::Debug for Rooms<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entries = self.0.entries.iter().map(|(topics, _)| topics);
-        f.debug_struct("Rooms")
-            .field("topics", &entries.collect::<Vec<_>>())
-            .field("patterns", &self.0.patterns)
-            .finish_non_exhaustive()
-    }
-}
+debug!([H] Rooms<H>, self =>
+    topics: self.0.entries.iter().map(|(topics, _)| topics).collect::<Vec<_>>(),
+    patterns: self.0.patterns,
+);

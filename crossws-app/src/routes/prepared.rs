@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::Arc;
 
 use crossws_core::adapter::sync::Mutex;
@@ -7,6 +6,7 @@ use crossws_core::{
     SharedHooks, UpgradeRequest,
 };
 
+use crate::debug::debug;
 use crate::layers::layer::SharedLayer;
 use crate::routes::route::RouteBuilder;
 
@@ -71,13 +71,7 @@ impl PreparedRoute {
     }
 }
 
-impl fmt::Debug for PreparedRoute {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PreparedRoute")
-            .field("settings", &self.0.settings)
-            .finish_non_exhaustive()
-    }
-}
+debug!([] PreparedRoute, self => settings: self.0.settings);
 
 /// The hooks of a route inside of its layers, ready for any number of connections.
 pub(crate) struct Layered {

@@ -1,6 +1,5 @@
 mod described;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::auth::authenticate::{Authenticate, AuthenticateFn};
 use crate::auth::identity::identity;
+use crate::debug::debug;
 use crate::description::About;
 use crate::layers::layer::{Attaching, Before, BeforeFn, Layer, SharedLayer, Wrap};
 use crate::layers::reply_errors::reply_errors;
@@ -309,13 +309,7 @@ impl RouteBuilder {
     }
 }
 
-impl fmt::Debug for RouteBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RouteBuilder")
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
-    }
-}
+debug!([] RouteBuilder, self => settings: self.settings);
 
 /// The argument of [`Router::route`](crate::Router::route): hooks, or [`route`]`(hooks)` with
 /// settings.

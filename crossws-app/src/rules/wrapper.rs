@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::Arc;
 
 use crossws_core::{HookResult, Hooks, Message, Peer, Wrap};
@@ -6,6 +5,7 @@ use serde_json::Value;
 
 use crate::codec::json::parse;
 use crate::codec::limits::{DecodeLimits, LimitExceeded};
+use crate::debug::debug;
 use crate::function::Function;
 use crate::rules::condition::Condition;
 use crate::rules::file::RuleSet;
@@ -104,10 +104,4 @@ impl<H> Ruled<H> {
     }
 }
 
-impl<H> fmt::Debug for Rules<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rules")
-            .field("rules", &self.0.rules.len())
-            .finish_non_exhaustive()
-    }
-}
+debug!([H] Rules<H>, self => rules: self.0.rules.len());
