@@ -248,14 +248,10 @@ impl Connect {
 fn is_ours(name: &HeaderName) -> bool {
     let name = name.as_str();
     name.starts_with("sec-websocket-")
-        || [
-            "host",
-            "connection",
-            "upgrade",
-            "content-length",
-            "transfer-encoding",
-        ]
-        .contains(&name)
+        || matches!(
+            name,
+            "host" | "connection" | "upgrade" | "content-length" | "transfer-encoding"
+        )
 }
 
 /// Shows no URL, header or token, which may be secret.
