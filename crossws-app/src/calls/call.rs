@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crossws_core::{
-    BoxFuture, DecodeError, EncodeError, MaybeSend, Peer, PeerState, SendError, Sent,
+    BoxFuture, DecodeError, EncodeError, MaybeSend, Message, Peer, PeerState, SendError, Sent,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,7 +14,6 @@ use serde_json::Value;
 use crate::calls::connection::Connection;
 use crate::calls::error::CallError;
 use crate::calls::event_message::event;
-use crate::calls::wire::message;
 use crate::debug::debug;
 
 /// Calls to the client and events for it, on routes with [`calls`](crate::calls::calls).
@@ -102,7 +101,7 @@ impl<T: DeserializeOwned> Call<T> {
             was_sent: false,
         };
         let call = connection.settings.form.call(reply.id, &self.method, args);
-        peer.send(message(&call)?)?;
+        peer.send(Message::from_json(&call)?)?;
         reply.was_sent = true;
         // The sleep ends with the connection, too.
         let mut time = pin!(peer.sleep(self.timeout));
@@ -132,7 +131,7 @@ impl Drop for Reply<'_> {
         let Connection { pending, settings } = self.connection;
         if pending.leave(self.id, false)
             && self.was_sent
-            && let Ok(message) = message(&settings.form.cancel(self.id))
+            && let Ok(message) = Message::from_json(&settings.form.cancel(self.id))
         {
             // If it cannot be sent, the client is gone.
             let _ = self.peer.send(message);
