@@ -52,7 +52,7 @@ pub enum ConnectError {
     #[error("cannot connect: {0}")]
     Connect(#[source] io::Error),
     /// TLS could not be configured.
-    #[cfg(all(feature = "tls", not(target_family = "wasm")))]
+    #[cfg(all(feature = "sockets", feature = "tls", not(target_family = "wasm")))]
     #[error("cannot use TLS: {0}")]
     Tls(#[from] crossws_native::TlsError),
     /// The connection ended, or TLS failed, before the response was complete.
