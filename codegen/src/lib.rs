@@ -100,11 +100,7 @@ impl Routes {
     /// The build fails, and names the files, if the folder cannot be read, if a name is not a valid
     /// segment of a pattern, or if two files have the same route.
     pub fn write(self) {
-        or_exit(self.try_write());
-    }
-
-    fn try_write(&self) -> Result<(), WriteError> {
-        write(&self.folder, OUTPUT, |folder| self.generate_in(folder))
+        write(&self.folder, OUTPUT, |folder| self.generate_in(folder));
     }
 
     /// Returns the code that [`write`](Self::write) writes, for a folder relative to the current
@@ -122,26 +118,21 @@ impl Routes {
     }
 }
 
-/// Fails the build where something is wrong.
-fn or_exit(written: Result<(), WriteError>) {
-    if let Err(error) = written {
+/// Writes what is generated from a folder of the package into this file of `OUT_DIR`. Fails the build
+/// where something is wrong.
+fn write(folder: &Path, output: &str, generate: impl FnOnce(&Path) -> Result<String, ScanError>) {
+    let written = || {
+        let folder = variable("CARGO_MANIFEST_DIR")?.join(folder);
+        println!("cargo::rerun-if-changed={}", folder.display());
+        let code = generate(&folder)?;
+        let output = variable("OUT_DIR")?.join(output);
+        fs::write(&output, code).map_err(|source| WriteError::Output { output, source })
+    };
+    if let Err(error) = written() {
         // Printed in cargo's format for errors; a panic would bury it in a backtrace.
         println!("cargo::error={error}");
         process::exit(1);
     }
-}
-
-/// Writes what is generated from a folder of the package into this file of `OUT_DIR`.
-fn write(
-    folder: &Path,
-    output: &str,
-    generate: impl FnOnce(&Path) -> Result<String, ScanError>,
-) -> Result<(), WriteError> {
-    let folder = variable("CARGO_MANIFEST_DIR")?.join(folder);
-    println!("cargo::rerun-if-changed={}", folder.display());
-    let code = generate(&folder)?;
-    let output = variable("OUT_DIR")?.join(output);
-    fs::write(&output, code).map_err(|source| WriteError::Output { output, source })
 }
 
 fn variable(name: &'static str) -> Result<PathBuf, WriteError> {

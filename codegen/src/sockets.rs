@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
+use crate::emit;
 use crate::scan::{self, RouteFile, ScanError};
-use crate::{WriteError, emit};
 
 /// The file in `OUT_DIR` that `crossws::sockets!()` includes.
 const OUTPUT: &str = "crossws_sockets.rs";
@@ -66,13 +66,8 @@ pub struct Sockets {
     base: String,
 }
 
-/// A function that is a route.
-#[derive(Debug)]
-struct Function {
-    /// As Rust code names it.
-    path: String,
-    route: RouteFile,
-}
+/// A function that is a route, and how Rust code names it.
+type Function = (RouteFile, String);
 
 impl Sockets {
     /// Puts the routes below another path than `/_socket`.
@@ -94,11 +89,7 @@ impl Sockets {
     /// A file that cannot be read, a function that takes arguments or is `async`, a name that is no
     /// segment of a path, and two functions for one route fail the build, with the names of the files.
     pub fn write(self) {
-        crate::or_exit(self.try_write());
-    }
-
-    fn try_write(&self) -> Result<(), WriteError> {
-        crate::write(&self.folder, OUTPUT, |folder| self.generate_in(folder))
+        crate::write(&self.folder, OUTPUT, |folder| self.generate_in(folder));
     }
 
     /// Returns the code that [`write`](Self::write) writes, for a folder relative to the current one.
@@ -110,18 +101,13 @@ impl Sockets {
     }
 
     fn generate_in(&self, folder: &Path) -> Result<String, ScanError> {
-        let base = self.base.trim_matches('/');
-        scan::check_base(base)?;
+        scan::check_base(self.base.trim_matches('/'))?;
         let mut functions = Vec::new();
         self.visit(folder, &[], &mut functions)?;
-        functions.sort_by(|one, other| one.route.name.cmp(&other.route.name));
-        for function in &mut functions {
-            function.route.pattern = scan::join(base, &function.route.name);
-        }
-        let routes: Vec<_> = functions.iter().map(|it| it.route.clone()).collect();
+        functions.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
+        let (routes, functions): (Vec<_>, Vec<_>) = functions.into_iter().unzip();
         scan::check_conflicts(&routes)?;
-        let functions = functions.iter().map(|it| (&it.route, it.path.as_str()));
-        Ok(emit::sockets(&self.folder, functions))
+        Ok(emit::sockets(&self.folder, &routes, &functions))
     }
 
     fn visit(
@@ -190,14 +176,13 @@ impl Sockets {
             let segments = module.iter().map(String::as_str);
             let name_of_route = segments.chain([short]).collect::<Vec<_>>().join("/");
             let modules = module.iter().map(|name| format!("::{name}"));
-            found.push(Function {
-                path: format!("{}{}::{name}", self.module, modules.collect::<String>()),
-                route: RouteFile {
-                    path: path.to_owned(),
-                    name: name_of_route,
-                    pattern: String::new(),
-                },
-            });
+            let route = RouteFile {
+                path: path.to_owned(),
+                pattern: scan::join(self.base.trim_matches('/'), &name_of_route),
+                name: name_of_route,
+            };
+            let function = format!("{}{}::{name}", self.module, modules.collect::<String>());
+            found.push((route, function));
         }
         Ok(())
     }

@@ -2,11 +2,12 @@
 
 mod batch;
 mod call;
+pub(crate) mod connection;
 mod dispatch;
 mod error;
 mod event_message;
 mod handler;
-pub(crate) mod pending;
+mod pending;
 mod running;
 pub(crate) mod wire;
 mod wrapper;
@@ -17,5 +18,7 @@ pub use event_message::{EventMessage, event};
 #[cfg(feature = "schema")]
 pub use handler::DescribedMethod;
 pub use handler::{Event, EventHandler, MethodHandler};
+#[doc(hidden)]
+pub use pending::PendingCalls;
 pub use wire::{CallMessage, WireForm};
 pub use wrapper::{Calls, calls};

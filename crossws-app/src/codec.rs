@@ -59,7 +59,7 @@ pub trait Decode<T>: MaybeSend + MaybeSync + 'static {
     /// # Errors
     /// If the message cannot be represented in this format.
     fn encode_error(&self, message: &str) -> Result<Message, EncodeError> {
-        Message::from_json(&ErrorMessage::new(message))
+        Message::from_json(&ErrorMessage { message })
     }
 }
 
@@ -78,16 +78,9 @@ pub trait Encode<T>: MaybeSend + MaybeSync + 'static {
 
 /// The error message for a client whose message was malformed.
 #[derive(serde::Serialize)]
+#[serde(tag = "type", rename = "error")]
 pub(crate) struct ErrorMessage<'a> {
-    r#type: &'static str,
-    message: &'a str,
-}
-
-impl<'a> ErrorMessage<'a> {
-    pub(crate) fn new(message: &'a str) -> Self {
-        let r#type = "error";
-        Self { r#type, message }
-    }
+    pub(crate) message: &'a str,
 }
 
 /// Codecs that write a value as one binary message.
@@ -112,7 +105,7 @@ macro_rules! binary_codec {
                 &self,
                 message: &str,
             ) -> Result<crossws_core::Message, crossws_core::EncodeError> {
-                $write(&crate::codec::ErrorMessage::new(message)).map(Into::into)
+                $write(&crate::codec::ErrorMessage { message }).map(Into::into)
             }
         }
 

@@ -6,12 +6,12 @@ pub(crate) mod query;
 
 use std::borrow::Cow;
 
+use crossws_core::http::header::{AUTHORIZATION, COOKIE};
 use crossws_core::{Params, Peer, UpgradeRequest};
 use serde::Deserialize;
 
-use crate::auth::basic::BasicCredentials;
-use crate::auth::token::NoToken;
-use crate::auth::{basic, token};
+use crate::auth::basic::{self, BasicCredentials};
+use crate::auth::token::{NoToken, TokenPlace};
 use crate::request::params::PathError;
 use crate::request::query::QueryError;
 
@@ -181,15 +181,23 @@ impl RequestExt for UpgradeRequest {
     }
 
     fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
-        cookies::of(self)
+        cookies::of(self.values(&COOKIE))
     }
 
     fn cookie(&self, name: &str) -> Option<&str> {
-        cookies::first(self, name)
+        let found = self.cookies().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value)
     }
 
     fn bearer_token(&self) -> Result<&str, NoToken> {
-        token::bearer(self)
+        let missing = NoToken(TokenPlace::Authorization);
+        let value = self.header(AUTHORIZATION).ok_or(missing)?;
+        let (scheme, token) = value.trim().split_once(' ').ok_or(missing)?;
+        let token = token.trim_start();
+        match scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() {
+            true => Ok(token),
+            false => Err(missing),
+        }
     }
 
     fn basic_credentials(&self, realm: &'static str) -> Result<BasicCredentials, NoToken> {
@@ -197,15 +205,21 @@ impl RequestExt for UpgradeRequest {
     }
 
     fn query_token(&self, name: &'static str) -> Result<Cow<'_, str>, NoToken> {
-        token::in_query(self, name)
+        let token = self.query().and_then(|query| query::first(query, name));
+        let token = token.filter(|token| !token.is_empty());
+        token.ok_or(NoToken(TokenPlace::Query(name)))
     }
 
     fn cookie_token(&self, name: &'static str) -> Result<&str, NoToken> {
-        token::in_cookie(self, name)
+        let token = self.cookie(name).filter(|token| !token.is_empty());
+        token.ok_or(NoToken(TokenPlace::Cookie(name)))
     }
 
     fn protocol_token(&self, marker: &'static str) -> Result<&str, NoToken> {
-        token::in_protocol(self, marker)
+        let mut offered = self.protocols();
+        let found = offered.find(|protocol| *protocol == marker);
+        let token = found.and_then(|_| offered.next());
+        token.ok_or(NoToken(TokenPlace::Protocol(marker)))
     }
 }
 

@@ -5,4 +5,3 @@ pub(crate) mod pattern;
 pub(crate) mod prepared;
 pub(crate) mod route;
 pub(crate) mod router;
-mod typed;

@@ -3,7 +3,6 @@ pub(crate) mod pending;
 use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
-use std::task::Poll;
 use std::time::Duration;
 
 use crossws_app::calls::{CallError, WireForm};
@@ -13,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::client::ClientHandle;
-use crate::platform::Waiting;
+use crate::platform::{driving, within};
 
 /// A call of a method of the server: await it. See [`ClientHandle::call`].
 ///
@@ -77,24 +76,17 @@ impl<T: DeserializeOwned> Call<T> {
     async fn run(self) -> Result<T, CallError> {
         let (handle, form) = (&self.handle, self.handle.form());
         let mut reply = Reply {
-            id: handle.shared().calls.begin()?,
+            id: handle.shared().pending.begin()?,
             handle: handle.clone(),
             form: None,
         };
         let call = form.call(reply.id, &self.method, self.args?);
         handle.send(Message::from_json(&call)?)?;
         reply.form = Some(form);
-        let mut sleep = handle.platform().sleep(self.timeout);
-        let mut waiting = Waiting::new(handle.platform());
-        let answer = poll_fn(|cx| {
-            waiting.drive(cx);
-            if let Poll::Ready(answer) = handle.shared().calls.poll(reply.id, cx) {
-                return Poll::Ready(answer);
-            }
-            let late = sleep.as_mut().poll(cx);
-            late.map(|()| Err(CallError::Timeout(self.timeout)))
-        })
-        .await?;
+        let sleep = handle.platform().sleep(self.timeout);
+        let answer = poll_fn(|cx| handle.shared().pending.calls.poll(reply.id, cx));
+        let answer = driving(handle.platform(), within(sleep, answer)).await;
+        let answer = answer.unwrap_or(Err(CallError::Timeout(self.timeout)));
         serde_json::from_value(answer?).map_err(|error| CallError::Decode(DecodeError::new(error)))
     }
 }
@@ -126,7 +118,7 @@ struct Reply {
 
 impl Drop for Reply {
     fn drop(&mut self) {
-        let calls = &self.handle.shared().calls;
+        let calls = &self.handle.shared().pending.calls;
         if calls.leave(self.id, self.form.is_some())
             && let Some(form) = self.form
             && let Ok(cancel) = Message::from_json(&form.cancel(self.id))

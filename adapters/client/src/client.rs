@@ -7,8 +7,7 @@ use std::task::{Context, Poll};
 
 use crossws_app::calls::{WireForm, event};
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, EncodeError, IntoMessage, MaybeSend, Message,
-    SendError, Sent, Utf8Bytes,
+    CloseCode, CloseFrame, EncodeError, IntoMessage, MaybeSend, Message, SendError, Sent, Utf8Bytes,
 };
 use futures_core::Stream;
 use http::HeaderMap;
@@ -16,7 +15,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::error::ConnectError;
-use crate::platform::{Platform, Waiting};
+use crate::platform::{Platform, Waiting, driving};
 use crate::reconnect::Disconnected;
 use crate::shared::{Shared, State, Watch};
 use crate::status::Status;
@@ -77,10 +76,10 @@ impl Client {
 
     /// Takes the error of a client that has never been open.
     pub(crate) fn take_failure(&self) -> ConnectError {
-        let end = self.handle.shared().lock().end.clone();
-        // The state's own reference is dropped, so that the error can be returned as it is.
-        let lost = Arc::new(Disconnected::Closed(Closed::lost(ClosedBy::Network)));
-        self.handle.shared().lock().end = Some(lost);
+        // The state gets another end, so that the error can be returned as it is.
+        let mut state = self.handle.shared().lock();
+        let end = state.end.replace(Arc::new(Disconnected::lost()));
+        drop(state);
         match end.and_then(Arc::into_inner) {
             Some(Disconnected::Failed(error)) => error,
             _ => ConnectError::Closed,
@@ -289,12 +288,7 @@ impl ClientHandle {
     /// Waits until `look` finds something in the state.
     async fn wait<T>(&self, look: impl Fn(&State) -> Option<T>) -> T {
         let mut watch = Watch::new(self.shared());
-        let mut waiting = Waiting::new(self.platform());
-        poll_fn(|cx| {
-            waiting.drive(cx);
-            watch.poll(cx, &look)
-        })
-        .await
+        driving(self.platform(), poll_fn(|cx| watch.poll(cx, &look))).await
     }
 }
 

@@ -237,23 +237,10 @@ impl Connect {
         Arc::make_mut(&mut self.config.connection)
     }
 
-    #[cfg(any(
-        feature = "tokio",
-        feature = "smol",
-        feature = "async-std",
-        feature = "memory"
-    ))]
+    #[cfg(any(feature = "memory", feature = "sockets"))]
     pub(crate) fn with_platform(mut self, platform: Arc<dyn Platform>) -> Self {
         self.platform = Some(platform);
         self
-    }
-
-    #[cfg(all(
-        any(feature = "tokio", feature = "smol", feature = "async-std"),
-        not(target_family = "wasm")
-    ))]
-    pub(crate) fn wire(&mut self) -> &mut crate::wire::options::Options {
-        &mut self.connection().wire
     }
 }
 
@@ -261,14 +248,10 @@ impl Connect {
 fn is_ours(name: &HeaderName) -> bool {
     let name = name.as_str();
     name.starts_with("sec-websocket-")
-        || [
-            "host",
-            "connection",
-            "upgrade",
-            "content-length",
-            "transfer-encoding",
-        ]
-        .contains(&name)
+        || matches!(
+            name,
+            "host" | "connection" | "upgrade" | "content-length" | "transfer-encoding"
+        )
 }
 
 /// Shows no URL, header or token, which may be secret.

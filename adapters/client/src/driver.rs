@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use crossws_core::{BoxFuture, CloseCode, CloseFrame, Closed, ClosedBy, HookOutput, Message};
+use crossws_core::{BoxFuture, CloseCode, CloseFrame, HookOutput, Message};
 
 use crate::client::{ClientHandle, subscription};
 use crate::connect::config::Config;
@@ -20,30 +20,30 @@ use crate::status::Status;
 /// The destination of a client's messages.
 pub(crate) trait Deliver {
     /// Ready when the next message may come. Also runs what earlier ones began.
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>, handle: &ClientHandle) -> Poll<()>;
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    fn deliver(self: Pin<&mut Self>, handle: &ClientHandle, message: Message);
+    fn deliver(&mut self, message: Message);
 
     /// Ready when nothing that messages began is running.
-    fn poll_finished(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
+    fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
 /// Puts messages where [`Client::next`](crate::Client::next) finds them.
-pub(crate) struct Inbox;
+pub(crate) struct Inbox(pub(crate) ClientHandle);
 
 impl Deliver for Inbox {
-    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>, handle: &ClientHandle) -> Poll<()> {
-        match handle.shared().has_room() {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        match self.0.shared().has_room() {
             true => Poll::Ready(()),
             false => Poll::Pending,
         }
     }
 
-    fn deliver(self: Pin<&mut Self>, handle: &ClientHandle, message: Message) {
-        handle.shared().deliver(message);
+    fn deliver(&mut self, message: Message) {
+        self.0.shared().deliver(message);
     }
 
-    fn poll_finished(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+    fn poll_finished(&mut self, _: &mut Context<'_>) -> Poll<()> {
         Poll::Ready(())
     }
 }
@@ -66,24 +66,21 @@ impl<F, Fut> Run<F, Fut> {
     }
 }
 
-/// Its future is in a box: nothing in it is pinned.
-impl<F, Fut> Unpin for Run<F, Fut> {}
-
 impl<F, Fut> Deliver for Run<F, Fut>
 where
     F: FnMut(ClientHandle, Message) -> Fut,
     Fut: Future<Output: HookOutput>,
 {
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>, _: &ClientHandle) -> Poll<()> {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll_finished(cx)
     }
 
-    fn deliver(mut self: Pin<&mut Self>, handle: &ClientHandle, message: Message) {
-        let running = (self.handler)(handle.clone(), message);
+    fn deliver(&mut self, message: Message) {
+        let running = (self.handler)(self.handle.clone(), message);
         self.running.set(Some(running));
     }
 
-    fn poll_finished(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(running) = self.running.as_mut().as_pin_mut() {
             let output = ready!(running.poll(cx));
             self.running.set(None);
@@ -118,7 +115,7 @@ enum Stage {
     Ending(Option<Disconnected>),
 }
 
-impl<D: Deliver + Unpin> Driver<D> {
+impl<D: Deliver> Driver<D> {
     pub(crate) fn new(handle: ClientHandle, config: Arc<Config>, deliver: D) -> Self {
         let stage = opening(&handle, &config);
         Self {
@@ -158,7 +155,7 @@ impl<D: Deliver + Unpin> Driver<D> {
     /// Decides what follows a connection that ended or did not open.
     fn disconnected(&mut self, disconnected: Disconnected) {
         let shared = self.handle.shared();
-        shared.calls.lose_all();
+        shared.pending.calls.lose_all();
         let closing = shared.lock().closing.is_some();
         let reconnect = self.config.reconnect.as_ref();
         let again = reconnect.filter(|policy| !closing && policy.wants(&disconnected, self.failed));
@@ -172,12 +169,6 @@ impl<D: Deliver + Unpin> Driver<D> {
         self.failed = self.failed.saturating_add(1);
         shared.set_status(Status::Connecting, |_| ());
         self.stage = Stage::Waiting(platform.sleep(wait));
-    }
-
-    /// Returns the end of a client that was closed while it had no connection.
-    fn closed_early(&self) -> Option<Disconnected> {
-        let closing = self.handle.shared().lock().closing.clone();
-        closing.map(|_| Disconnected::Failed(ConnectError::Closed))
     }
 
     fn poll_stage(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -194,7 +185,7 @@ impl<D: Deliver + Unpin> Driver<D> {
                     }
                 }
                 Stage::Open { live, since } => {
-                    let closed = ready!(live.poll(cx, &self.handle, Pin::new(&mut self.deliver)));
+                    let closed = ready!(live.poll(cx, &self.handle, &mut self.deliver));
                     let lasted = self.handle.platform().now().saturating_sub(*since);
                     let most = self.config.reconnect.as_ref().map(|policy| policy.most);
                     if most.is_some_and(|most| lasted >= most) {
@@ -209,8 +200,8 @@ impl<D: Deliver + Unpin> Driver<D> {
                     self.stage = opening(&self.handle, &self.config);
                 }
                 Stage::Ending(disconnected) => {
-                    ready!(Pin::new(&mut self.deliver).poll_finished(cx));
-                    let disconnected = disconnected.take();
+                    ready!(self.deliver.poll_finished(cx));
+                    let disconnected = disconnected.take().unwrap_or_else(Disconnected::lost);
                     end(&self.handle, disconnected);
                     return Poll::Ready(());
                 }
@@ -221,13 +212,12 @@ impl<D: Deliver + Unpin> Driver<D> {
     /// Waits for a connection, unless the client is closed meanwhile.
     fn poll_closed_early(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // Runs the handler of the last message.
-        let _ = Pin::new(&mut self.deliver).poll_ready(cx, &self.handle);
+        let _ = self.deliver.poll_ready(cx);
         let shared = self.handle.shared();
         if shared.park(cx, |state| state.closing.is_some()) {
             return Poll::Pending;
         }
-        let early = self.closed_early();
-        end(&self.handle, early);
+        end(&self.handle, Disconnected::Failed(ConnectError::Closed));
         Poll::Ready(())
     }
 }
@@ -247,18 +237,18 @@ fn opening(handle: &ClientHandle, config: &Arc<Config>) -> Stage {
 }
 
 /// Ends the client, the first time.
-fn end(handle: &ClientHandle, disconnected: Option<Disconnected>) {
+fn end(handle: &ClientHandle, disconnected: Disconnected) {
     let shared = handle.shared();
-    let lost = || Disconnected::Closed(Closed::lost(ClosedBy::Network));
     shared.set_status(Status::Closed, |state| {
-        if state.end.is_none() {
-            state.end = Some(Arc::new(disconnected.unwrap_or_else(lost)));
-        }
+        state.end.get_or_insert_with(|| Arc::new(disconnected));
     });
-    shared.calls.lose_all();
+    shared.pending.calls.lose_all();
 }
 
-impl<D: Deliver + Unpin> Future for Driver<D> {
+/// What it polls is in boxes: nothing in it is pinned.
+impl<D> Unpin for Driver<D> {}
+
+impl<D: Deliver> Future for Driver<D> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -270,7 +260,7 @@ impl<D: Deliver + Unpin> Future for Driver<D> {
 impl<D> Drop for Driver<D> {
     fn drop(&mut self) {
         if self.handle.shared().lock().end.is_none() {
-            end(&self.handle, None);
+            end(&self.handle, Disconnected::lost());
         }
     }
 }

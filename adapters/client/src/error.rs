@@ -52,7 +52,7 @@ pub enum ConnectError {
     #[error("cannot connect: {0}")]
     Connect(#[source] io::Error),
     /// TLS could not be configured.
-    #[cfg(all(feature = "tls", not(target_family = "wasm")))]
+    #[cfg(all(feature = "sockets", feature = "tls", not(target_family = "wasm")))]
     #[error("cannot use TLS: {0}")]
     Tls(#[from] crossws_native::TlsError),
     /// The connection ended, or TLS failed, before the response was complete.
@@ -72,10 +72,7 @@ pub enum ConnectError {
     #[error("the response's head has more than {0} bytes")]
     HeadTooLong(usize),
     /// The 101 breaks a rule of the handshake.
-    #[cfg(all(
-        any(feature = "tokio", feature = "smol", feature = "async-std"),
-        not(target_family = "wasm")
-    ))]
+    #[cfg(all(feature = "sockets", not(target_family = "wasm")))]
     #[error("the server's handshake is wrong: {0}")]
     Handshake(#[from] crossws_proto::handshake::AnswerError),
     /// The connection did not open in time.

@@ -24,10 +24,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // A browser does by itself what sockets need code for: pings, frames, most of the settings.
 #![cfg_attr(
-    any(
-        target_family = "wasm",
-        not(any(feature = "tokio", feature = "smol", feature = "async-std"))
-    ),
+    any(target_family = "wasm", not(feature = "sockets")),
     allow(dead_code)
 )]
 
@@ -38,10 +35,7 @@ mod driver;
 mod error;
 #[cfg(any(
     feature = "memory",
-    all(
-        any(feature = "tokio", feature = "smol", feature = "async-std"),
-        not(target_family = "wasm")
-    )
+    all(feature = "sockets", not(target_family = "wasm"))
 ))]
 mod framed;
 mod platform;
@@ -51,10 +45,7 @@ mod shared;
 mod status;
 mod statuses;
 mod typed;
-#[cfg(all(
-    any(feature = "tokio", feature = "smol", feature = "async-std"),
-    not(target_family = "wasm")
-))]
+#[cfg(all(feature = "sockets", not(target_family = "wasm")))]
 mod wire;
 
 use std::sync::Arc;
@@ -65,11 +56,7 @@ pub use client::{Client, ClientHandle};
 pub use connect::split_unix_url;
 pub use connect::{Connect, TokenIn, WhenClosed, WhileConnecting, connect};
 /// The certificates that `wss` trusts.
-#[cfg(all(
-    feature = "tls",
-    any(feature = "tokio", feature = "smol", feature = "async-std"),
-    not(target_family = "wasm")
-))]
+#[cfg(all(feature = "sockets", feature = "tls", not(target_family = "wasm")))]
 pub use crossws_native::{ClientTls, TlsError};
 pub use error::ConnectError;
 pub use provider::{IntoProvider, Provided, Provider};
@@ -77,13 +64,12 @@ pub use reconnect::{Disconnected, Reconnect};
 pub use status::Status;
 pub use statuses::Statuses;
 pub use typed::{TypedClient, TypedConnect};
-#[cfg(all(
-    any(feature = "tokio", feature = "smol", feature = "async-std"),
-    not(target_family = "wasm")
-))]
+#[cfg(all(feature = "sockets", not(target_family = "wasm")))]
 pub use wire::{HttpProxy, MAX_HEAD, ProxyError};
 
 use crate::platform::Platform;
+#[cfg(all(feature = "sockets", not(target_family = "wasm")))]
+use crate::platform::native::Native;
 
 /// Returns the platform of the caller.
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -93,30 +79,16 @@ fn default_platform() -> Result<Arc<dyn Platform>, ConnectError> {
 
 /// Returns the platform of the caller.
 #[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]
+#[allow(unreachable_code)] // smol comes before async-std
 fn default_platform() -> Result<Arc<dyn Platform>, ConnectError> {
     #[cfg(all(feature = "tokio", not(target_family = "wasm")))]
     if tokio::runtime::Handle::try_current().is_ok() {
-        let runtime = crossws_tokio::Tokio::default();
-        return Ok(Arc::new(platform::native::Native::new(runtime)));
+        return Ok(Native::platform(crossws_tokio::Tokio::default()));
     }
     #[cfg(all(feature = "smol", not(target_family = "wasm")))]
-    {
-        let runtime = crossws_smol::Smol::default();
-        Ok(Arc::new(platform::native::Native::new(runtime)))
-    }
-    #[cfg(all(
-        feature = "async-std",
-        not(feature = "smol"),
-        not(target_family = "wasm")
-    ))]
-    {
-        let runtime = crossws_async_std::AsyncStd::default();
-        Ok(Arc::new(platform::native::Native::new(runtime)))
-    }
-    #[cfg(any(
-        target_family = "wasm",
-        not(any(feature = "smol", feature = "async-std"))
-    ))]
+    return Ok(Native::platform(crossws_smol::Smol::default()));
+    #[cfg(all(feature = "async-std", not(target_family = "wasm")))]
+    return Ok(Native::platform(crossws_async_std::AsyncStd::default()));
     Err(ConnectError::Unsupported(
         "connections here: a client needs a tokio runtime, or the feature `smol` or `async-std`",
     ))

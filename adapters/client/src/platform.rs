@@ -4,13 +4,11 @@
 pub(crate) mod browser;
 #[cfg(feature = "memory")]
 pub(crate) mod memory;
-#[cfg(all(
-    any(feature = "tokio", feature = "smol", feature = "async-std"),
-    not(target_family = "wasm")
-))]
+#[cfg(all(feature = "sockets", not(target_family = "wasm")))]
 pub(crate) mod native;
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -103,12 +101,23 @@ impl Waiting {
     }
 }
 
+/// Waits for a future, and runs the platform meanwhile if it needs that.
+pub(crate) async fn driving<T>(platform: &Arc<dyn Platform>, future: impl Future<Output = T>) -> T {
+    let mut waiting = Waiting::new(platform);
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        waiting.drive(cx);
+        future.as_mut().poll(cx)
+    })
+    .await
+}
+
 /// Returns the future's result, or `None` if the time passes first.
 pub(crate) async fn within<T>(
     mut sleep: BoxFuture<'static, ()>,
     future: impl Future<Output = T>,
 ) -> Option<T> {
-    let mut future = std::pin::pin!(future);
+    let mut future = pin!(future);
     poll_fn(|cx| {
         if let Poll::Ready(value) = future.as_mut().poll(cx) {
             return Poll::Ready(Some(value));

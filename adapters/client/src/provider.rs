@@ -1,3 +1,5 @@
+use std::future::ready;
+
 use crossws_core::{BoxError, BoxFuture, MaybeSend, MaybeSync};
 use http::Uri;
 
@@ -86,24 +88,6 @@ pub struct Called<P>(std::marker::PhantomData<P>);
 #[non_exhaustive]
 pub struct Awaited<F>(std::marker::PhantomData<F>);
 
-struct FixedText(String);
-
-impl Provider for FixedText {
-    fn provide(&self) -> BoxFuture<'static, Result<Option<String>, BoxError>> {
-        let text = self.0.clone();
-        Box::pin(async move { Ok(Some(text)) })
-    }
-}
-
-struct FnProvider<F>(F);
-
-impl<F: Fn() -> P + MaybeSend + MaybeSync, P: Provided> Provider for FnProvider<F> {
-    fn provide(&self) -> BoxFuture<'static, Result<Option<String>, BoxError>> {
-        let text = (self.0)().into_provided();
-        Box::pin(async move { text })
-    }
-}
-
 struct Wait<F>(F);
 
 impl<F, Fut> Provider for Wait<F>
@@ -119,19 +103,19 @@ where
 
 impl IntoProvider<Fixed> for &str {
     fn into_provider(self) -> Box<dyn Provider> {
-        Box::new(FixedText(self.to_owned()))
+        self.to_owned().into_provider()
     }
 }
 
 impl IntoProvider<Fixed> for String {
     fn into_provider(self) -> Box<dyn Provider> {
-        Box::new(FixedText(self))
+        Box::new(Wait(move || ready(self.clone())))
     }
 }
 
 impl IntoProvider<Fixed> for Uri {
     fn into_provider(self) -> Box<dyn Provider> {
-        Box::new(FixedText(self.to_string()))
+        self.to_string().into_provider()
     }
 }
 
@@ -141,7 +125,7 @@ where
     P: Provided + 'static,
 {
     fn into_provider(self) -> Box<dyn Provider> {
-        Box::new(FnProvider(self))
+        Box::new(Wait(move || ready(self().into_provided())))
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossws_core::adapter::excerpt;
-use crossws_core::{CloseCode, CloseFrame, Closed, MaybeSend, MaybeSync};
+use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, MaybeSend, MaybeSync};
 
 use crate::error::ConnectError;
 
@@ -21,16 +21,23 @@ use crate::error::ConnectError;
 ///     }
 /// }
 /// ```
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Disconnected {
     /// An open connection ended.
+    #[error("{}", shown(.0))]
     Closed(Closed),
     /// A connection did not open.
+    #[error(transparent)]
     Failed(ConnectError),
 }
 
 impl Disconnected {
+    /// The end of a client whose task was dropped.
+    pub(crate) fn lost() -> Self {
+        Self::Closed(Closed::lost(ClosedBy::Network))
+    }
+
     /// Returns whether another try may succeed.
     ///
     /// A connection that ended: yes, except for codes that say that the server is done (1000), that
@@ -59,26 +66,12 @@ impl Disconnected {
     }
 }
 
-impl std::error::Error for Disconnected {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Closed(_) => None,
-            Self::Failed(error) => error.source(),
-        }
-    }
-}
-
-impl fmt::Display for Disconnected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Closed(closed) if closed.reason.is_empty() => {
-                write!(f, "closed with {}", closed.code)
-            }
-            Self::Closed(closed) => {
-                let reason = excerpt(&closed.reason, CloseFrame::MAX_REASON);
-                write!(f, "closed with {}: {reason}", closed.code)
-            }
-            Self::Failed(error) => error.fmt(f),
+fn shown(closed: &Closed) -> String {
+    match closed.reason.is_empty() {
+        true => format!("closed with {}", closed.code),
+        false => {
+            let reason = excerpt(&closed.reason, CloseFrame::MAX_REASON);
+            format!("closed with {}: {reason}", closed.code)
         }
     }
 }

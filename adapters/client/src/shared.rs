@@ -22,7 +22,7 @@ pub(crate) struct Shared {
     waiting: AtomicUsize,
     /// Notified after each change of the state that tasks wait for.
     changed: Event,
-    pub(crate) calls: Pending,
+    pub(crate) pending: Pending,
     limits: Limits,
     /// [`FEW`], and at most half of the messages that may wait.
     few: usize,
@@ -30,6 +30,7 @@ pub(crate) struct Shared {
     when_closed: WhenClosed,
 }
 
+#[derive(Default)]
 pub(crate) struct State {
     pub(crate) status: Status,
     /// Whether a connection has ever been open.
@@ -71,28 +72,10 @@ impl Shared {
         when_closed: WhenClosed,
     ) -> Self {
         Self {
-            state: Mutex::new(State {
-                status: Status::Connecting,
-                was_open: false,
-                changes: 0,
-                out: VecDeque::new(),
-                out_bytes: 0,
-                writing: 0,
-                inbox: VecDeque::new(),
-                closing: None,
-                end: None,
-                protocol: None,
-                headers: HeaderMap::new(),
-                topics: BTreeSet::new(),
-                driver: None,
-                parked: false,
-                stalled: false,
-                has_new_room: false,
-                reader: None,
-            }),
+            state: Mutex::default(),
             waiting: AtomicUsize::new(0),
             changed: Event::new(),
-            calls: Pending::default(),
+            pending: Pending::default(),
             few: FEW.min(limits.max_queued.get() / 2),
             limits,
             while_connecting,

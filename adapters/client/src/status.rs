@@ -14,10 +14,11 @@
 ///     }
 /// }
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Status {
     /// A connection is being opened, or the client waits before the next try.
+    #[default]
     Connecting,
     /// The connection is open.
     Open,

@@ -2,7 +2,6 @@
 
 mod dial;
 mod head;
-pub(crate) mod options;
 mod proxy;
 
 pub(crate) use dial::open;

@@ -15,27 +15,3 @@ pub(crate) struct Callbacks {
     pub(crate) on_open: Option<OnOpen>,
     pub(crate) on_close: Option<OnClose>,
 }
-
-impl Callbacks {
-    pub(crate) fn connect(&self, request: &UpgradeRequest) {
-        if let Some(connect) = &self.on_connect {
-            connect(request);
-        }
-    }
-
-    pub(crate) fn open(&self, peer: &Peer) {
-        if let Some(open) = &self.on_open {
-            open(peer);
-        }
-    }
-
-    pub(crate) fn wants_close(&self) -> bool {
-        self.on_close.is_some()
-    }
-
-    pub(crate) fn close(&self, request: &UpgradeRequest, ended: &Ended) {
-        if let Some(close) = &self.on_close {
-            close(request, ended);
-        }
-    }
-}

@@ -1,6 +1,6 @@
 use std::sync::OnceLock;
 
-use crossws_core::{MaybeSend, MaybeSync, UpgradeRequest};
+use crossws_core::UpgradeRequest;
 use http::HeaderMap;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
@@ -12,23 +12,15 @@ use crate::error::ProxyError;
 /// Most proxies that a request may have passed.
 const MOST_HOPS: usize = 16;
 
-/// Headers that the application computes, without their type.
-pub(crate) trait Compute: MaybeSend + MaybeSync {
-    fn headers(&self, request: &UpgradeRequest) -> HeaderMap;
-}
-
-impl<F: Fn(&UpgradeRequest) -> HeaderMap + MaybeSend + MaybeSync> Compute for F {
-    fn headers(&self, request: &UpgradeRequest) -> HeaderMap {
-        self(request)
-    }
-}
+/// Computes headers for the application.
+type Compute = dyn Fn(&UpgradeRequest) -> HeaderMap + Send + Sync;
 
 /// The headers that the upstream gets.
 #[derive(Default)]
 pub(crate) struct Headers {
     /// Those of the client's that are forwarded.
     pub(crate) forwarded: Vec<HeaderName>,
-    pub(crate) computed: Option<Box<dyn Compute>>,
+    pub(crate) computed: Option<Box<Compute>>,
     /// What this proxy calls itself in `Via`.
     pseudonym: OnceLock<String>,
 }
@@ -59,7 +51,7 @@ impl Headers {
     /// Returns the headers for the upstream.
     pub(crate) fn of(&self, request: &UpgradeRequest) -> HeaderMap {
         let mut headers = match &self.computed {
-            Some(computed) => computed.headers(request),
+            Some(compute) => compute(request),
             None => HeaderMap::new(),
         };
         for name in &self.forwarded {

@@ -23,8 +23,7 @@ pub(crate) struct Link {
     request: Option<UpgradeRequest>,
     /// The code for a client whose upstream failed.
     failed_with: CloseCode,
-    peer: OnceLock<WeakPeer>,
-    bounds: OnceLock<Bounds>,
+    client: OnceLock<Joined>,
     /// Messages that were sent to the client since all was written.
     unwritten: AtomicUsize,
     /// Why the target was not even tried, and the refusal of its function.
@@ -35,8 +34,9 @@ pub(crate) struct Link {
     is_told: AtomicBool,
 }
 
-/// Half of what may wait for a client.
-struct Bounds {
+/// The client's side, and half of what may wait for it.
+struct Joined {
+    peer: WeakPeer,
     bytes: usize,
     messages: usize,
 }
@@ -48,13 +48,14 @@ impl Link {
         request: &UpgradeRequest,
         failed_with: CloseCode,
     ) -> Self {
-        callbacks.connect(request);
+        if let Some(connect) = &callbacks.on_connect {
+            connect(request);
+        }
         Self {
             callbacks: Arc::clone(callbacks),
-            request: callbacks.wants_close().then(|| request.clone()),
+            request: callbacks.on_close.is_some().then(|| request.clone()),
             failed_with,
-            peer: OnceLock::new(),
-            bounds: OnceLock::new(),
+            client: OnceLock::new(),
             unwritten: AtomicUsize::new(0),
             refused: Mutex::new(None),
             opened: AtomicBool::new(false),
@@ -66,19 +67,24 @@ impl Link {
     /// Joins the client's side.
     pub(crate) fn join(&self, peer: &Peer) {
         let limits = &peer.settings().limits;
-        let _ = self.bounds.set(Bounds {
+        let _ = self.client.set(Joined {
+            peer: peer.downgrade(),
             bytes: MARK.min(limits.max_buffered.get() / 2),
             messages: limits.max_queued.get() / 2,
         });
-        let _ = self.peer.set(peer.downgrade());
+    }
+
+    fn peer(&self) -> Option<Peer> {
+        self.client.get()?.peer.upgrade()
     }
 
     /// Tells that both sides are open, once they are.
     pub(crate) fn open(&self) {
-        if let Some(peer) = self.peer.get().and_then(WeakPeer::upgrade)
+        if let Some(peer) = self.peer()
             && !self.opened.swap(true, Ordering::AcqRel)
+            && let Some(open) = &self.callbacks.on_open
         {
-            self.callbacks.open(&peer);
+            open(&peer);
         }
     }
 
@@ -87,12 +93,12 @@ impl Link {
     pub(crate) async fn send(&self, message: Message) {
         // Before the client's side is open, only the future that contains this one is polled, and again
         // from the moment on in which it is, or is known never to be: no waker is needed.
-        let peer = poll_fn(|_| match (self.peer.get(), self.bounds.get()) {
-            (Some(peer), Some(bounds)) => Poll::Ready(peer.upgrade().map(|peer| (peer, bounds))),
-            _ if self.ended.get().is_some() => Poll::Ready(None),
-            _ => Poll::Pending,
+        let client = poll_fn(|_| match self.client.get() {
+            Some(client) => Poll::Ready(client.peer.upgrade().map(|peer| (peer, client))),
+            None if self.ended.get().is_some() => Poll::Ready(None),
+            None => Poll::Pending,
         });
-        let Some((peer, bounds)) = peer.await else {
+        let Some((peer, bounds)) = client.await else {
             return;
         };
         let buffered = peer.buffered_amount();
@@ -169,7 +175,7 @@ impl Link {
     }
 
     fn close(&self, frame: CloseFrame) {
-        if let Some(peer) = self.peer.get().and_then(WeakPeer::upgrade) {
+        if let Some(peer) = self.peer() {
             peer.close_frame(frame);
         }
     }
@@ -185,10 +191,10 @@ impl Link {
         if self.is_told.swap(true, Ordering::AcqRel) {
             return;
         }
-        if let Some(request) = &self.request {
+        if let (Some(request), Some(close)) = (&self.request, &self.callbacks.on_close) {
             self.abandon();
             if let Some(ended) = self.ended.get() {
-                self.callbacks.close(request, ended);
+                close(request, ended);
             }
         }
     }

@@ -48,10 +48,7 @@ impl Proxy {
     pub fn to<M, T: IntoTarget<M>>(target: T) -> Self {
         Self(Connections {
             target: target.into_target().0,
-            hosts: Arc::new(match T::FIXED {
-                true => Hosts::Any,
-                false => Hosts::Listed(Vec::new()),
-            }),
+            hosts: Arc::new(Hosts((!T::FIXED).then(Vec::new))),
             addresses: match T::FIXED {
                 true => None,
                 false => Some(Arc::new(|addr: SocketAddr| is_public(addr.ip()))),
@@ -73,12 +70,8 @@ impl Proxy {
     /// each with a port (`example.com:9000`) or with any; and Unix-domain sockets by their file,
     /// `ws+unix:/run/app.sock`. With a list, a URL that is the same for every client is checked too.
     pub fn allow_hosts<S: Into<String>>(mut self, hosts: impl IntoIterator<Item = S>) -> Self {
-        let mut listed = match Arc::unwrap_or_clone(self.0.hosts) {
-            Hosts::Listed(listed) => listed,
-            Hosts::Any => Vec::new(),
-        };
+        let listed = Arc::make_mut(&mut self.0.hosts).0.get_or_insert_default();
         listed.extend(hosts.into_iter().map(S::into));
-        self.0.hosts = Arc::new(Hosts::Listed(listed));
         self
     }
 
@@ -138,7 +131,7 @@ impl Proxy {
     /// Offers the upstream only those of the client's subprotocols that are in this list; an empty list
     /// forwards none. By default, all are offered, also one that contains a token.
     pub fn forward_protocols<S: Into<String>>(mut self, list: impl IntoIterator<Item = S>) -> Self {
-        self.0.protocols = Protocols::Listed(list.into_iter().map(S::into).collect());
+        self.0.protocols = Protocols(Some(list.into_iter().map(S::into).collect()));
         self
     }
 

@@ -1,3 +1,5 @@
+use std::future::ready;
+
 use crossws_core::{BoxFuture, MaybeSend, MaybeSync, Rejection, UpgradeRequest};
 use http::Uri;
 
@@ -94,24 +96,6 @@ pub struct Called<U>(std::marker::PhantomData<U>);
 #[non_exhaustive]
 pub struct Awaited<F>(std::marker::PhantomData<F>);
 
-struct Url(String);
-
-impl Target for Url {
-    fn find(&self, _: &UpgradeRequest) -> BoxFuture<'static, Result<String, Rejection>> {
-        let url = self.0.clone();
-        Box::pin(async { Ok(url) })
-    }
-}
-
-struct Call<F>(F);
-
-impl<F: Fn(UpgradeRequest) -> U + MaybeSend + MaybeSync, U: IntoUrl> Target for Call<F> {
-    fn find(&self, request: &UpgradeRequest) -> BoxFuture<'static, Result<String, Rejection>> {
-        let url = (self.0)(request.clone()).into_url();
-        Box::pin(async { url })
-    }
-}
-
 struct Wait<F>(F);
 
 impl<F, Fut> Target for Wait<F>
@@ -137,7 +121,7 @@ impl IntoTarget<Fixed> for String {
     const FIXED: bool = true;
 
     fn into_target(self) -> FoundTarget {
-        FoundTarget(Box::new(Url(self)))
+        FoundTarget(Box::new(Wait(move |_| ready(self.clone()))))
     }
 }
 
@@ -157,7 +141,8 @@ where
     const FIXED: bool = false;
 
     fn into_target(self) -> FoundTarget {
-        FoundTarget(Box::new(Call(self)))
+        let find = move |request| ready(self(request).into_url());
+        FoundTarget(Box::new(Wait(find)))
     }
 }
 

@@ -34,17 +34,8 @@ use super::types::{Types, property};
 /// ```
 pub fn typescript(description: &Description) -> Generated {
     let module = Module::new(description);
-    let code = format!(
-        "{HEADER}{TYPES}\n{}{}{}{}",
-        if module.needs.calls {
-            format!("{CALL_TYPES}\n")
-        } else {
-            String::new()
-        },
-        module.types.declarations(),
-        module.functions(Language::TypeScript),
-        Language::TypeScript.runtime(module.needs),
-    );
+    let (types, code) = (module.all_types(), module.code(Language::TypeScript));
+    let code = format!("{HEADER}{types}{code}");
     Generated::new(vec![("sockets.ts", code)])
 }
 
@@ -52,20 +43,12 @@ pub fn typescript(description: &Description) -> Generated {
 /// its types in `sockets.d.ts`.
 pub fn javascript(description: &Description) -> Generated {
     let module = Module::new(description);
-    let code = format!(
-        "{HEADER}{}{}",
-        module.functions(Language::JavaScript),
-        Language::JavaScript.runtime(module.needs),
-    );
-    let (call_types, call_declarations) = match module.needs.calls {
-        true => (format!("{CALL_TYPES}\n"), format!("\n{CALL_DECLARATIONS}")),
-        false => (String::new(), String::new()),
-    };
-    let declarations = format!(
-        "{HEADER}{TYPES}\n{call_types}{}{}{DECLARATIONS}{call_declarations}",
-        module.types.declarations(),
-        module.declarations(),
-    );
+    let code = format!("{HEADER}{}", module.code(Language::JavaScript));
+    let (types, functions) = (module.all_types(), module.declarations());
+    let mut declarations = format!("{HEADER}{types}{functions}{DECLARATIONS}");
+    if module.needs.calls {
+        declarations.extend(["\n", CALL_DECLARATIONS]);
+    }
     Generated::new(vec![("sockets.js", code), ("sockets.d.ts", declarations)])
 }
 
@@ -102,6 +85,20 @@ impl<'d> Module<'d> {
 
     fn routes(&self) -> impl Iterator<Item = (&'d RouteDescription, &String)> {
         self.description.routes.iter().zip(&self.names)
+    }
+
+    /// Returns the types of the runtime and of the app.
+    fn all_types(&self) -> String {
+        let types = self.types.declarations();
+        match self.needs.calls {
+            true => format!("{TYPES}\n{CALL_TYPES}\n{types}"),
+            false => format!("{TYPES}\n{types}"),
+        }
+    }
+
+    /// Returns the functions of the routes, and the runtime.
+    fn code(&self, language: Language) -> String {
+        self.functions(language) + &language.runtime(self.needs)
     }
 
     fn functions(&self, language: Language) -> String {

@@ -6,50 +6,12 @@ use crossws_app::description::{Description, RouteDescription};
 use unicode_ident::{is_xid_continue, is_xid_start};
 
 /// The names that types of an app cannot have: those of the runtime, and those that it uses.
-pub(super) const RESERVED: &[&str] = &[
-    "Array",
-    "ArrayBuffer",
-    "ArrayBufferView",
-    "Awaited",
-    "CallError",
-    "CallErrorKind",
-    "CallOptions",
-    "CallSocket",
-    "Close",
-    "Data",
-    "Date",
-    "Environment",
-    "Error",
-    "ErrorMessage",
-    "JSON",
-    "Listeners",
-    "MAX_RUNNING",
-    "Map",
-    "Math",
-    "Methods",
-    "Number",
-    "Object",
-    "Options",
-    "Parameters",
-    "PathValue",
-    "Promise",
-    "QueryValue",
-    "RangeError",
-    "Readable",
-    "ReturnType",
-    "Sent",
-    "Set",
-    "SignalLike",
-    "Signals",
-    "Socket",
-    "Status",
-    "Stores",
-    "String",
-    "Timers",
-    "TypeError",
-    "WebSocketConstructor",
-    "WebSocketLike",
-];
+pub(super) const RESERVED: &str = "\
+    Array ArrayBuffer ArrayBufferView Awaited CallError CallErrorKind CallOptions CallSocket \
+    Close Data Date Environment Error ErrorMessage JSON Listeners MAX_RUNNING Map Math Methods \
+    Number Object Options Parameters PathValue Promise QueryValue RangeError Readable ReturnType \
+    Sent Set SignalLike Signals Socket Status Stores String Timers TypeError \
+    WebSocketConstructor WebSocketLike";
 
 /// Returns the words of a text as one name, each with a capital: `my-type` is `MyType`.
 pub(super) fn pascal(text: &str) -> String {
@@ -90,7 +52,7 @@ pub(super) fn unique(name: String, taken: &mut BTreeSet<String>) -> String {
 
 /// Returns the names of the definitions' types.
 pub(super) fn of_types(description: &Description) -> BTreeMap<&str, String> {
-    let mut taken = RESERVED.iter().map(|name| (*name).to_owned()).collect();
+    let mut taken = RESERVED.split(' ').map(str::to_owned).collect();
     let names = description.definitions.keys();
     names
         .map(|definition| {

@@ -80,7 +80,7 @@ mod tests {
                 found += 1;
                 let is_type = name.starts_with(char::is_uppercase);
                 assert!(
-                    !is_type || RESERVED.contains(&name),
+                    !is_type || RESERVED.split(' ').any(|reserved| reserved == name),
                     "{name} is not reserved"
                 );
             }

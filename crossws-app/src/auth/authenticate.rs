@@ -1,9 +1,8 @@
-use std::fmt;
-
 use crossws_core::{BoxError, MaybeSend, MaybeSync, Rejection, UpgradeRequest};
 
 use crate::auth::challenge::Challenge;
 use crate::auth::token::NoToken;
+use crate::debug::debug;
 use crate::layers::layer::Layer;
 
 /// A function that identifies the client: `async fn(&UpgradeRequest)`, or a closure `async
@@ -100,11 +99,7 @@ pub struct Admitted(Option<Attach>);
 // Not the value itself: the function's output may borrow the request until here.
 type Attach = Box<dyn FnOnce(&mut UpgradeRequest)>;
 
-impl fmt::Debug for Admitted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Admitted(..)")
-    }
-}
+debug!([] Admitted);
 
 /// See [`Router::authenticate`](crate::Router::authenticate).
 pub(crate) struct Authenticate<F>(pub(crate) F);

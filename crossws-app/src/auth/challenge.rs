@@ -77,12 +77,8 @@ impl fmt::Display for Challenge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.scheme)?;
         for (index, (name, value)) in self.params.iter().enumerate() {
-            let separator = if index == 0 { ' ' } else { ',' };
-            f.write_char(separator)?;
-            if index > 0 {
-                f.write_char(' ')?;
-            }
-            write!(f, "{name}=\"")?;
+            let separator = if index == 0 { " " } else { ", " };
+            write!(f, "{separator}{name}=\"")?;
             for c in value.chars() {
                 match c {
                     '"' | '\\' => write!(f, "\\{c}")?,

@@ -1,33 +1,21 @@
-use std::marker::PhantomData;
+use std::future::ready;
 use std::sync::Arc;
 
-use crossws_core::{MaybeSend, MaybeSync, Rejection, UpgradeRequest};
+use crossws_core::{MaybeSend, MaybeSync, UpgradeRequest};
 
-use crate::layers::layer::Layer;
+use crate::layers::layer::{Before, Layer};
 
 /// See [`Router::identity`](crate::Router::identity).
-pub(crate) struct Identity<T, F> {
-    name: F,
-    of: PhantomData<fn() -> T>,
-}
-
-impl<T, F> Identity<T, F> {
-    pub(crate) fn new(name: F) -> Self {
-        let of = PhantomData;
-        Self { name, of }
-    }
-}
-
-impl<T, F, N> Layer for Identity<T, F>
+pub(crate) fn identity<T, F, N>(name: F) -> impl Layer
 where
     T: MaybeSend + MaybeSync + 'static,
     F: Fn(&T) -> N + MaybeSend + MaybeSync + 'static,
-    N: Into<Arc<str>>,
+    N: Into<Arc<str>> + 'static,
 {
-    async fn before(&self, request: &mut UpgradeRequest) -> Result<(), Rejection> {
+    Before(move |request: &mut UpgradeRequest| {
         if let Ok(value) = request.attached::<T>() {
-            request.set_identity((self.name)(&value));
+            request.set_identity(name(&value));
         }
-        Ok(())
-    }
+        ready(())
+    })
 }

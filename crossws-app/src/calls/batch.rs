@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use crossws_core::adapter::sync::Mutex;
-use crossws_core::{HookResult, Peer};
+use crossws_core::{HookResult, Message, Peer};
 use serde_json::Value;
-
-use crate::calls::wire::message;
 
 /// Where answers go: each into a message of its own, or all of a batch into one when the last of
 /// its calls is over.
@@ -33,7 +31,7 @@ impl Answers {
     pub(super) fn give(&self, peer: &Peer, answer: Value) -> HookResult {
         match self {
             Self::Single => {
-                peer.send(message(&answer)?)?;
+                peer.send(Message::from_json(&answer)?)?;
             }
             Self::Batch(batch) => batch.answers.lock().push(answer),
         }
@@ -45,7 +43,7 @@ impl Drop for Batch {
     fn drop(&mut self) {
         let answers = std::mem::take(&mut *self.answers.lock());
         if !answers.is_empty()
-            && let Ok(message) = message(&answers)
+            && let Ok(message) = Message::from_json(&answers)
         {
             // A client that is gone needs no answers.
             let _ = self.peer.send(message);

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::pin::pin;
@@ -6,16 +5,16 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crossws_core::{
-    BoxFuture, DecodeError, EncodeError, MaybeSend, Peer, PeerState, SendError, Sent,
+    BoxFuture, DecodeError, EncodeError, MaybeSend, Message, Peer, PeerState, SendError, Sent,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::calls::connection::Connection;
 use crate::calls::error::CallError;
 use crate::calls::event_message::event;
-use crate::calls::pending::{CallPlace, Connection};
-use crate::calls::wire::{WireForm, message};
+use crate::debug::debug;
 
 /// Calls to the client and events for it, on routes with [`calls`](crate::calls::calls).
 pub trait PeerCalls {
@@ -94,47 +93,45 @@ impl<T: DeserializeOwned> Call<T> {
     async fn run(self) -> Result<T, CallError> {
         let peer = &self.peer;
         let connection = Connection::find(peer).ok_or(CallError::NoCalls)?;
-        let form = connection.settings.form;
         let args = self.args?;
-        let place = connection.begin()?;
-        let call = form.call(place.id, &self.method, args);
-        peer.send(message(&call)?)?;
-        let mut withdrawal = Withdrawal {
+        let mut reply = Reply {
+            id: connection.pending.begin(connection.settings.max_pending)?,
+            connection: &connection,
             peer,
-            form,
-            place: &place,
-            due: true,
+            was_sent: false,
         };
+        let call = connection.settings.form.call(reply.id, &self.method, args);
+        peer.send(Message::from_json(&call)?)?;
+        reply.was_sent = true;
         // The sleep ends with the connection, too.
         let mut time = pin!(peer.sleep(self.timeout));
-        let answer = poll_fn(|cx| match place.poll(cx) {
+        let answer = poll_fn(|cx| match connection.pending.poll(reply.id, cx) {
             Poll::Ready(answer) => Poll::Ready(Some(answer)),
             Poll::Pending => time.as_mut().poll(cx).map(|()| None),
         });
         match answer.await {
-            Some(answer) => {
-                withdrawal.due = false;
-                // Within the depth that the message had.
-                T::deserialize(answer?).map_err(|error| DecodeError::new(error).into())
-            }
+            // Within the depth that the message had.
+            Some(answer) => T::deserialize(answer?).map_err(|error| DecodeError::new(error).into()),
             None if peer.state() == PeerState::Open => Err(CallError::Timeout(self.timeout)),
             None => Err(CallError::Closed),
         }
     }
 }
 
-/// Tells the client of a withdrawn call.
-struct Withdrawal<'a> {
+/// Where the answer to one call arrives. Dropping it ends the wait, and withdraws the call.
+struct Reply<'a> {
+    id: u64,
+    connection: &'a Connection,
     peer: &'a Peer,
-    form: WireForm,
-    place: &'a CallPlace,
-    due: bool,
+    was_sent: bool,
 }
 
-impl Drop for Withdrawal<'_> {
+impl Drop for Reply<'_> {
     fn drop(&mut self) {
-        if self.due
-            && let Ok(message) = message(&self.form.cancel(self.place.id))
+        let Connection { pending, settings } = self.connection;
+        if pending.leave(self.id, false)
+            && self.was_sent
+            && let Ok(message) = Message::from_json(&settings.form.cancel(self.id))
         {
             // If it cannot be sent, the client is gone.
             let _ = self.peer.send(message);
@@ -151,11 +148,4 @@ impl<T: DeserializeOwned + MaybeSend + 'static> IntoFuture for Call<T> {
     }
 }
 
-impl<T> fmt::Debug for Call<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call")
-            .field("method", &self.method)
-            .field("timeout", &self.timeout)
-            .finish_non_exhaustive()
-    }
-}
+debug!([T] Call<T>, self => method: self.method, timeout: self.timeout);

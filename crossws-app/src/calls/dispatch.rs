@@ -10,10 +10,10 @@ use crossws_core::{
 use serde_json::Value;
 
 use crate::calls::batch::Answers;
+use crate::calls::connection::{Connection, Settings, started};
 use crate::calls::error::Failure;
 use crate::calls::handler::{AnyHandler, Event, EventHandler};
-use crate::calls::pending::{Connection, Settings, started};
-use crate::calls::running::{Refused, Run, Running};
+use crate::calls::running::{Run, Running};
 use crate::calls::wire::{CallMessage, WireForm};
 use crate::codec::Decode;
 use crate::codec::json::{JsonCodec, parse};
@@ -22,12 +22,12 @@ use crate::codec::parsed::take;
 use crate::description::AboutCalls;
 use crate::messages::malformed::{Malformed, OnMalformed};
 
-type Method = Arc<dyn AnyHandler<Result<Value, BoxError>>>;
+type Method = Box<AnyHandler<Result<Value, BoxError>>>;
 
 pub(super) struct Inner<H> {
     pub(super) hooks: H,
     pub(super) methods: HashMap<String, Method>,
-    pub(super) events: HashMap<String, Box<dyn AnyHandler<HookResult>>>,
+    pub(super) events: HashMap<String, Box<AnyHandler<HookResult>>>,
     pub(super) any_event: Option<Box<dyn EventHandler<Event>>>,
     pub(super) form: WireForm,
     pub(super) unknown: OnMalformed,
@@ -130,7 +130,7 @@ impl<H: Hooks> Inner<H> {
             CallMessage::Event { name, payload } => self.event(peer, name, payload).await,
             CallMessage::Call { id, method, args } => self.call(peer, id, &method, args, answers),
             CallMessage::Answer { id, result } => {
-                if !self.connection(peer).answered(&id, result) {
+                if !self.connection(peer).pending.answered(&id, result) {
                     tracing::debug!(%peer, "an answer that no call waits for");
                 }
                 Ok(())
@@ -151,22 +151,24 @@ impl<H: Hooks> Inner<H> {
     }
 
     async fn event(&self, peer: &Peer, name: String, payload: Value) -> HookResult {
-        let malformed = match (self.events.get(&name), &self.any_event) {
-            (Some(hearer), _) => match hearer.handle(peer, payload) {
+        let method = match self.form {
+            WireForm::Plain => None,
+            WireForm::JsonRpc => self.methods.get(&name),
+        };
+        let malformed = match (self.events.get(&name), method, &self.any_event) {
+            (Some(hearer), ..) => match hearer.apply((peer, payload)) {
                 Ok(heard) => return heard.await,
                 Err(error) => error.into(),
             },
-            (None, _) if self.form == WireForm::JsonRpc && self.methods.contains_key(&name) => {
-                match self.notified(peer, &name, payload) {
-                    Ok(()) => return Ok(()),
-                    Err(error) => error.into(),
-                }
-            }
-            (None, Some(any)) => {
+            (None, Some(method), _) => match self.notified(peer, &name, method, payload) {
+                Ok(()) => return Ok(()),
+                Err(error) => error.into(),
+            },
+            (None, None, Some(any)) => {
                 let event = Event { name, payload };
                 return any.hear(peer.clone(), event).await;
             }
-            (None, None) => Malformed::Unknown(name),
+            (None, None, None) => Malformed::Unknown(name),
         };
         self.unknown.apply(peer, malformed, |text| {
             // Notifications of JSON-RPC are never answered.
@@ -179,16 +181,19 @@ impl<H: Hooks> Inner<H> {
 
     /// Runs a method for a notification of JSON-RPC, which is a request without an id and gets no
     /// answer.
-    fn notified(&self, peer: &Peer, method: &str, args: Value) -> Result<(), DecodeError> {
-        let Some(handler) = self.methods.get(method) else {
-            return Ok(());
-        };
+    fn notified(
+        &self,
+        peer: &Peer,
+        name: &str,
+        method: &Method,
+        args: Value,
+    ) -> Result<(), DecodeError> {
         let running = peer.extensions().get_or_default::<Arc<Running>>();
         let Ok(run) = running.begin(None, self.max_running) else {
-            tracing::warn!(%peer, method, "a notification is dropped: too many calls at a time");
+            tracing::warn!(%peer, method = name, "a notification is dropped: too many calls at a time");
             return Ok(());
         };
-        let future = handler.handle(peer, args)?;
+        let future = method.apply((peer, args))?;
         let peer = peer.clone();
         peer.clone().spawn(async move {
             if let Some(Err(error)) = run.until_cancelled(future).await {
@@ -239,19 +244,12 @@ impl<H: Hooks> Inner<H> {
         method: &str,
         args: Value,
     ) -> Result<(Run, BoxFuture<'static, Result<Value, BoxError>>), Failure> {
-        let Some(handler) = self.methods.get(method) else {
+        let Some(method) = self.methods.get(method) else {
             return Err(Failure::new(Failure::METHOD_NOT_FOUND, "method not found"));
         };
         let running = peer.extensions().get_or_default::<Arc<Running>>();
-        let run = running
-            .begin(Some(id), self.max_running)
-            .map_err(|refused| match refused {
-                Refused::TooMany => Failure::new(Failure::TOO_MANY, "too many calls at a time"),
-                Refused::Duplicate => {
-                    Failure::new(Failure::INVALID_REQUEST, "a call with this id runs")
-                }
-            })?;
-        let future = handler.handle(peer, args).map_err(|error| {
+        let run = running.begin(Some(id), self.max_running)?;
+        let future = method.apply((peer, args)).map_err(|error| {
             let data = error.to_string();
             Failure::new(Failure::INVALID_PARAMS, "invalid params").data(data)
         })?;

@@ -1,7 +1,7 @@
 use crossws_core::{EncodeError, IntoMessage, Message};
 use serde::Serialize;
 
-use crate::calls::wire::{WireForm, message};
+use crate::calls::wire::WireForm;
 
 /// Makes an event a message, for whom [`PeerCalls::emit`](crate::calls::PeerCalls::emit) does not
 /// reach: topics, identities, everyone.
@@ -51,6 +51,6 @@ impl<P> EventMessage<P> {
 impl<P: Serialize> IntoMessage for EventMessage<P> {
     fn into_message(self) -> Result<Message, EncodeError> {
         let payload = serde_json::to_value(self.payload).map_err(EncodeError::new)?;
-        message(&self.form.event(&self.name, payload))
+        Message::from_json(&self.form.event(&self.name, payload))
     }
 }

@@ -1,11 +1,11 @@
-use std::marker::PhantomData;
-
 use crossws_core::{
     BoxError, BoxFuture, DecodeError, HookOutput, HookResult, MaybeSend, MaybeSync, Peer,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+use crate::function::Function;
 
 /// An event without a handler, as the catch-all gets it: see
 /// [`Calls::any_event`](crate::calls::Calls::any_event).
@@ -95,54 +95,20 @@ where
     }
 }
 
-/// A handler with erased types. Returns `Err` for arguments that do not fit.
-pub(super) trait AnyHandler<T>: MaybeSend + MaybeSync + 'static {
-    fn handle(&self, peer: &Peer, value: Value) -> Result<BoxFuture<'static, T>, DecodeError>;
-}
+/// A handler with erased types. It returns `Err` for arguments that do not fit.
+pub(super) type AnyHandler<T> =
+    dyn for<'a> Function<(&'a Peer, Value), Result<BoxFuture<'static, T>, DecodeError>>;
 
-pub(super) struct Handler<H, A>(H, PhantomData<fn() -> A>);
-
-impl<H, A> Handler<H, A> {
-    pub(super) fn new(handler: H) -> Self {
-        Self(handler, PhantomData)
-    }
-}
-
-impl<H, A> AnyHandler<Result<Value, BoxError>> for Handler<H, A>
+/// Erases the type of what a handler takes.
+pub(super) fn any_handler<A, T>(
+    handle: impl Fn(Peer, A) -> BoxFuture<'static, T> + MaybeSend + MaybeSync + 'static,
+) -> Box<AnyHandler<T>>
 where
-    H: MethodHandler<A>,
     A: DeserializeOwned + 'static,
+    T: 'static,
 {
-    fn handle(
-        &self,
-        peer: &Peer,
-        args: Value,
-    ) -> Result<BoxFuture<'static, Result<Value, BoxError>>, DecodeError> {
-        let args = A::deserialize(args).map_err(DecodeError::new)?;
-        Ok(self.0.call(peer.clone(), args))
-    }
-}
-
-/// See [`Handler`].
-pub(super) struct Hearer<H, A>(H, PhantomData<fn() -> A>);
-
-impl<H, A> Hearer<H, A> {
-    pub(super) fn new(handler: H) -> Self {
-        Self(handler, PhantomData)
-    }
-}
-
-impl<H, A> AnyHandler<HookResult> for Hearer<H, A>
-where
-    H: EventHandler<A>,
-    A: DeserializeOwned + 'static,
-{
-    fn handle(
-        &self,
-        peer: &Peer,
-        payload: Value,
-    ) -> Result<BoxFuture<'static, HookResult>, DecodeError> {
-        let payload = A::deserialize(payload).map_err(DecodeError::new)?;
-        Ok(self.0.hear(peer.clone(), payload))
-    }
+    Box::new(move |(peer, value): (&Peer, Value)| {
+        let value = A::deserialize(value).map_err(DecodeError::new);
+        value.map(|value| handle(peer.clone(), value))
+    })
 }

@@ -10,6 +10,8 @@ use crossws_core::BoxFuture;
 use crossws_core::adapter::sync::Mutex;
 use serde_json::Value;
 
+use crate::calls::error::Failure;
+
 /// The calls of one connection that run, by their ids.
 #[derive(Default)]
 pub(super) struct Running(Mutex<HashMap<String, State>>);
@@ -22,16 +24,10 @@ enum State {
     Cancelled,
 }
 
-/// Why a call does not run.
-pub(super) enum Refused {
-    TooMany,
-    Duplicate,
-}
-
 impl Running {
     /// Registers a call, if fewer than `most` run and none of them has its id. A call without an id
     /// cannot be withdrawn.
-    pub(super) fn begin(self: &Arc<Self>, id: Option<&Value>, most: usize) -> Result<Run, Refused> {
+    pub(super) fn begin(self: &Arc<Self>, id: Option<&Value>, most: usize) -> Result<Run, Failure> {
         let id = match id {
             // As JSON: the number 1 and the text "1" are two ids.
             Some(id) => id.to_string(),
@@ -40,10 +36,11 @@ impl Running {
         };
         let mut running = self.0.lock();
         if running.len() >= most {
-            return Err(Refused::TooMany);
+            return Err(Failure::new(Failure::TOO_MANY, "too many calls at a time"));
         }
         if running.contains_key(&id) {
-            return Err(Refused::Duplicate);
+            let text = "a call with this id runs";
+            return Err(Failure::new(Failure::INVALID_REQUEST, text));
         }
         running.insert(id.clone(), State::Running(None));
         drop(running);

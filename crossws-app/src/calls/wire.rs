@@ -1,5 +1,3 @@
-use crossws_core::{EncodeError, Message};
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::calls::error::Failure;
@@ -247,11 +245,6 @@ fn is_id(id: &Value) -> bool {
 /// Returns an id in the form that may be repeated to the client.
 fn known(id: Value) -> Value {
     if is_id(&id) { id } else { Value::Null }
-}
-
-/// Encodes a value as a message.
-pub(super) fn message(value: &(impl Serialize + ?Sized)) -> Result<Message, EncodeError> {
-    Message::from_json(value)
 }
 
 #[cfg(test)]

@@ -1,6 +1,4 @@
 use std::collections::HashMap;
-use std::fmt;
-use std::sync::Arc;
 
 use crossws_core::{Hooks, Wrap};
 use serde::de::DeserializeOwned;
@@ -8,9 +6,10 @@ use serde::de::DeserializeOwned;
 use crate::calls::dispatch::Inner;
 #[cfg(feature = "schema")]
 use crate::calls::handler::DescribedMethod;
-use crate::calls::handler::{Event, EventHandler, Handler, Hearer, MethodHandler};
+use crate::calls::handler::{Event, EventHandler, MethodHandler, any_handler};
 use crate::calls::wire::WireForm;
 use crate::codec::limits::DecodeLimits;
+use crate::debug::debug;
 #[cfg(feature = "schema")]
 use crate::description::SchemaOf;
 use crate::description::{AboutCalls, AboutMethod};
@@ -73,11 +72,10 @@ impl<H: Hooks> Calls<H> {
         M: MethodHandler<Args>,
         Args: DeserializeOwned + 'static,
     {
-        let (name, method) = (name.into(), Arc::new(Handler::new(method)));
-        self.0
-            .about
-            .methods
-            .insert(name.clone(), AboutMethod::default());
+        let name = name.into();
+        let method = any_handler(move |peer, args| method.call(peer, args));
+        let about = AboutMethod::default();
+        self.0.about.methods.insert(name.clone(), about);
         self.0.methods.insert(name, method);
         self
     }
@@ -88,7 +86,8 @@ impl<H: Hooks> Calls<H> {
         E: EventHandler<Payload>,
         Payload: DeserializeOwned + 'static,
     {
-        let (name, hearer) = (name.into(), Box::new(Hearer::new(hear)));
+        let name = name.into();
+        let hearer = any_handler(move |peer, payload| hear.hear(peer, payload));
         self.0.about.events.insert(name.clone(), None);
         self.0.events.insert(name, hearer);
         self
@@ -244,12 +243,8 @@ impl<H: Hooks> Hooks for Calls<H> {
     crossws_core::forward_hooks!(self => self.0);
 }
 
-impl<H> fmt::Debug for Calls<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Calls")
-            .field("form", &self.0.form)
-            .field("methods", &self.0.methods.len())
-            .field("events", &self.0.events.len())
-            .finish_non_exhaustive()
-    }
-}
+debug!([H] Calls<H>, self =>
+    form: self.0.form,
+    methods: self.0.methods.len(),
+    events: self.0.events.len(),
+);

@@ -26,11 +26,9 @@ impl DecodeLimits {
             items: Cell::new(self.max_items),
             exceeded: Cell::new(None),
         };
-        T::deserialize(Bounded::new(deserializer, &budget)).map_err(|error| {
-            match budget.exceeded.get() {
-                Some(exceeded) => DecodeError::new(exceeded),
-                None => DecodeError::new(error),
-            }
+        T::deserialize(budget.bound(deserializer)).map_err(|error| match budget.exceeded.get() {
+            Some(exceeded) => DecodeError::new(exceeded),
+            None => DecodeError::new(error),
         })
     }
 }
@@ -67,6 +65,12 @@ impl Budget {
         }
     }
 
+    #[inline]
+    fn bound<T>(&self, inner: T) -> Bounded<'_, T> {
+        let budget = self;
+        Bounded { inner, budget }
+    }
+
     #[cold]
     fn exceed<E: Error>(&self, exceeded: LimitExceeded) -> E {
         self.exceeded.set(Some(exceeded));
@@ -89,18 +93,11 @@ struct Bounded<'b, T> {
     budget: &'b Budget,
 }
 
-impl<'b, T> Bounded<'b, T> {
-    #[inline]
-    fn new(inner: T, budget: &'b Budget) -> Self {
-        Self { inner, budget }
-    }
-}
-
 macro_rules! forward_deserialize {
     ($($method:ident($($name:ident: $type:ty),*))*) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, $($name: $type,)* visitor: V) -> Result<V::Value, D::Error> {
-            self.inner.$method($($name,)* Bounded::new(visitor, self.budget))
+            self.inner.$method($($name,)* self.budget.bound(visitor))
         }
     )*};
 }
@@ -143,7 +140,7 @@ macro_rules! nested_visit {
         #[inline]
         fn $method<A: $trait>(self, access: A) -> Result<V::Value, A::Error> {
             let _level = self.budget.enter()?;
-            self.inner.$method(Bounded::new(access, self.budget))
+            self.inner.$method(self.budget.bound(access))
         }
     )*};
 }
@@ -174,8 +171,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Bounded<'_, V> {
     /// A newtype adds no level: it reads as its field.
     #[inline]
     fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
-        self.inner
-            .visit_newtype_struct(Bounded::new(inner, self.budget))
+        self.inner.visit_newtype_struct(self.budget.bound(inner))
     }
 
     #[inline]
@@ -194,8 +190,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Bounded<'_, S> {
 
     #[inline]
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
-        self.inner
-            .deserialize(Bounded::new(deserializer, self.budget))
+        self.inner.deserialize(self.budget.bound(deserializer))
     }
 }
 
@@ -207,9 +202,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Bounded<'_, A> {
     where
         T: DeserializeSeed<'de>,
     {
-        let element = self
-            .inner
-            .next_element_seed(Bounded::new(seed, self.budget))?;
+        let element = self.inner.next_element_seed(self.budget.bound(seed))?;
         if element.is_some() {
             self.budget.item()?;
         }
@@ -230,7 +223,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Bounded<'_, A> {
     where
         K: DeserializeSeed<'de>,
     {
-        let key = self.inner.next_key_seed(Bounded::new(seed, self.budget))?;
+        let key = self.inner.next_key_seed(self.budget.bound(seed))?;
         if key.is_some() {
             self.budget.item()?;
         }
@@ -242,7 +235,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Bounded<'_, A> {
     where
         T: DeserializeSeed<'de>,
     {
-        self.inner.next_value_seed(Bounded::new(seed, self.budget))
+        self.inner.next_value_seed(self.budget.bound(seed))
     }
 
     #[inline]
@@ -260,8 +253,8 @@ impl<'b, 'de, A: EnumAccess<'de>> EnumAccess<'de> for Bounded<'b, A> {
     where
         T: DeserializeSeed<'de>,
     {
-        let (value, variant) = self.inner.variant_seed(Bounded::new(seed, self.budget))?;
-        Ok((value, Bounded::new(variant, self.budget)))
+        let (value, variant) = self.inner.variant_seed(self.budget.bound(seed))?;
+        Ok((value, self.budget.bound(variant)))
     }
 }
 
@@ -278,14 +271,12 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Bounded<'_, A> {
     where
         T: DeserializeSeed<'de>,
     {
-        self.inner
-            .newtype_variant_seed(Bounded::new(seed, self.budget))
+        self.inner.newtype_variant_seed(self.budget.bound(seed))
     }
 
     #[inline]
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
-        self.inner
-            .tuple_variant(len, Bounded::new(visitor, self.budget))
+        self.inner.tuple_variant(len, self.budget.bound(visitor))
     }
 
     #[inline]
@@ -295,6 +286,6 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Bounded<'_, A> {
         visitor: V,
     ) -> Result<V::Value, A::Error> {
         self.inner
-            .struct_variant(fields, Bounded::new(visitor, self.budget))
+            .struct_variant(fields, self.budget.bound(visitor))
     }
 }

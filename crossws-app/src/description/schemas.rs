@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 #[cfg(feature = "schema")]
@@ -34,7 +33,7 @@ impl Default for Schemas {
 }
 
 /// A function that returns the schema of a type.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct SchemaOf(fn(&mut Schemas) -> Value);
 
 impl SchemaOf {
@@ -52,12 +51,6 @@ impl SchemaOf {
 
     pub(super) fn of(self, schemas: &mut Schemas) -> Value {
         self.0(schemas)
-    }
-}
-
-impl fmt::Debug for SchemaOf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SchemaOf")
     }
 }
 
@@ -120,13 +113,8 @@ fn different(read: &Definitions, written: &Definitions) -> BTreeSet<String> {
         .map(|(name, ..)| name.clone())
         .collect();
     loop {
-        let refers = |schema: &Value| {
-            let mut found = false;
-            references(schema, &mut |name| found |= different.contains(name));
-            found
-        };
         let more: Vec<_> = both()
-            .filter(|(name, one, _)| !different.contains(*name) && refers(one))
+            .filter(|(name, one, _)| !different.contains(*name) && refers(one, &different))
             .map(|(name, ..)| name.clone())
             .collect();
         if more.is_empty() {
@@ -136,19 +124,17 @@ fn different(read: &Definitions, written: &Definitions) -> BTreeSet<String> {
     }
 }
 
-/// Calls a function with the name of each definition that a schema refers to.
-fn references(schema: &Value, visit: &mut impl FnMut(&str)) {
+/// Returns whether a schema refers to one of these definitions.
+fn refers(schema: &Value, definitions: &BTreeSet<String>) -> bool {
     match schema {
-        Value::Object(members) => {
-            for (key, value) in members {
-                match value.as_str().filter(|_| key == "$ref").and_then(name_of) {
-                    Some(name) => visit(&name),
-                    None => references(value, visit),
-                }
+        Value::Object(members) => members.iter().any(|(key, value)| {
+            match value.as_str().filter(|_| key == "$ref").and_then(name_of) {
+                Some(name) => definitions.contains(&*name),
+                None => refers(value, definitions),
             }
-        }
-        Value::Array(items) => items.iter().for_each(|item| references(item, visit)),
-        _ => {}
+        }),
+        Value::Array(items) => items.iter().any(|item| refers(item, definitions)),
+        _ => false,
     }
 }
 

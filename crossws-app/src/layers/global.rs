@@ -1,25 +1,12 @@
 use crossws_core::{
     Closed, HookResult, Hooks, Hub, Message, Peer, Rejection, SharedHooks, Upgrade, UpgradeRequest,
-    Wrap, hook_table, wrap,
+    Wrap, hook_table,
 };
 
-use crate::layers::layer::Layer;
-
-/// Hooks that run before those of each route: see [`Router::global`](crate::Router::global).
-pub(crate) struct Global(pub(crate) SharedHooks);
-
-impl Layer for Global {
-    fn wrap(&self, hooks: SharedHooks) -> SharedHooks {
-        SharedHooks::new(wrap(Both {
-            global: self.0.clone(),
-            route: hooks,
-        }))
-    }
-}
-
-struct Both {
-    global: SharedHooks,
-    route: SharedHooks,
+/// The hooks of a route after global ones: see [`Router::global`](crate::Router::global).
+pub(crate) struct Both {
+    pub(crate) global: SharedHooks,
+    pub(crate) route: SharedHooks,
 }
 
 /// The hooks that run the global one, then the route's.

@@ -1,4 +1,3 @@
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crossws_core::{
@@ -57,31 +56,9 @@ pub trait Layer: MaybeSend + MaybeSync + 'static {
 }
 
 /// A layer with an erased type.
-#[derive(Clone)]
-pub(crate) struct SharedLayer(Arc<dyn DynLayer>);
+pub(crate) type SharedLayer = Arc<dyn DynLayer>;
 
-impl SharedLayer {
-    pub(crate) fn new(layer: impl Layer) -> Self {
-        Self(Arc::new(layer))
-    }
-
-    pub(crate) fn before<'a>(
-        &'a self,
-        request: &'a mut UpgradeRequest,
-    ) -> BoxFuture<'a, Result<(), Rejection>> {
-        self.0.before_dyn(request)
-    }
-
-    pub(crate) fn decides_who(&self) -> bool {
-        self.0.decides_who_dyn()
-    }
-
-    pub(crate) fn wrap(&self, hooks: SharedHooks) -> SharedHooks {
-        self.0.wrap_dyn(hooks)
-    }
-}
-
-trait DynLayer: MaybeSend + MaybeSync {
+pub(crate) trait DynLayer: MaybeSend + MaybeSync {
     fn before_dyn<'a>(
         &'a self,
         request: &'a mut UpgradeRequest,
@@ -202,13 +179,12 @@ where
     }
 }
 
-/// Attaches the value that HTTP middleware has stored, as a layer.
-pub(crate) struct Adopt<T>(pub(crate) PhantomData<fn() -> T>);
+/// A function that attaches what hooks read, as a layer.
+pub(crate) struct Attaching(pub(crate) fn(&mut UpgradeRequest) -> Result<(), Rejection>);
 
-impl<T: Clone + Send + Sync + 'static> Layer for Adopt<T> {
+impl Layer for Attaching {
     async fn before(&self, request: &mut UpgradeRequest) -> Result<(), Rejection> {
-        request.adopt::<T>();
-        Ok(())
+        (self.0)(request)
     }
 
     fn decides_who(&self) -> bool {

@@ -120,19 +120,6 @@ struct Paced {
 #[derive(Default)]
 struct RateCounts(Mutex<Vec<(usize, Count)>>);
 
-impl RateCounts {
-    /// Calls `work` with the count of this layer.
-    fn with<T>(&self, layer: usize, work: impl FnOnce(&mut Count) -> T) -> T {
-        let mut counts = self.0.lock();
-        let at = counts.iter().position(|(key, _)| *key == layer);
-        let at = at.unwrap_or_else(|| {
-            counts.push((layer, Count::default()));
-            counts.len() - 1
-        });
-        work(&mut counts[at].1)
-    }
-}
-
 #[derive(Clone, Copy, Default)]
 struct Count {
     busy: Busy,
@@ -186,9 +173,17 @@ impl Paced {
         })
     }
 
+    /// Calls `work` with the count of this layer.
     fn counted<T>(&self, peer: &Peer, work: impl FnOnce(&mut Count) -> T) -> T {
         let counts = peer.extensions().get_or_default::<RateCounts>();
-        counts.with(Arc::as_ptr(&self.clock).addr(), work)
+        let mut counts = counts.0.lock();
+        let layer = Arc::as_ptr(&self.clock).addr();
+        let at = counts.iter().position(|(key, _)| *key == layer);
+        let at = at.unwrap_or_else(|| {
+            counts.push((layer, Count::default()));
+            counts.len() - 1
+        });
+        work(&mut counts[at].1)
     }
 }
 

@@ -1,9 +1,9 @@
 use std::error::Error as _;
-use std::fmt;
 
 use crossws_core::{Error, ErrorKind, HookKind, Hooks, Json, OnError, Peer, Wrap, Wrapped, wrap};
 
 use crate::codec::ErrorMessage;
+use crate::debug::debug;
 
 /// Wraps hooks so that the client is told of their errors: `{"type":"error","message":TEXT}` with
 /// the text of the error that a hook returned. The connection stays open.
@@ -49,7 +49,8 @@ impl<H: Hooks> Wrap for ReplyErrors<H> {
         };
         if let Some(source) = error.source() {
             // A peer that has left needs no reply.
-            let _ = peer.send(Json(ErrorMessage::new(&source.to_string())));
+            let message = &source.to_string();
+            let _ = peer.send(Json(ErrorMessage { message }));
         }
         let decision = self.hooks.error(peer, error).await;
         match hook {
@@ -60,8 +61,4 @@ impl<H: Hooks> Wrap for ReplyErrors<H> {
     }
 }
 
-impl<H> fmt::Debug for ReplyErrors<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ReplyErrors(..)")
-    }
-}
+debug!([H] ReplyErrors<H>);

@@ -1,10 +1,10 @@
-use std::fmt;
 use std::sync::Arc;
 
 use crossws_core::{Hub, PublishError, Published, Topics};
 
 use crate::codec::Encode;
 use crate::codec::json::JsonCodec;
+use crate::debug::debug;
 use crate::messages::outgoing::Outgoing;
 use crate::messages::peer::TypedPeer;
 use crate::messages::typed::Typed;
@@ -144,8 +144,4 @@ impl<Out> Clone for TypedHub<Out> {
     }
 }
 
-impl<Out> fmt::Debug for TypedHub<Out> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TypedHub(..)")
-    }
-}
+debug!([Out] TypedHub<Out>);

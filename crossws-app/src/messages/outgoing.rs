@@ -9,7 +9,7 @@ use crate::messages::transform::Transform;
 pub(crate) struct Outgoing<Out> {
     /// The first codec is for clients without a subprotocol of the others.
     codecs: Vec<Format<Out>>,
-    transform: Option<Arc<dyn Transform>>,
+    pub(super) transform: Option<Arc<Transform>>,
 }
 
 struct Format<Out> {
@@ -47,10 +47,6 @@ impl<Out: 'static> Outgoing<Out> {
 
     pub(super) fn add(&mut self, protocol: Arc<str>, codec: Arc<dyn Encode<Out>>) {
         self.codecs.push(Format { protocol, codec });
-    }
-
-    pub(super) fn set_transform(&mut self, transform: Arc<dyn Transform>) {
-        self.transform = Some(transform);
     }
 
     /// Returns the subprotocols that have a codec of their own.

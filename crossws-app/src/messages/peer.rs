@@ -123,24 +123,6 @@ impl<Out: 'static> TypedPeer<Out> {
         self.to_all().send(message)
     }
 
-    /// Subscribes to a topic: see [`Peer::subscribe`].
-    ///
-    /// # Errors
-    /// As [`Peer::subscribe`].
-    pub fn subscribe(&self, topic: impl AsRef<str>) -> Result<bool, SubscribeError> {
-        self.peer.subscribe(topic)
-    }
-
-    /// Ends a subscription: see [`Peer::unsubscribe`].
-    pub fn unsubscribe(&self, topic: impl AsRef<str>) -> bool {
-        self.peer.unsubscribe(topic)
-    }
-
-    /// Returns whether the peer is subscribed to a topic.
-    pub fn is_subscribed(&self, topic: impl AsRef<str>) -> bool {
-        self.peer.is_subscribed(topic)
-    }
-
     /// Returns the peers of this namespace, this one included while it is connected: see
     /// [`Peer::peers`].
     pub fn peers(&self) -> Vec<Self> {
@@ -157,11 +139,6 @@ impl<Out: 'static> TypedPeer<Out> {
         F: Future<Output: HookOutput> + MaybeSend + 'static,
     {
         self.peer.spawn(future);
-    }
-
-    /// Closes the connection: see [`Peer::close`].
-    pub fn close(&self, code: CloseCode, reason: impl Into<Utf8Bytes>) {
-        self.peer.close(code, reason);
     }
 
     /// Waits until the connection is ending: see [`Peer::closed`].
@@ -221,28 +198,12 @@ impl<Out: 'static> TypedPeer<Out> {
     }
 }
 
-impl<Out: 'static> TypedPeer<Out> {
-    /// Sets the timer of this name, after which the [`timer`](crate::Typed::timer) hook runs: see
-    /// [`Peer::set_timer`].
-    ///
-    /// # Errors
-    /// As [`Peer::set_timer`].
-    pub fn set_timer(&self, name: impl AsRef<str>, duration: Duration) -> Result<(), TimerError> {
-        self.peer.set_timer(name, duration)
-    }
-
-    /// Clears the timer of this name, and returns whether there was one: see [`Peer::clear_timer`].
-    pub fn clear_timer(&self, name: impl AsRef<str>) -> bool {
-        self.peer.clear_timer(name)
-    }
-}
-
 macro_rules! forward {
-    ($($(#[doc = $doc:literal])+ $name:ident -> $type:ty;)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident($($argument:ident: $of:ty),*) -> $type:ty;)+) => {
         impl<Out: 'static> TypedPeer<Out> {$(
             $(#[doc = $doc])+
-            pub fn $name(&self) -> $type {
-                self.peer.$name()
+            pub fn $name(&self, $($argument: $of),*) -> $type {
+                self.peer.$name($($argument),*)
             }
         )+}
     };
@@ -250,31 +211,50 @@ macro_rules! forward {
 
 forward! {
     /// Returns the peer's id on its hub.
-    id -> PeerId;
+    id() -> PeerId;
     /// Returns the namespace whose topics and peers this peer can reach.
-    namespace -> &str;
+    namespace() -> &str;
     /// Returns the request that asked for this connection: see [`Peer::request`].
-    request -> &UpgradeRequest;
+    request() -> &UpgradeRequest;
     /// Returns the hub of this peer.
-    hub -> &Hub;
+    hub() -> &Hub;
     /// Returns the negotiated subprotocol, if there is one.
-    protocol -> Option<&str>;
+    protocol() -> Option<&str>;
     /// Returns the peer's topics, sorted by name.
-    topics -> Vec<Arc<str>>;
+    topics() -> Vec<Arc<str>>;
     /// Returns the state of the connection.
-    state -> PeerState;
+    state() -> PeerState;
     /// Returns the volatile values of this connection: see [`Peer::extensions`].
-    extensions -> &Extensions;
+    extensions() -> &Extensions;
     /// Returns the connection's identity, if it was set: see [`Peer::identity`].
-    identity -> Option<Arc<str>>;
+    identity() -> Option<Arc<str>>;
     /// Returns the client's address, if the platform knows it.
-    remote_addr -> Option<SocketAddr>;
+    remote_addr() -> Option<SocketAddr>;
     /// Returns how many bytes are queued for this peer and not yet handed to the platform.
-    buffered_amount -> usize;
+    buffered_amount() -> usize;
     /// Returns whether the client takes less than it is sent: see [`Peer::is_behind`].
-    is_behind -> bool;
+    is_behind() -> bool;
     /// Drops the connection at once: see [`Peer::terminate`].
-    terminate -> ();
+    terminate() -> ();
+    /// Subscribes to a topic: see [`Peer::subscribe`].
+    ///
+    /// # Errors
+    /// As [`Peer::subscribe`].
+    subscribe(topic: impl AsRef<str>) -> Result<bool, SubscribeError>;
+    /// Ends a subscription: see [`Peer::unsubscribe`].
+    unsubscribe(topic: impl AsRef<str>) -> bool;
+    /// Returns whether the peer is subscribed to a topic.
+    is_subscribed(topic: impl AsRef<str>) -> bool;
+    /// Closes the connection: see [`Peer::close`].
+    close(code: CloseCode, reason: impl Into<Utf8Bytes>) -> ();
+    /// Sets the timer of this name, after which the [`timer`](crate::Typed::timer) hook runs: see
+    /// [`Peer::set_timer`].
+    ///
+    /// # Errors
+    /// As [`Peer::set_timer`].
+    set_timer(name: impl AsRef<str>, duration: Duration) -> Result<(), TimerError>;
+    /// Clears the timer of this name, and returns whether there was one: see [`Peer::clear_timer`].
+    clear_timer(name: impl AsRef<str>) -> bool;
 }
 
 impl<Out: 'static> Clone for TypedPeer<Out> {

@@ -1,19 +1,22 @@
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crossws_core::{BoxError, EncodeError, HookResult, MaybeSend, MaybeSync, Message, Peer};
 
 use crate::codec::Decode;
 use crate::codec::limits::DecodeLimits;
+use crate::function::Function;
 use crate::messages::malformed::{Malformed, OnMalformed};
-use crate::messages::transform::{Function, Transform};
+use crate::messages::transform::Transform;
+
+/// A function that refuses values.
+type Validate<T> = dyn for<'a> Function<&'a T, Result<(), BoxError>>;
 
 /// Decodes a route's messages, and applies the policy for malformed ones.
 pub(super) struct Reader<In> {
     /// Indexed by format. The first is for clients without a subprotocol of the others.
     decoders: Vec<Arc<dyn Decode<In>>>,
-    transform: Option<Arc<dyn Transform>>,
-    validate: Option<Arc<dyn Validate<In>>>,
+    pub(super) transform: Option<Arc<Transform>>,
+    validate: Option<Arc<Validate<In>>>,
     pub(super) limits: DecodeLimits,
     pub(super) on_malformed: OnMalformed,
 }
@@ -38,20 +41,14 @@ impl<In: 'static> Reader<In> {
         self.decoders[0] = decoder;
     }
 
-    pub(super) fn set_transform<F, E>(&mut self, transform: F)
-    where
-        F: Fn(Message) -> Result<Message, E> + MaybeSend + MaybeSync + 'static,
-        E: Into<BoxError> + 'static,
-    {
-        self.transform = Some(Arc::new(Function(transform, PhantomData)));
-    }
-
     pub(super) fn set_validate<F, E>(&mut self, validate: F)
     where
         F: Fn(&In) -> Result<(), E> + MaybeSend + MaybeSync + 'static,
         E: Into<BoxError> + 'static,
     {
-        self.validate = Some(Arc::new(Function(validate, PhantomData)));
+        self.validate = Some(Arc::new(move |value: &In| -> Result<(), BoxError> {
+            validate(value).map_err(Into::into)
+        }));
     }
 
     /// Decodes a message of this format.
@@ -61,7 +58,7 @@ impl<In: 'static> Reader<In> {
         }
         let value = self.decoders[format].decode(&message, &self.limits)?;
         if let Some(validate) = &self.validate {
-            validate.check(&value).map_err(Malformed::Invalid)?;
+            validate.apply(&value).map_err(Malformed::Invalid)?;
         }
         Ok(value)
     }
@@ -79,20 +76,5 @@ impl<In: 'static> Reader<In> {
             peer.send(outgoing(self.decoders[format].encode_error(text)?)?)?;
             Ok(())
         })
-    }
-}
-
-/// A function that refuses values.
-trait Validate<T>: MaybeSend + MaybeSync + 'static {
-    fn check(&self, value: &T) -> Result<(), BoxError>;
-}
-
-impl<F, E, T> Validate<T> for Function<F, E>
-where
-    F: Fn(&T) -> Result<(), E> + MaybeSend + MaybeSync + 'static,
-    E: Into<BoxError> + 'static,
-{
-    fn check(&self, value: &T) -> Result<(), BoxError> {
-        (self.0)(value).map_err(Into::into)
     }
 }

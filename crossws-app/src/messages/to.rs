@@ -1,7 +1,6 @@
-use std::fmt;
-
 use crossws_core::{Filter, PublishError, Published, SendOptions, To, Topics};
 
+use crate::debug::debug;
 use crate::messages::outgoing::Outgoing;
 use crate::messages::peer::TypedPeer;
 
@@ -95,12 +94,4 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
     }
 }
 
-impl<Out> fmt::Debug for TypedTo<'_, Out> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TypedTo")
-            .field("to", &self.to)
-            .field("only", &self.only)
-            .field("options", &self.options)
-            .finish_non_exhaustive()
-    }
-}
+debug!([Out] TypedTo<'_, Out>, self => to: self.to, only: self.only, options: self.options);

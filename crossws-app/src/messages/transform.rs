@@ -1,28 +1,23 @@
-use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crossws_core::{
     BoxError, HookResult, Hooks, MaybeSend, MaybeSync, Message, Peer, Wrap, Wrapped, wrap,
 };
 
+use crate::debug::debug;
+use crate::function::Function;
 use crate::messages::malformed::{Malformed, OnMalformed};
 
 /// A function from messages to messages.
-pub(crate) trait Transform: MaybeSend + MaybeSync + 'static {
-    fn apply(&self, message: Message) -> Result<Message, BoxError>;
-}
+pub(crate) type Transform = dyn Function<Message, Result<Message, BoxError>>;
 
-pub(super) struct Function<F, E>(pub(super) F, pub(super) PhantomData<fn() -> E>);
-
-impl<F, E> Transform for Function<F, E>
+/// Erases the type of a transform and of its error.
+pub(super) fn any_transform<F, E>(transform: F) -> Arc<Transform>
 where
     F: Fn(Message) -> Result<Message, E> + MaybeSend + MaybeSync + 'static,
     E: Into<BoxError> + 'static,
 {
-    fn apply(&self, message: Message) -> Result<Message, BoxError> {
-        (self.0)(message).map_err(Into::into)
-    }
+    Arc::new(move |message| -> Result<_, BoxError> { transform(message).map_err(Into::into) })
 }
 
 /// Wraps hooks so that their `message` hook gets what a function returns for each message. A
@@ -47,14 +42,14 @@ where
     F: Fn(Message) -> Result<Message, E> + MaybeSend + MaybeSync + 'static,
     E: Into<BoxError> + 'static,
 {
-    let incoming = Arc::new(Function(incoming, PhantomData));
+    let incoming = any_transform(incoming);
     wrap(Transformed { hooks, incoming })
 }
 
 /// See [`transform`].
 pub struct Transformed<H> {
     hooks: H,
-    incoming: Arc<dyn Transform>,
+    incoming: Arc<Transform>,
 }
 
 impl<H: Hooks> Wrap for Transformed<H> {
@@ -75,8 +70,4 @@ impl<H: Hooks> Wrap for Transformed<H> {
     }
 }
 
-impl<H> fmt::Debug for Transformed<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Transformed(..)")
-    }
-}
+debug!([H] Transformed<H>);

@@ -1,5 +1,3 @@
-use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crossws_core::{
@@ -10,11 +8,12 @@ use crossws_core::{
 use crate::codec::json::JsonCodec;
 use crate::codec::limits::DecodeLimits;
 use crate::codec::{Decode, Encode};
+use crate::debug::debug;
 use crate::messages::malformed::OnMalformed;
 use crate::messages::outgoing::Outgoing;
 use crate::messages::peer::TypedPeer;
 use crate::messages::reader::Reader;
-use crate::messages::transform::Function;
+use crate::messages::transform::any_transform;
 use crate::messages::typed::Typed;
 
 /// Turns a [`Typed`] application whose messages are JSON into hooks.
@@ -104,7 +103,7 @@ impl<T: Typed> TypedHooks<T> {
         F: Fn(Message) -> Result<Message, E> + MaybeSend + MaybeSync + 'static,
         E: Into<BoxError> + 'static,
     {
-        self.reader.set_transform(transform);
+        self.reader.transform = Some(any_transform(transform));
         self
     }
 
@@ -115,8 +114,8 @@ impl<T: Typed> TypedHooks<T> {
         F: Fn(Message) -> Result<Message, E> + MaybeSend + MaybeSync + 'static,
         E: Into<BoxError> + 'static,
     {
-        let transform = Arc::new(Function(transform, PhantomData));
-        self.outgoing_mut(|outgoing| outgoing.set_transform(transform));
+        let transform = any_transform(transform);
+        self.outgoing_mut(|outgoing| outgoing.transform = Some(transform));
         self
     }
 
@@ -261,11 +260,7 @@ impl<T: Typed> Hooks for TypedHooks<T> {
     hook_table!(typed_hooks, Peer, Message,);
 }
 
-impl<T: Typed> fmt::Debug for TypedHooks<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TypedHooks")
-            .field("limits", &self.reader.limits)
-            .field("on_malformed", &self.reader.on_malformed)
-            .finish_non_exhaustive()
-    }
-}
+debug!([T: Typed] TypedHooks<T>, self =>
+    limits: self.reader.limits,
+    on_malformed: self.reader.on_malformed,
+);

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -10,8 +9,10 @@ use serde::de::DeserializeOwned;
 use crate::codec::Decode;
 use crate::codec::json::JsonCodec;
 use crate::codec::limits::DecodeLimits;
+use crate::debug::debug;
 use crate::messages::malformed::{Malformed, OnMalformed};
 use crate::messages::reader::Reader;
+use crate::messages::transform::any_transform;
 
 /// Typed messages for a loop that owns its connection ([`handler`](crossws_core::handler)).
 ///
@@ -130,7 +131,7 @@ impl<T: MaybeSend + 'static> TypedIncoming<T> {
         F: Fn(Message) -> Result<Message, E> + MaybeSend + MaybeSync + 'static,
         E: Into<BoxError> + 'static,
     {
-        self.reader.set_transform(transform);
+        self.reader.transform = Some(any_transform(transform));
         self
     }
 
@@ -207,8 +208,4 @@ impl<T: MaybeSend + 'static> Stream for TypedIncoming<T> {
     }
 }
 
-impl<T> fmt::Debug for TypedIncoming<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TypedIncoming(..)")
-    }
-}
+debug!([T] TypedIncoming<T>);

@@ -1,24 +1,10 @@
 //! The cookies of a request.
 
-use crossws_core::UpgradeRequest;
-use crossws_core::http::header::COOKIE;
-
-/// Returns the cookies of a request: see [`RequestExt::cookies`](crate::RequestExt::cookies).
-pub(crate) fn of(request: &UpgradeRequest) -> impl Iterator<Item = (&str, &str)> {
-    cookies(request.values(&COOKIE))
-}
-
-/// Returns the value of the first cookie with this name.
-pub(crate) fn first<'r>(request: &'r UpgradeRequest, name: &str) -> Option<&'r str> {
-    let found = of(request).find(|(known, _)| *known == name);
-    found.map(|(_, value)| value)
-}
-
 /// Returns the cookies in the values of `Cookie` headers, as they were sent, name and value: several
 /// headers count as one list.
 ///
 /// An entry that is not a pair, or not UTF-8, is skipped without affecting the others.
-fn cookies<'h>(
+pub(crate) fn of<'h>(
     headers: impl Iterator<Item = &'h [u8]>,
 ) -> impl Iterator<Item = (&'h str, &'h str)> {
     headers
@@ -35,7 +21,7 @@ mod tests {
     use super::*;
 
     fn all<'h>(headers: &[&'h [u8]]) -> Vec<(&'h str, &'h str)> {
-        cookies(headers.iter().copied()).collect()
+        of(headers.iter().copied()).collect()
     }
 
     #[test]

@@ -35,11 +35,15 @@ impl<'de> Fields<'de> {
         }
         let count = self.fields.len();
         match (self.fields.into_iter().next(), count) {
-            (Some(field), 1) => {
-                let name = field.name.clone();
-                deserialize(Value(field)).map_err(|error| error.of(&name))
-            }
+            (Some(field), 1) => field.read(deserialize),
             _ => Err(FieldError::count(1, count)),
+        }
+    }
+
+    fn entries(self) -> Entries<'de> {
+        Entries {
+            fields: self.fields.into_iter(),
+            value: None,
         }
     }
 }
@@ -60,15 +64,12 @@ impl<'de> Deserializer<'de> for Fields<'de> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
-        visitor.visit_map(Entries {
-            fields: self.fields.into_iter(),
-            value: None,
-        })
+        visitor.visit_map(self.entries())
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
         match self.positions {
-            Positions::Matter => visitor.visit_seq(Elements(self.fields.into_iter())),
+            Positions::Matter => visitor.visit_seq(self.entries()),
             Positions::Ignored => Err(FieldError::unnamed()),
         }
     }
@@ -141,6 +142,7 @@ impl<'de> Deserializer<'de> for Fields<'de> {
     forward_to_deserialize_any! { struct identifier ignored_any }
 }
 
+/// The fields by name, or in order.
 struct Entries<'de> {
     fields: std::vec::IntoIter<Field<'de>>,
     value: Option<Field<'de>>,
@@ -168,9 +170,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
         let Some(field) = self.value.take() else {
             return Err(FieldError::shape("a value was read before its name"));
         };
-        let name = field.name.clone();
-        seed.deserialize(Value(field))
-            .map_err(|error| error.of(&name))
+        field.read(|value| seed.deserialize(value))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -178,24 +178,19 @@ impl<'de> MapAccess<'de> for Entries<'de> {
     }
 }
 
-struct Elements<'de>(std::vec::IntoIter<Field<'de>>);
-
-impl<'de> SeqAccess<'de> for Elements<'de> {
+impl<'de> SeqAccess<'de> for Entries<'de> {
     type Error = FieldError;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, FieldError> {
-        let Some(field) = self.0.next() else {
-            return Ok(None);
-        };
-        let name = field.name.clone();
-        let element = seed.deserialize(Value(field));
-        element.map(Some).map_err(|error| error.of(&name))
+        let field = self.fields.next();
+        let element = field.map(|field| field.read(|value| seed.deserialize(value)));
+        element.transpose()
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.0.len())
+        Some(self.fields.len())
     }
 }

@@ -1,6 +1,6 @@
 //! The JSON messages between clients and the layer.
 
-use crossws_core::{EncodeError, Message, SubscribeError};
+use crossws_core::SubscribeError;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -41,9 +41,9 @@ impl Verb {
 }
 
 impl Request {
-    /// Parses a request. Returns a message that is not a request: one that has none of the three
-    /// verbs, several, or a member besides `data` and `id`.
-    pub(super) fn read(object: &Map<String, Value>) -> Option<Result<Self, Failed>> {
+    /// Parses a request, or returns the answer to a malformed one. `None` if the message is not a
+    /// request: one that has none of the three verbs, several, or a member besides `data` and `id`.
+    pub(super) fn read(object: &Map<String, Value>) -> Option<Result<Self, Value>> {
         let mut verbs = Verb::ALL.into_iter();
         let (verb, topic) = verbs.find_map(|verb| Some((verb, object.get(verb.name())?)))?;
         let (data, id) = (object.get("data"), object.get("id"));
@@ -51,22 +51,19 @@ impl Request {
             return None;
         }
         let (data, id) = (data.cloned(), id.cloned());
-        let failed = |message| Failed {
-            verb,
-            topic: topic.clone(),
-            id: id.clone(),
-            code: "malformed",
-            message: String::from(message),
+        let malformed = |why| {
+            let answer = failed(verb, topic.clone(), id.clone(), "malformed", why);
+            Some(Err(answer))
         };
         let Value::String(name) = topic else {
-            return Some(Err(failed("the topic must be a string")));
+            return malformed("the topic must be a string");
         };
         // Names with these are made by typed hooks for each format: patterns do not know them.
         if name.contains(char::is_control) {
-            return Some(Err(failed("the topic has a control character")));
+            return malformed("the topic has a control character");
         }
         if (verb == Verb::Publish) != data.is_some() {
-            return Some(Err(failed("`publish` has `data`, and nothing else has")));
+            return malformed("`publish` has `data`, and nothing else has");
         }
         let topic = name.clone();
         Some(Ok(Self {
@@ -77,53 +74,44 @@ impl Request {
         }))
     }
 
-    pub(super) fn done(self, peers: Option<usize>) -> Result<Message, EncodeError> {
-        let mut answer = Map::new();
-        answer.insert(self.verb.done().to_owned(), self.topic.into());
-        if let Some(peers) = peers {
-            answer.insert("peers".to_owned(), peers.into());
-        }
-        if let Some(id) = self.id {
-            answer.insert("id".to_owned(), id);
-        }
-        Message::from_json(&answer)
+    pub(super) fn done(self, peers: Option<usize>) -> Value {
+        let peers = peers.map(|peers| ("peers", peers.into()));
+        answer(self.verb.done(), self.topic.into(), self.id, peers)
     }
 
-    pub(super) fn forbidden(self) -> Failed {
+    pub(super) fn forbidden(self) -> Value {
         self.failed("forbidden", "this is not allowed")
     }
 
-    pub(super) fn failed(self, code: &'static str, message: impl ToString) -> Failed {
-        Failed {
-            verb: self.verb,
-            topic: self.topic.into(),
-            id: self.id,
-            code,
-            message: message.to_string(),
-        }
+    pub(super) fn failed(self, code: &str, message: impl ToString) -> Value {
+        failed(self.verb, self.topic.into(), self.id, code, message)
     }
 }
 
-/// A request that was not granted.
-pub(super) struct Failed {
+/// Returns the answer to a request that was not granted.
+fn failed(
     verb: Verb,
     topic: Value,
     id: Option<Value>,
-    code: &'static str,
-    message: String,
+    code: &str,
+    message: impl ToString,
+) -> Value {
+    let message = message.to_string().into();
+    let members = [("error", code.into()), ("message", message)];
+    answer(verb.name(), topic, id, members)
 }
 
-impl Failed {
-    pub(super) fn into_message(self) -> Result<Message, EncodeError> {
-        let mut answer = Map::new();
-        answer.insert("error".to_owned(), self.code.into());
-        answer.insert("message".to_owned(), self.message.into());
-        answer.insert(self.verb.name().to_owned(), self.topic);
-        if let Some(id) = self.id {
-            answer.insert("id".to_owned(), id);
-        }
-        Message::from_json(&answer)
-    }
+fn answer(
+    verb: &'static str,
+    topic: Value,
+    id: Option<Value>,
+    members: impl IntoIterator<Item = (&'static str, Value)>,
+) -> Value {
+    let members = members.into_iter().chain([(verb, topic)]);
+    let members = members.chain(id.map(|id| ("id", id)));
+    members
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 /// Returns the error code that a client gets for a failed subscription.

@@ -1,14 +1,15 @@
-use std::fmt;
 use std::sync::Arc;
 
 use crossws_core::{
     BoxError, HookResult, Hooks, Hub, InvalidPattern, Json, Message, Peer, TopicPattern, Wrap,
 };
+use serde_json::Value;
 
 use super::grant::{Action, Allow, Authorize, Grant, Wish};
-use super::wire::{Failed, Published, Request, Verb, code};
+use super::wire::{Published, Request, Verb, code};
 use crate::codec::json::parse;
 use crate::codec::limits::DecodeLimits;
+use crate::debug::debug;
 
 /// Wraps hooks so that clients subscribe, unsubscribe and publish by themselves. Only what is
 /// allowed here is allowed.
@@ -149,18 +150,17 @@ impl<H: Hooks> Wrap for Layer<H> {
     }
 
     async fn message(&self, peer: &Peer, message: Message) -> HookResult {
-        match read(&message) {
-            None => self.hooks.message(peer, message).await,
-            Some(Err(failed)) => Ok(peer.send(failed.into_message()?).map(drop)?),
-            Some(Ok(request)) => {
-                let answer = self.answer(peer, request).await?;
-                Ok(peer.send(answer).map(drop)?)
-            }
-        }
+        let answer = match read(&message) {
+            None => return self.hooks.message(peer, message).await,
+            Some(Err(malformed)) => malformed,
+            Some(Ok(request)) => self.answer(peer, request).await,
+        };
+        peer.send(Message::from_json(&answer)?)?;
+        Ok(())
     }
 }
 
-fn read(message: &Message) -> Option<Result<Request, Failed>> {
+fn read(message: &Message) -> Option<Result<Request, Value>> {
     if !message.text().ok()?.trim_start().starts_with('{') {
         return None;
     }
@@ -169,29 +169,28 @@ fn read(message: &Message) -> Option<Result<Request, Failed>> {
 }
 
 impl<H: Hooks> Layer<H> {
-    async fn answer(&self, peer: &Peer, request: Request) -> Result<Message, BoxError> {
+    async fn answer(&self, peer: &Peer, request: Request) -> Value {
         let action = match request.verb {
             Verb::Subscribe => Action::Subscribe,
             Verb::Publish => Action::Publish,
             Verb::Unsubscribe => {
                 if !self.may_leave(&request.topic) {
-                    return Ok(request.forbidden().into_message()?);
+                    return request.forbidden();
                 }
                 match TopicPattern::is_pattern(&request.topic) {
                     true => peer.unsubscribe_pattern(&request.topic),
                     false => peer.unsubscribe(&request.topic),
                 };
-                return Ok(request.done(None)?);
+                return request.done(None);
             }
         };
         match self.grants(peer, action, &request.topic).await {
             Ok(true) => {}
-            Ok(false) => return Ok(request.forbidden().into_message()?),
+            Ok(false) => return request.forbidden(),
             Err(error) => {
                 let topic = &*request.topic;
                 tracing::error!(%peer, topic, ?action, %error, "an authorization failed");
-                let failed = request.failed("unavailable", "this could not be decided");
-                return Ok(failed.into_message()?);
+                return request.failed("unavailable", "this could not be decided");
             }
         }
         let Some(data) = &request.data else {
@@ -199,10 +198,10 @@ impl<H: Hooks> Layer<H> {
                 true => peer.subscribe_pattern(&request.topic),
                 false => peer.subscribe(&request.topic),
             };
-            return Ok(match subscribed {
-                Ok(_) => request.done(None)?,
-                Err(error) => request.failed(code(&error), &error).into_message()?,
-            });
+            return match subscribed {
+                Ok(_) => request.done(None),
+                Err(error) => request.failed(code(&error), &error),
+            };
         };
         let identity = peer.identity();
         let published = peer.publish(
@@ -213,10 +212,10 @@ impl<H: Hooks> Layer<H> {
                 data,
             }),
         );
-        Ok(match published {
-            Ok(published) => request.done(Some(published.queued))?,
-            Err(error) => request.failed("unavailable", &error).into_message()?,
-        })
+        match published {
+            Ok(published) => request.done(Some(published.queued)),
+            Err(error) => request.failed("unavailable", &error),
+        }
     }
 
     async fn grants(&self, peer: &Peer, action: Action, topic: &str) -> Result<bool, BoxError> {
@@ -261,12 +260,7 @@ impl<H: Hooks> Layer<H> {
     }
 }
 
-impl<H> fmt::Debug for Rooms<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entries = self.0.entries.iter().map(|(topics, _)| topics);
-        f.debug_struct("Rooms")
-            .field("topics", &entries.collect::<Vec<_>>())
-            .field("patterns", &self.0.patterns)
-            .finish_non_exhaustive()
-    }
-}
+debug!([H] Rooms<H>, self =>
+    topics: self.0.entries.iter().map(|(topics, _)| topics).collect::<Vec<_>>(),
+    patterns: self.0.patterns,
+);

@@ -1,35 +1,14 @@
 use std::sync::Arc;
 
 use crossws_core::{
-    Hooks, MaybeSend, MaybeSync, Rejection, SharedHooks, Upgrade, UpgradeRequest, Wrap, wrap,
+    Hooks, MaybeSend, MaybeSync, Rejection, SharedHooks, Upgrade, UpgradeRequest, Wrap,
 };
 
-use crate::layers::layer::Layer;
-
-/// Names the namespace of a route's peers: see
+/// Hooks of a route whose peers have a namespace of this name: see
 /// [`RouteBuilder::namespace`](crate::RouteBuilder::namespace).
-pub(crate) struct Namespace<F>(Arc<F>);
-
-impl<F> Namespace<F> {
-    pub(crate) fn new(name: F) -> Self {
-        Self(Arc::new(name))
-    }
-}
-
-impl<F, N> Layer for Namespace<F>
-where
-    F: Fn(&UpgradeRequest) -> Result<N, Rejection> + MaybeSend + MaybeSync + 'static,
-    N: Into<Arc<str>>,
-{
-    fn wrap(&self, hooks: SharedHooks) -> SharedHooks {
-        let name = Arc::clone(&self.0);
-        SharedHooks::new(wrap(Named { name, hooks }))
-    }
-}
-
-struct Named<F> {
-    name: Arc<F>,
-    hooks: SharedHooks,
+pub(crate) struct Named<F> {
+    pub(crate) name: Arc<F>,
+    pub(crate) hooks: SharedHooks,
 }
 
 impl<F, N> Wrap for Named<F>

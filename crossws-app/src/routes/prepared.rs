@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::Arc;
 
 use crossws_core::adapter::sync::Mutex;
@@ -7,6 +6,7 @@ use crossws_core::{
     SharedHooks, UpgradeRequest,
 };
 
+use crate::debug::debug;
 use crate::layers::layer::SharedLayer;
 use crate::routes::route::RouteBuilder;
 
@@ -23,8 +23,7 @@ use crate::routes::route::RouteBuilder;
 pub struct PreparedRoute(Arc<Inner>);
 
 struct Inner {
-    hooks: Arc<SharedHooks>,
-    before: Option<Arc<dyn BeforeUpgrade>>,
+    layered: Layered,
     settings: RouteSettings,
     /// One for each pattern under which the framework has the route: few, and all known after the
     /// first requests.
@@ -34,40 +33,29 @@ struct Inner {
 impl RouteBuilder {
     /// Returns the route for a framework that matches paths itself, such as axum.
     pub fn prepare(self) -> PreparedRoute {
-        PreparedRoute::new(self)
-    }
-}
-
-impl PreparedRoute {
-    fn new(route: RouteBuilder) -> Self {
-        let (hooks, before, settings) = layered(route);
-        Self(Arc::new(Inner {
-            hooks: Arc::new(hooks),
-            before,
+        let (layered, settings) = Layered::new(self);
+        PreparedRoute(Arc::new(Inner {
+            layered,
             settings,
             patterns: Mutex::default(),
         }))
     }
+}
 
+impl PreparedRoute {
     /// Runs the `start` hook. Must be called once, before the first connection.
     ///
     /// # Errors
     /// The error that the hook returned, or the [`SettingsError`](crossws_core::SettingsError) of the route.
     pub async fn start(&self, hub: &Hub) -> HookResult {
         self.0.settings.validate_on(hub.settings())?;
-        self.0.hooks.start(hub).await
+        self.0.layered.hooks.start(hub).await
     }
 
     /// Returns the route of a request, for the framework's pattern and its parameters. The
     /// connections of one pattern share their settings.
     pub fn route(&self, pattern: &str, params: Params) -> Route<SharedHooks> {
-        let inner = &self.0;
-        let route = Route::new(Arc::clone(&inner.hooks)).params(params);
-        let route = route.settings(&self.settings(pattern));
-        match &inner.before {
-            Some(before) => route.before(Arc::clone(before)),
-            None => route,
-        }
+        self.0.layered.route(params, &self.settings(pattern))
     }
 
     fn settings(&self, pattern: &str) -> Arc<RouteSettings> {
@@ -83,31 +71,47 @@ impl PreparedRoute {
     }
 }
 
-impl fmt::Debug for PreparedRoute {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PreparedRoute")
-            .field("settings", &self.0.settings)
-            .finish_non_exhaustive()
-    }
+debug!([] PreparedRoute, self => settings: self.0.settings);
+
+/// The hooks of a route inside of its layers, ready for any number of connections.
+pub(crate) struct Layered {
+    pub(crate) hooks: Arc<SharedHooks>,
+    before: Option<Arc<dyn BeforeUpgrade>>,
 }
 
-/// Returns the parts of a route: its hooks inside of its layers, the layers that run before them,
-/// its settings.
-pub(crate) fn layered(
-    route: RouteBuilder,
-) -> (SharedHooks, Option<Arc<dyn BeforeUpgrade>>, RouteSettings) {
-    let RouteBuilder {
-        mut hooks,
-        layers,
-        settings,
-        // The framework's own table knows the pattern.
-        about: _,
-    } = route;
-    for layer in layers.iter().rev() {
-        hooks = layer.wrap(hooks);
+impl Layered {
+    /// Returns the hooks of a route, and its settings.
+    pub(crate) fn new(route: RouteBuilder) -> (Self, RouteSettings) {
+        let RouteBuilder {
+            mut hooks,
+            layers,
+            settings,
+            // The framework's own table knows the pattern.
+            about: _,
+        } = route;
+        for layer in layers.iter().rev() {
+            hooks = layer.wrap_dyn(hooks);
+        }
+        let layered = Self {
+            hooks: Arc::new(hooks),
+            before: (!layers.is_empty()).then(|| Arc::new(Layers(layers)) as _),
+        };
+        (layered, settings)
     }
-    let before = (!layers.is_empty()).then(|| Arc::new(Layers(layers)) as _);
-    (hooks, before, settings)
+
+    /// Returns the route of a connection.
+    pub(crate) fn route(
+        &self,
+        params: Params,
+        settings: &Arc<RouteSettings>,
+    ) -> Route<SharedHooks> {
+        let route = Route::new(Arc::clone(&self.hooks));
+        let route = route.params(params).settings(settings);
+        match &self.before {
+            Some(before) => route.before(Arc::clone(before)),
+            None => route,
+        }
+    }
 }
 
 /// The layers of a route, the outermost first.
@@ -117,8 +121,8 @@ impl BeforeUpgrade for Layers {
     fn run<'a>(&'a self, request: &'a mut UpgradeRequest) -> BoxFuture<'a, Result<(), Rejection>> {
         Box::pin(async move {
             for layer in &self.0 {
-                if !(request.is_admitted() && layer.decides_who()) {
-                    layer.before(request).await?;
+                if !(request.is_admitted() && layer.decides_who_dyn()) {
+                    layer.before_dyn(request).await?;
                 }
             }
             Ok(())

@@ -1,23 +1,22 @@
 mod described;
 
-use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossws_core::{
     Deflate, Hooks, MaybeSend, MaybeSync, Origin, Rejection, RouteSettings, SharedHooks,
-    UpgradeRequest,
+    UpgradeRequest, wrap,
 };
 use serde::de::DeserializeOwned;
 
 use crate::auth::authenticate::{Authenticate, AuthenticateFn};
-use crate::auth::identity::Identity;
+use crate::auth::identity::identity;
+use crate::debug::debug;
 use crate::description::About;
-use crate::layers::layer::{Adopt, Before, BeforeFn, Layer, SharedLayer, Wrap};
+use crate::layers::layer::{Attaching, Before, BeforeFn, Layer, SharedLayer, Wrap};
 use crate::layers::reply_errors::reply_errors;
-use crate::routes::namespace::Namespace;
-use crate::routes::typed::{TypedPath, TypedQuery};
+use crate::request::RequestExt;
+use crate::routes::namespace::Named;
 
 /// Creates a route with settings of its own, for [`Router::route`](crate::Router::route): hooks,
 /// and the settings of their connections that differ from the hub's.
@@ -188,7 +187,7 @@ impl RouteBuilder {
 
     /// Adds a layer, inside those of the router and those that the route has.
     pub fn layer(mut self, layer: impl Layer) -> Self {
-        self.layers.push(SharedLayer::new(layer));
+        self.layers.push(Arc::new(layer));
         self
     }
 
@@ -216,7 +215,7 @@ impl RouteBuilder {
         F: Fn(&T) -> N + MaybeSend + MaybeSync + 'static,
         N: Into<Arc<str>> + 'static,
     {
-        self.layer(Identity::new(name))
+        self.layer(identity(name))
     }
 
     /// Wraps the hooks: see [`Router::wrap`](crate::Router::wrap).
@@ -268,25 +267,40 @@ impl RouteBuilder {
         F: Fn(&UpgradeRequest) -> Result<N, Rejection> + MaybeSend + MaybeSync + 'static,
         N: Into<Arc<str>> + 'static,
     {
-        self.layer(Namespace::new(name))
+        let name = Arc::new(name);
+        self.wrap(move |hooks| {
+            let name = Arc::clone(&name);
+            wrap(Named { name, hooks })
+        })
     }
 
     /// Attaches the value of this type that HTTP middleware has stored in the request's extensions,
     /// such as a session's user. Every hook reads it with `peer.attached::<T>()`.
     pub fn adopt<T: Clone + Send + Sync + 'static>(self) -> Self {
-        self.layer(Adopt::<T>(PhantomData))
+        self.layer(Attaching(|request| {
+            request.adopt::<T>();
+            Ok(())
+        }))
     }
 
     /// Refuses requests whose path has other parameters than this type with a 400 that names the
     /// parameter. Every hook reads the value with `peer.attached::<T>()`.
     pub fn path<T: DeserializeOwned + MaybeSend + MaybeSync + 'static>(self) -> Self {
-        self.layer(TypedPath::<T>::new())
+        self.layer(Attaching(|request| {
+            let path: T = request.path_as()?;
+            request.attach(path);
+            Ok(())
+        }))
     }
 
     /// Refuses requests whose query does not convert to this type with a 400 that names the field.
     /// Every hook reads the value with `peer.attached::<T>()`.
     pub fn query<T: DeserializeOwned + MaybeSend + MaybeSync + 'static>(self) -> Self {
-        self.layer(TypedQuery::<T>::new())
+        self.layer(Attaching(|request| {
+            let query: T = request.query_as()?;
+            request.attach(query);
+            Ok(())
+        }))
     }
 
     fn set(mut self, change: impl FnOnce(RouteSettings) -> RouteSettings) -> Self {
@@ -295,13 +309,7 @@ impl RouteBuilder {
     }
 }
 
-impl fmt::Debug for RouteBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RouteBuilder")
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
-    }
-}
+debug!([] RouteBuilder, self => settings: self.settings);
 
 /// The argument of [`Router::route`](crate::Router::route): hooks, or [`route`]`(hooks)` with
 /// settings. See [`RouteBuilder::name`].

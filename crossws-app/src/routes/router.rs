@@ -88,6 +88,16 @@ struct Entry {
     trailing_slash: Option<TrailingSlash>,
 }
 
+impl Entry {
+    fn new(pattern: Pattern, route: RouteBuilder) -> Self {
+        Self {
+            pattern,
+            route,
+            trailing_slash: None,
+        }
+    }
+}
+
 impl Router {
     /// Creates a router without routes.
     pub fn new() -> Self {
@@ -106,11 +116,8 @@ impl Router {
     pub fn route(self, pattern: &str, route: impl IntoRoute) -> Self {
         let route = route.into_route();
         self.change(|router| {
-            router.routes.push(Entry {
-                pattern: Pattern::parse(pattern)?,
-                route,
-                trailing_slash: None,
-            });
+            let pattern = Pattern::parse(pattern)?;
+            router.routes.push(Entry::new(pattern, route));
             Ok(())
         })
     }
@@ -127,40 +134,28 @@ impl Router {
     /// assert_eq!(app.routes().next().unwrap().pattern.to_string(), "/rooms/{room}");
     /// ```
     pub fn nest(self, path: &str, router: Self) -> Self {
-        let Self {
-            routes,
-            fallbacks,
-            layers,
-            globals,
-            settings,
-            trailing_slash,
-            error,
-            reports_errors,
-            // A router that was nested is a part of this one, and turned off with it.
-            switch: _,
-            table: _,
-        } = router;
+        // The switch of the other router has no effect: it is a part of this one.
         self.change(|outer| {
-            if let Some(error) = error {
+            if let Some(error) = router.error {
                 return Err(error);
             }
-            outer.globals.extend(globals);
+            outer.globals.extend(router.globals);
             let path = Pattern::parse(path)?;
             let below = |entry: Entry| -> Result<Entry, RouterError> {
-                let mut route = inside(entry.route, &layers, &settings);
-                if reports_errors {
+                let mut route = inside(entry.route, &router.layers, &router.settings);
+                if router.reports_errors {
                     route = route.tell(|about| about.reports_errors = true);
                 }
                 Ok(Entry {
                     pattern: path.join(&entry.pattern)?,
                     route,
-                    trailing_slash: entry.trailing_slash.or(trailing_slash),
+                    trailing_slash: entry.trailing_slash.or(router.trailing_slash),
                 })
             };
-            for entry in routes {
+            for entry in router.routes {
                 outer.routes.push(below(entry)?);
             }
-            for entry in fallbacks {
+            for entry in router.fallbacks {
                 outer.fallbacks.push(below(entry)?);
             }
             Ok(())
@@ -190,13 +185,9 @@ impl Router {
     /// assert!(app.check().is_ok());
     /// ```
     pub fn fallback(self, route: impl IntoRoute) -> Self {
-        let route = route.into_route();
+        let entry = Entry::new(Pattern::root(), route.into_route());
         self.change(|router| {
-            router.fallbacks.push(Entry {
-                pattern: Pattern::root(),
-                route,
-                trailing_slash: None,
-            });
+            router.fallbacks.push(entry);
             Ok(())
         })
     }
@@ -304,10 +295,10 @@ impl Router {
         for entry in &self.routes {
             table.insert(&entry.pattern, inside(entry))?;
         }
-        for entry in &self.routes {
+        for (index, entry) in self.routes.iter().enumerate() {
             let slash = entry.trailing_slash.or(self.trailing_slash);
             if slash == Some(TrailingSlash::Optional) {
-                table.insert_other_slash(&entry.pattern);
+                table.insert_other_slash(index);
             }
         }
         for entry in &self.fallbacks {

@@ -1,11 +1,12 @@
-use std::fmt;
 use std::sync::Arc;
 
-use crossws_core::{HookResult, Hooks, MaybeSend, MaybeSync, Message, Peer, Wrap};
+use crossws_core::{HookResult, Hooks, Message, Peer, Wrap};
 use serde_json::Value;
 
 use crate::codec::json::parse;
 use crate::codec::limits::{DecodeLimits, LimitExceeded};
+use crate::debug::debug;
+use crate::function::Function;
 use crate::rules::condition::Condition;
 use crate::rules::file::RuleSet;
 use crate::rules::response::{Respond, Response};
@@ -44,11 +45,11 @@ pub struct Rules<H>(Ruled<H>);
 impl<H: Hooks> Rules<H> {
     /// Appends a rule.
     pub fn on<A: 'static>(mut self, condition: impl Condition, response: impl Respond<A>) -> Self {
-        self.0.rules.push(Box::new(Pair {
-            condition,
-            response,
-            arguments: std::marker::PhantomData,
-        }));
+        let rule = move |(peer, message): (&Peer, &Value)| {
+            let applies = condition.holds(peer, message);
+            applies.then(|| response.respond(peer, message))
+        };
+        self.0.rules.push(Box::new(rule));
         self
     }
 
@@ -67,8 +68,11 @@ impl<H: Hooks> Hooks for Rules<H> {
 
 struct Ruled<H> {
     hooks: H,
-    rules: Vec<Box<dyn AnyRule>>,
+    rules: Vec<Box<AnyRule>>,
 }
+
+/// A rule with erased types.
+type AnyRule = dyn for<'a> Function<(&'a Peer, &'a Value), Option<Response>>;
 
 impl<H: Hooks> Wrap for Ruled<H> {
     type Inner = H;
@@ -95,34 +99,9 @@ impl<H> Ruled<H> {
             Err(error) if LimitExceeded::of(&error).is_some() => return None,
             Err(_) => Arc::new(Value::String(message.text().ok()?.to_owned())),
         };
-        self.rules
-            .iter()
-            .find_map(|rule| rule.response(peer, &value))
+        let mut rules = self.rules.iter();
+        rules.find_map(|rule| rule.apply((peer, &value)))
     }
 }
 
-/// A rule with erased types.
-trait AnyRule: MaybeSend + MaybeSync {
-    fn response(&self, peer: &Peer, message: &Value) -> Option<Response>;
-}
-
-struct Pair<C, R, A> {
-    condition: C,
-    response: R,
-    arguments: std::marker::PhantomData<fn() -> A>,
-}
-
-impl<C: Condition, R: Respond<A>, A> AnyRule for Pair<C, R, A> {
-    fn response(&self, peer: &Peer, message: &Value) -> Option<Response> {
-        let applies = self.condition.holds(peer, message);
-        applies.then(|| self.response.respond(peer, message))
-    }
-}
-
-impl<H> fmt::Debug for Rules<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rules")
-            .field("rules", &self.0.rules.len())
-            .finish_non_exhaustive()
-    }
-}
+debug!([H] Rules<H>, self => rules: self.0.rules.len());

@@ -5,11 +5,6 @@ use crossws_core::{Deflate, Limits};
 use http::{HeaderMap, Uri};
 
 use crate::error::ConnectError;
-#[cfg(all(
-    any(feature = "tokio", feature = "smol", feature = "async-std"),
-    not(target_family = "wasm")
-))]
-use crate::wire::options::Options;
 
 /// One try: where to connect to, and what to offer.
 pub(crate) struct Dial {
@@ -26,11 +21,10 @@ pub(crate) struct ConnectionSettings {
     pub(crate) deflate: Option<Deflate>,
     /// Decides about each address of the URL's host.
     pub(crate) allow: Option<Arc<Allow>>,
-    #[cfg(all(
-        any(feature = "tokio", feature = "smol", feature = "async-std"),
-        not(target_family = "wasm")
-    ))]
-    pub(crate) wire: Options,
+    #[cfg(all(feature = "sockets", not(target_family = "wasm")))]
+    pub(crate) proxy: Option<crate::HttpProxy>,
+    #[cfg(all(feature = "sockets", feature = "tls", not(target_family = "wasm")))]
+    pub(crate) tls: Option<crate::ClientTls>,
 }
 
 pub(crate) type Allow = dyn Fn(SocketAddr) -> bool + Send + Sync;

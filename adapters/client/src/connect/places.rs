@@ -1,19 +1,10 @@
 //! Where clients run, and the settings that only some places have.
 
-#[cfg(any(
-    feature = "memory",
-    all(
-        any(feature = "tokio", feature = "smol", feature = "async-std"),
-        not(target_family = "wasm")
-    )
-))]
-use super::Connect;
+#[cfg(all(feature = "sockets", not(target_family = "wasm")))]
+use crate::platform::native::Native;
 
-#[cfg(all(
-    any(feature = "tokio", feature = "smol", feature = "async-std"),
-    not(target_family = "wasm")
-))]
-impl Connect {
+#[cfg(all(feature = "sockets", not(target_family = "wasm")))]
+impl crate::Connect {
     /// Runs on this runtime. By default, a client runs on the runtime that calls: on tokio inside a tokio
     /// runtime, otherwise on smol or async-std, whichever feature is on.
     ///
@@ -21,14 +12,12 @@ impl Connect {
     /// let room = crossws::client::connect("ws://localhost:3000").on(crossws::smol::Smol::default());
     /// ```
     pub fn on(self, runtime: impl crossws_native::ConnectRuntime) -> Self {
-        self.with_platform(std::sync::Arc::new(crate::platform::native::Native::new(
-            runtime,
-        )))
+        self.with_platform(Native::platform(runtime))
     }
 
     /// Connects through this HTTP proxy. The environment's variables are not read.
     pub fn proxy(mut self, proxy: crate::HttpProxy) -> Self {
-        self.wire().proxy = Some(proxy);
+        self.connection().proxy = Some(proxy);
         self
     }
 
@@ -36,13 +25,13 @@ impl Connect {
     /// trusts.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: crossws_native::ClientTls) -> Self {
-        self.wire().tls = Some(tls);
+        self.connection().tls = Some(tls);
         self
     }
 }
 
 #[cfg(feature = "memory")]
-impl Connect {
+impl crate::Connect {
     /// Runs in the world of this server, in virtual time. The host of the URL is not looked up.
     ///
     /// ```
@@ -64,18 +53,15 @@ impl Connect {
 
 #[cfg(feature = "memory")]
 impl<In: 'static, Out: 'static> crate::TypedConnect<In, Out> {
-    /// Runs in the world of this server: see [`Connect::in_memory`].
+    /// Runs in the world of this server: see [`Connect::in_memory`](crate::Connect::in_memory).
     pub fn in_memory(self, server: &crossws_memory::TestServer) -> Self {
         self.map(|connect| connect.in_memory(server))
     }
 }
 
-#[cfg(all(
-    any(feature = "tokio", feature = "smol", feature = "async-std"),
-    not(target_family = "wasm")
-))]
+#[cfg(all(feature = "sockets", not(target_family = "wasm")))]
 impl<In: 'static, Out: 'static> crate::TypedConnect<In, Out> {
-    /// Runs on this runtime: see [`Connect::on`].
+    /// Runs on this runtime: see [`Connect::on`](crate::Connect::on).
     pub fn on(self, runtime: impl crossws_native::ConnectRuntime) -> Self {
         self.map(|connect| connect.on(runtime))
     }

@@ -1,7 +1,5 @@
 //! What begins a client: a task of the runtime, or a future of the app.
 
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use crossws_core::{BoxFuture, HookOutput, Message, Settings};
@@ -11,7 +9,7 @@ use super::config::Config;
 use crate::client::{Client, ClientHandle};
 use crate::driver::{Driver, Inbox, Run};
 use crate::error::ConnectError;
-use crate::platform::Waiting;
+use crate::platform::driving;
 use crate::reconnect::Disconnected;
 use crate::shared::Shared;
 
@@ -23,7 +21,7 @@ impl Connect {
     /// When a setting cannot be used, or no runtime is there to run it.
     pub fn start(self) -> Result<Client, ConnectError> {
         let (handle, config) = self.build()?;
-        let driver = Driver::new(handle.clone(), config, Inbox);
+        let driver = Driver::new(handle.clone(), config, Inbox(handle.clone()));
         handle.platform().spawn(Box::pin(driver));
         Ok(Client::new(handle))
     }
@@ -93,12 +91,7 @@ impl Connect {
         let mut driver = Driver::new(handle.clone(), config, Run::new(handle.clone(), handler));
         let running = handle.clone();
         Ok((handle, async move {
-            let mut waiting = Waiting::new(running.platform());
-            poll_fn(|cx| {
-                waiting.drive(cx);
-                Pin::new(&mut driver).poll(cx)
-            })
-            .await;
+            driving(running.platform(), &mut driver).await;
             running.closed().await
         }))
     }

@@ -1,4 +1,3 @@
-use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -40,21 +39,21 @@ impl Live {
         &mut self,
         cx: &mut Context<'_>,
         handle: &ClientHandle,
-        mut deliver: Pin<&mut D>,
+        deliver: &mut D,
     ) -> Poll<Closed> {
         let shared = handle.shared();
         let now = handle.platform().now().saturating_sub(self.start);
         let mut turn = TURN;
         loop {
-            let mut ready = deliver.as_mut().poll_ready(cx, handle).is_ready();
+            let mut ready = deliver.poll_ready(cx).is_ready();
             while turn > 0
                 && let Poll::Ready(message) = self.socket.poll_message(cx, shared, ready, now)
             {
                 turn -= 1;
-                if let Some(message) = shared.calls.take(handle.form(), message) {
-                    deliver.as_mut().deliver(handle, message);
+                if let Some(message) = shared.pending.take(handle.form(), message) {
+                    deliver.deliver(message);
                 }
-                ready = deliver.as_mut().poll_ready(cx, handle).is_ready();
+                ready = deliver.poll_ready(cx).is_ready();
             }
             let closing = shared.lock().closing.is_some();
             let takes = self.socket.poll_write(cx, shared, now).is_ready();

@@ -9,6 +9,7 @@ use crossws_core::{BoxFuture, CloseCode, CloseFrame, Closed, ClosedBy, Message};
 use http::HeaderMap;
 use js_sys::{Array, ArrayBuffer, Function, Promise, Reflect, Uint8Array, global};
 use wasm_bindgen::closure::Closure;
+use wasm_bindgen::convert::FromWasmAbi;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
@@ -100,13 +101,21 @@ struct State {
     waker: Option<Waker>,
 }
 
-impl State {
-    fn wake(state: &Rc<RefCell<Self>>) {
-        let waker = state.borrow_mut().waker.take();
+/// Returns a function for an event, which changes the state and wakes the client.
+fn listener<E: FromWasmAbi + 'static>(
+    state: &Rc<RefCell<State>>,
+    mut on: impl FnMut(&mut State, E) + 'static,
+) -> Closure<dyn FnMut(E)> {
+    let state = Rc::clone(state);
+    Closure::new(move |event: E| {
+        let mut state = state.borrow_mut();
+        on(&mut state, event);
+        let waker = state.waker.take();
+        drop(state);
         if let Some(waker) = waker {
             waker.wake();
         }
-    }
+    })
 }
 
 struct BrowserSocket {
@@ -117,7 +126,7 @@ struct BrowserSocket {
     close_timeout: Duration,
     /// Kept as long as the socket calls them.
     _listeners: (
-        Closure<dyn FnMut()>,
+        Closure<dyn FnMut(JsValue)>,
         Closure<dyn FnMut(MessageEvent)>,
         Closure<dyn FnMut(CloseEvent)>,
     ),
@@ -127,37 +136,24 @@ impl BrowserSocket {
     fn new(socket: WebSocket, close_timeout: Duration) -> Self {
         socket.set_binary_type(BinaryType::Arraybuffer);
         let state = Rc::<RefCell<State>>::default();
-        let shared = Rc::clone(&state);
-        let opened = Closure::<dyn FnMut()>::new(move || {
-            shared.borrow_mut().open = true;
-            State::wake(&shared);
-        });
-        let (shared, own) = (Rc::clone(&state), socket.clone());
-        let message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+        let opened = listener(&state, |state, _: JsValue| state.open = true);
+        let own = socket.clone();
+        let message = listener(&state, move |state, event: MessageEvent| {
             let Some(message) = read(&event.data()) else {
                 return;
             };
-            {
-                let mut state = shared.borrow_mut();
-                state.waiting += message.as_bytes().len();
-                if state.waiting > MOST_WAITING {
-                    let _ = own.close_with_code_and_reason(3008, "not read");
-                    return;
-                }
-                state.messages.push_back(message);
+            state.waiting += message.as_bytes().len();
+            if state.waiting > MOST_WAITING {
+                let _ = own.close_with_code_and_reason(3008, "not read");
+                return;
             }
-            State::wake(&shared);
+            state.messages.push_back(message);
         });
-        let shared = Rc::clone(&state);
-        let closed = Closure::<dyn FnMut(CloseEvent)>::new(move |event: CloseEvent| {
-            {
-                let mut state = shared.borrow_mut();
-                // 1005 is not a code, but the absence of one.
-                let code = CloseCode::new(event.code());
-                let frame = code.map(|code| CloseFrame::new(code, event.reason()));
-                state.end = Some((event.was_clean(), frame));
-            }
-            State::wake(&shared);
+        let closed = listener(&state, |state, event: CloseEvent| {
+            // 1005 is not a code, but the absence of one.
+            let code = CloseCode::new(event.code());
+            let frame = code.map(|code| CloseFrame::new(code, event.reason()));
+            state.end = Some((event.was_clean(), frame));
         });
         socket.set_onopen(Some(opened.as_ref().unchecked_ref()));
         socket.set_onmessage(Some(message.as_ref().unchecked_ref()));

@@ -1,4 +1,5 @@
 use std::io::{self, IoSlice};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -17,9 +18,9 @@ pub(crate) struct Native<R> {
 }
 
 impl<R: ConnectRuntime> Native<R> {
-    pub(crate) fn new(runtime: R) -> Self {
+    pub(crate) fn platform(runtime: R) -> Arc<dyn Platform> {
         let began = runtime.now();
-        Self { runtime, began }
+        Arc::new(Self { runtime, began })
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) async fn open<R: ConnectRuntime>(
         let Place::Host { host, .. } = &dial.target.place else {
             return Err(ConnectError::Unsupported("TLS on Unix-domain sockets"));
         };
-        let tls = match &dial.settings.wire.tls {
+        let tls = match &dial.settings.tls {
             Some(tls) => tls.clone(),
             None => ClientTls::system()?,
         };
@@ -53,8 +53,7 @@ pub(crate) async fn open<R: ConnectRuntime>(
 
 /// Connects to the target, or to the proxy and through it.
 async fn stream<R: ConnectRuntime>(runtime: &R, dial: &Dial) -> Result<Box<dyn Io>, ConnectError> {
-    let options = &dial.settings.wire;
-    match (&dial.target.place, &options.proxy) {
+    match (&dial.target.place, &dial.settings.proxy) {
         (Place::Unix(path), _) => runtime
             .connect_unix(Path::new(path))
             .await

@@ -70,26 +70,20 @@ impl<'d> Channels<'d> {
             name if name.is_empty() => "Index".to_owned(),
             name => name,
         };
-        let id = unique(lower(&name), &mut self.taken);
+        let id = unique(with_first(&name, char::to_ascii_lowercase), &mut self.taken);
         let mut channel = Channel {
-            name: pascal_of(&id),
+            name: with_first(&id, char::to_ascii_uppercase),
             id,
             messages: Map::new(),
         };
-        self.add_content(
-            &mut channel,
-            "receive",
-            "fromClient",
-            &route.receives,
-            false,
-        );
-        self.add_content(
-            &mut channel,
-            "send",
-            "fromServer",
-            &route.sends,
-            route.reports_errors,
-        );
+        let contents = [
+            ("receive", "fromClient", &route.receives, false),
+            ("send", "fromServer", &route.sends, route.reports_errors),
+        ];
+        for (action, key, content, reports_errors) in contents {
+            let message = channel.add(key, self.content(content, reports_errors));
+            self.add_operation(&channel, action, "", message, None);
+        }
         if let Some(calls) = &route.calls {
             self.add_calls(&mut channel, calls);
         }
@@ -108,15 +102,8 @@ impl<'d> Channels<'d> {
         self.channels.insert(channel.id, described);
     }
 
-    fn add_content(
-        &mut self,
-        channel: &mut Channel,
-        action: &str,
-        key: &str,
-        content: &Content,
-        reports_errors: bool,
-    ) {
-        let message = match content {
+    fn content(&self, content: &Content, reports_errors: bool) -> Value {
+        match content {
             Content::Json(schema) => {
                 let mut payload = self.schemas.whole(schema);
                 if reports_errors {
@@ -125,14 +112,7 @@ impl<'d> Channels<'d> {
                 json!({ "contentType": "application/json", "payload": payload })
             }
             _ => json!({ "description": "Text or binary data, whose type the app does not name." }),
-        };
-        let message = channel.add(key, message);
-        let operation = json!({
-            "action": action,
-            "channel": channel.reference(),
-            "messages": [message],
-        });
-        self.add_operation(&format!("{action}{}", channel.name), operation);
+        }
     }
 
     fn add_calls(&mut self, channel: &mut Channel, calls: &CallsDescription) {
@@ -144,19 +124,13 @@ impl<'d> Channels<'d> {
         for (action, events, methods) in sides {
             for (name, payload) in events {
                 let payload = self.known(payload.as_ref());
-                let message = wire(
-                    rpc,
-                    [("event", "method", json!({ "const": name }))],
+                let members = [
+                    ("event", "method", json!({ "const": name })),
                     ("payload", "params", payload),
-                );
-                let (key, operation) = self.ids(channel, action, "event", name);
-                let message = channel.add(&key, message);
-                let operation_object = json!({
-                    "action": action,
-                    "channel": channel.reference(),
-                    "messages": [message],
-                });
-                self.add_operation(&operation, operation_object);
+                ];
+                let (key, name) = ids(channel, action, "Event", name);
+                let message = channel.add(&key, wire(rpc, members));
+                self.add_operation(channel, action, &name, message, None);
             }
             for (name, method) in methods {
                 self.add_method(channel, (rpc, action), name, method);
@@ -171,17 +145,12 @@ impl<'d> Channels<'d> {
         name: &str,
         method: &MethodDescription,
     ) {
-        let (key, operation) = self.ids(channel, action, "call", name);
         let id = json!({ "type": ["integer", "number", "string"] });
-        let args = self.known(method.args.as_ref());
-        let call = wire(
-            rpc,
-            [
-                ("call", "method", json!({ "const": name })),
-                ("id", "id", id.clone()),
-            ],
-            ("args", "params", args),
-        );
+        let members = [
+            ("call", "method", json!({ "const": name })),
+            ("id", "id", id.clone()),
+            ("args", "params", self.known(method.args.as_ref())),
+        ];
         let result = self.known(method.result.as_ref());
         let mut answer = json!({
             "type": "object",
@@ -193,32 +162,33 @@ impl<'d> Channels<'d> {
             answer["properties"]["jsonrpc"] = json!({ "const": "2.0" });
         }
         let answer = json!({ "contentType": "application/json", "payload": answer });
-        let call = channel.add(&key, call);
+        let (key, name) = ids(channel, action, "Call", name);
+        let call = channel.add(&key, wire(rpc, members));
         // A method may be called `somethingAnswer`.
         let key = channel.free(format!("{key}Answer"));
         let answer = channel.add(&key, answer);
-        let operation_object = json!({
+        self.add_operation(channel, action, &name, call, Some(answer));
+    }
+
+    fn add_operation(
+        &mut self,
+        channel: &Channel,
+        action: &str,
+        name: &str,
+        message: Value,
+        answer: Option<Value>,
+    ) {
+        let mut operation = json!({
             "action": action,
             "channel": channel.reference(),
-            "messages": [call],
-            "reply": { "channel": channel.reference(), "messages": [answer] },
+            "messages": [message],
         });
-        self.add_operation(&operation, operation_object);
-    }
-
-    /// Returns the ids of a call's or an event's message and operation.
-    fn ids(&self, channel: &Channel, action: &str, kind: &str, name: &str) -> (String, String) {
-        let name = ascii(&names::pascal(name));
-        let from = if action == "send" { "server" } else { "client" };
-        let key = channel.free(format!("{from}{}{name}", pascal_of(kind)));
-        let operation = format!("{action}{}{}{name}", channel.name, pascal_of(kind));
-        (key, operation)
-    }
-
-    fn add_operation(&mut self, id: &str, operation: Value) {
+        if let Some(answer) = answer {
+            operation["reply"] = json!({ "channel": channel.reference(), "messages": [answer] });
+        }
         let mut taken = self.operations.keys().cloned().collect();
-        self.operations
-            .insert(unique(id.to_owned(), &mut taken), operation);
+        let id = unique(format!("{action}{}{name}", channel.name), &mut taken);
+        self.operations.insert(id, operation);
     }
 
     /// Returns how a channel is a WebSocket: <https://github.com/asyncapi/bindings/tree/master/websockets>.
@@ -255,13 +225,16 @@ impl<'d> Channels<'d> {
     }
 }
 
-/// Returns a message of a wire form: members with their names in the plain form and in JSON-RPC, and a
-/// payload that may be left out.
-fn wire<const N: usize>(
-    rpc: bool,
-    members: [(&str, &str, Value); N],
-    payload: (&str, &str, Value),
-) -> Value {
+/// Returns the key of a call's or an event's message, and the last part of its operation's id.
+fn ids(channel: &Channel, action: &str, kind: &str, name: &str) -> (String, String) {
+    let name = format!("{kind}{}", ascii(&names::pascal(name)));
+    let from = if action == "send" { "server" } else { "client" };
+    (channel.free(format!("{from}{name}")), name)
+}
+
+/// Returns a message of a wire form: members with their names in the plain form and in JSON-RPC, of
+/// which the last one, the payload, may be left out.
+fn wire<const N: usize>(rpc: bool, members: [(&str, &str, Value); N]) -> Value {
     let mut properties = Map::new();
     let mut required = Vec::new();
     if rpc {
@@ -273,8 +246,7 @@ fn wire<const N: usize>(
         properties.insert(key.to_owned(), schema);
         required.push(key);
     }
-    let (plain, in_rpc, schema) = payload;
-    properties.insert(if rpc { in_rpc } else { plain }.to_owned(), schema);
+    required.pop();
     let payload = json!({ "type": "object", "properties": properties, "required": required });
     json!({ "contentType": "application/json", "payload": payload })
 }
@@ -324,14 +296,8 @@ fn address(route: &RouteDescription) -> (String, Map<String, Value>) {
     (address, parameters)
 }
 
-fn lower(name: &str) -> String {
+fn with_first(name: &str, change: impl Fn(&char) -> char) -> String {
     let mut chars = name.chars();
-    let first = chars.next().map(|c| c.to_ascii_lowercase());
-    first.into_iter().chain(chars).collect()
-}
-
-fn pascal_of(name: &str) -> String {
-    let mut chars = name.chars();
-    let first = chars.next().map(|c| c.to_ascii_uppercase());
+    let first = chars.next().map(|c| change(&c));
     first.into_iter().chain(chars).collect()
 }

@@ -1,9 +1,7 @@
 use std::borrow::Cow;
 
 use serde::de::value::{CowStrDeserializer, SeqDeserializer};
-use serde::de::{
-    self, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, VariantAccess, Visitor,
-};
+use serde::de::{self, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use crate::request::fields::error::{FieldError, FieldErrorKind};
@@ -31,6 +29,15 @@ impl<'de> Field<'de> {
 
     pub(crate) fn push(&mut self, value: Cow<'de, str>) {
         self.others.push(value);
+    }
+
+    /// Reads the values. An error gets the field's name.
+    pub(super) fn read<T>(
+        self,
+        read: impl FnOnce(Value<'de>) -> Result<T, FieldError>,
+    ) -> Result<T, FieldError> {
+        let name = self.name.clone();
+        read(Value(self)).map_err(|error| error.of(&name))
     }
 }
 
@@ -68,7 +75,7 @@ impl<'de> Deserializer<'de> for Name<'de> {
 }
 
 /// The values of a field: one, or a list.
-pub(super) struct Value<'de>(pub(super) Field<'de>);
+pub(super) struct Value<'de>(Field<'de>);
 
 impl<'de> Value<'de> {
     /// Returns the only value.
@@ -186,11 +193,10 @@ impl<'de> Deserializer<'de> for Value<'de> {
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
-        variants: &'static [&'static str],
+        _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, FieldError> {
-        let value = self.one()?;
-        visitor.visit_enum(Variant { value, variants })
+        visitor.visit_enum(CowStrDeserializer::new(self.one()?))
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, _: V) -> Result<V::Value, FieldError> {
@@ -226,57 +232,6 @@ impl<'de> IntoDeserializer<'de, FieldError> for Value<'de> {
 
     fn into_deserializer(self) -> Self {
         self
-    }
-}
-
-/// A variant without fields, by its name.
-struct Variant<'de> {
-    value: Cow<'de, str>,
-    variants: &'static [&'static str],
-}
-
-impl<'de> EnumAccess<'de> for Variant<'de> {
-    type Error = FieldError;
-    type Variant = Unit;
-
-    fn variant_seed<S: DeserializeSeed<'de>>(
-        self,
-        seed: S,
-    ) -> Result<(S::Value, Unit), FieldError> {
-        let known = self.variants;
-        match seed.deserialize(Name(self.value)) {
-            Ok(variant) => Ok((variant, Unit)),
-            Err(_) => Err(de::Error::custom(format!(
-                "expected one of {}",
-                known.join(", ")
-            ))),
-        }
-    }
-}
-
-struct Unit;
-
-impl<'de> VariantAccess<'de> for Unit {
-    type Error = FieldError;
-
-    fn unit_variant(self) -> Result<(), FieldError> {
-        Ok(())
-    }
-
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, _: S) -> Result<S::Value, FieldError> {
-        Err(FieldError::shape("a text cannot be a variant with a value"))
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, FieldError> {
-        Err(FieldError::shape("a text cannot be a variant with values"))
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        _: &'static [&'static str],
-        _: V,
-    ) -> Result<V::Value, FieldError> {
-        Err(FieldError::shape("a text cannot be a variant with fields"))
     }
 }
 

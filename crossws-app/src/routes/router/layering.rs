@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crossws_core::{Hooks, MaybeSend, MaybeSync, SharedHooks};
+use crossws_core::{Hooks, MaybeSend, MaybeSync, SharedHooks, wrap};
 
 use crate::auth::authenticate::{Authenticate, AuthenticateFn};
-use crate::auth::identity::Identity;
-use crate::layers::global::Global;
-use crate::layers::layer::{Before, BeforeFn, Layer, SharedLayer, Wrap};
+use crate::auth::identity::identity;
+use crate::layers::global::Both;
+use crate::layers::layer::{Before, BeforeFn, Layer, Wrap};
 use crate::layers::reply_errors::reply_errors;
 use crate::routes::router::Router;
 
@@ -21,7 +21,7 @@ impl Router {
     /// ```
     pub fn layer(self, layer: impl Layer) -> Self {
         self.change(|router| {
-            router.layers.push(SharedLayer::new(layer));
+            router.layers.push(Arc::new(layer));
             Ok(())
         })
     }
@@ -97,7 +97,7 @@ impl Router {
         F: Fn(&T) -> N + MaybeSend + MaybeSync + 'static,
         N: Into<Arc<str>> + 'static,
     {
-        self.layer(Identity::new(name))
+        self.layer(identity(name))
     }
 
     /// Adds hooks that run before those of each route, for every event except `error`, which only
@@ -109,12 +109,12 @@ impl Router {
     /// - An error of a global hook goes to the route's `error` hook, and the route's hook for the
     ///   event does not run. Only `close` always runs both.
     /// - `start` of the global hooks runs once, before those of the routes.
-    pub fn global(self, hooks: impl Hooks) -> Self {
-        let hooks = SharedHooks::new(hooks);
-        self.change(|router| {
-            router.globals.push(hooks.clone());
-            router.layers.push(SharedLayer::new(Global(hooks)));
-            Ok(())
+    pub fn global(mut self, hooks: impl Hooks) -> Self {
+        let global = SharedHooks::new(hooks);
+        self.globals.push(global.clone());
+        self.wrap(move |route| {
+            let global = global.clone();
+            wrap(Both { global, route })
         })
     }
 

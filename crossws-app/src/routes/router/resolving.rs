@@ -7,7 +7,7 @@ use crossws_core::{
     HookResult, Hooks, Hub, Rejection, Resolution, Resolve, SharedHooks, UpgradeRequest,
 };
 
-use crate::calls::pending::Starting;
+use crate::calls::connection::Starting;
 use crate::routes::router::Router;
 
 impl Resolve for Router {

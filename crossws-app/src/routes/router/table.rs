@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crossws_core::{BeforeUpgrade, Hub, Params, PathNotUtf8, Route, RouteSettings, SharedHooks};
+use crossws_core::{Hub, Params, PathNotUtf8, Route, RouteSettings, SharedHooks};
 
 use crate::request::path::{decode, normalize};
 use crate::routes::pattern::Pattern;
-use crate::routes::prepared::layered;
+use crate::routes::prepared::Layered;
 use crate::routes::route::RouteBuilder;
 use crate::routes::router::error::RouterError;
 
@@ -33,19 +33,11 @@ struct Target {
     other_slash: bool,
 }
 
-impl Target {
-    fn of(index: usize) -> Self {
-        let other_slash = false;
-        Self { index, other_slash }
-    }
-}
-
 /// A route, ready for any number of connections.
 struct Found {
     pattern: Pattern,
-    hooks: Arc<SharedHooks>,
+    layered: Layered,
     settings: Arc<RouteSettings>,
-    before: Option<Arc<dyn BeforeUpgrade>>,
 }
 
 impl Table {
@@ -55,7 +47,8 @@ impl Table {
         route: RouteBuilder,
     ) -> Result<(), RouterError> {
         let index = self.routes.len();
-        let target = Target::of(index);
+        let other_slash = false;
+        let target = Target { index, other_slash };
         if self.matcher.insert(pattern.to_matchit(), target).is_err() {
             return Err(RouterError::Conflict {
                 pattern: pattern.clone(),
@@ -94,17 +87,10 @@ impl Table {
     }
 
     /// Adds a route's path with the other slash, unless another route takes it.
-    pub(super) fn insert_other_slash(&mut self, pattern: &Pattern) {
-        if let Some(other) = pattern.other_slash()
-            && let Some(index) = self
-                .routes
-                .iter()
-                .position(|route| route.pattern == *pattern)
-        {
-            let target = Target {
-                index,
-                other_slash: true,
-            };
+    pub(super) fn insert_other_slash(&mut self, index: usize) {
+        if let Some(other) = self.routes[index].pattern.other_slash() {
+            let other_slash = true;
+            let target = Target { index, other_slash };
             // An error means that another route has it.
             let _ = self.matcher.insert(other.to_matchit(), target);
         }
@@ -134,7 +120,7 @@ impl Table {
     /// Returns the hooks of each route and fallback, and the pattern by which their peers know the route.
     pub(super) fn hooks(&self) -> impl Iterator<Item = (Arc<str>, &SharedHooks)> {
         let all = self.routes.iter().chain(&self.fallbacks);
-        all.map(|route| (route.pattern.to_string().into(), &*route.hooks))
+        all.map(|route| (route.pattern.to_string().into(), &*route.layered.hooks))
     }
 
     /// Checks the settings of each route and fallback on this hub.
@@ -180,16 +166,15 @@ fn other_slash(path: &str) -> Arc<str> {
 
 impl Found {
     fn new(pattern: Pattern, route: RouteBuilder) -> Result<Self, RouterError> {
-        let (hooks, before, settings) = layered(route);
+        let (layered, settings) = Layered::new(route);
         if let Err(error) = settings.validate() {
             return Err(RouterError::Settings { pattern, error });
         }
         let settings = settings.route(pattern.to_string());
         Ok(Self {
             pattern,
-            hooks: Arc::new(hooks),
+            layered,
             settings: Arc::new(settings),
-            before,
         })
     }
 
@@ -199,11 +184,6 @@ impl Found {
             .filter(|(name, _)| *name != REST)
             .map(|(name, value)| (name, decode(value)))
             .collect();
-        let route = Route::new(Arc::clone(&self.hooks));
-        let route = route.params(params).settings(&self.settings);
-        match &self.before {
-            Some(before) => route.before(Arc::clone(before)),
-            None => route,
-        }
+        self.layered.route(params, &self.settings)
     }
 }
