@@ -8,7 +8,6 @@ use http::StatusCode;
 use crate::error::{Error, HookKind, SubscribeError};
 use crate::hooks::catch::catch_panic;
 use crate::hub::Hub;
-use crate::hub::group::labels::check_labels;
 use crate::hub::settings::limits::{Limit, Limits};
 use crate::observe::{RejectReason, watch};
 use crate::peer;
@@ -17,11 +16,12 @@ use crate::peer::context::ContextCell;
 use crate::peer::deadlines::expiry::{ExpiryError, Moment, MomentCell};
 use crate::peer::deadlines::sleep::Sleepers;
 use crate::peer::deadlines::timers::Timers;
+use crate::peer::inbox::Inbox;
+use crate::peer::labels::label_index::check_labels;
 use crate::peer::life::Life;
 use crate::peer::life::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_TOPICS};
 use crate::peer::rare::RareCell;
 use crate::peer::snapshot::{RestoreError, Snapshot};
-use crate::peer::tasks::Inbox;
 use crate::peer::topics::subscriptions::Subscriptions;
 use crate::pubsub::retained::RetainedMessage;
 use crate::pubsub::topic_kind::TopicKind;
@@ -143,7 +143,7 @@ impl Hub {
             .label(identity, tags, self.limits())
             .map_err(Rejection::internal)?;
         membership.peer.persist().map_err(Rejection::internal)?;
-        watch::connected(&membership.peer);
+        membership.peer.report_connected();
         Ok(RestoredPeer::new(membership, false))
     }
 
@@ -184,7 +184,7 @@ impl Hub {
             .peer
             .label(identity, tags, &limits)
             .map_err(RestoreError::new)?;
-        watch::restored(&membership.peer);
+        membership.peer.report_restored();
         Ok(RestoredPeer::new(membership, true))
     }
 

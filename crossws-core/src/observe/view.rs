@@ -11,6 +11,7 @@ use crate::hub::stats::Stats;
 use crate::peer::Peer;
 use crate::peer::id::PeerId;
 use crate::peer::life::PeerState;
+use crate::sort::sort_by;
 
 /// The contents of a hub, as JSON for an admin page: see [`Hub::snapshot`]. It shows no query,
 /// header or message.
@@ -171,7 +172,14 @@ impl Hub {
     pub fn snapshot_of(&self, most: usize) -> HubSnapshot {
         let survey = self.registry().survey(most);
         let peers: Vec<_> = survey.peers.iter().map(PeerSnapshot::from).collect();
-        let mut routes = self.registry().routes().survey();
+        let routes = self.registry().routes().all();
+        let routes = routes.iter().map(|route| RouteSnapshot {
+            pattern: route.names.pattern.clone(),
+            name: route.names.name.clone(),
+            peers: route.roster.len(),
+        });
+        let mut routes: Vec<_> = routes.filter(|route| route.peers > 0).collect();
+        sort_by(&mut routes, Ord::cmp);
         let complete = survey.is_whole && routes.len() <= most;
         routes.truncate(most);
         let namespaces = survey.namespaces.into_iter().map(|it| NamespaceSnapshot {

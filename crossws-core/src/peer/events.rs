@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use crate::hooks::catch::contained;
 use crate::hooks::notice::{Dropped, Kind, Notice};
-use crate::observe::watch;
 use crate::peer::Peer;
+#[cfg(doc)]
 use crate::transport::Transport;
 
 /// An adapter's handle to a peer: reports events to it while a hook may be running.
@@ -31,7 +31,7 @@ impl PeerEvents {
     }
 
     /// Returns the peer's transport, if it is of this type.
-    pub fn transport<T: Transport>(&self) -> Option<&T> {
+    pub fn transport<T: Any>(&self) -> Option<&T> {
         let transport: &dyn Any = self.0.transport();
         transport.downcast_ref()
     }
@@ -84,7 +84,7 @@ impl PeerEvents {
 
     /// Reports that messages for the peer were discarded: its `dropped` hook will run.
     pub fn dropped(&self, dropped: Dropped) {
-        watch::dropped(&self.0, dropped);
+        self.0.report_dropped(dropped);
         self.0.notify(Notice(Kind::Dropped(dropped)));
     }
 

@@ -16,8 +16,9 @@ use bytes::Bytes;
 
 use self::chunk::{Chunk, ChunkIndex, Extent, Written};
 pub(crate) use self::rest::Rest;
-use crate::pubsub::cursor::{LogSlice, QueueSize};
-use crate::pubsub::members::Key;
+use crate::peer::members::Key;
+use crate::pubsub::queue_size::QueueSize;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Below this size, a reader's part of the chunk that is being written is copied. Sharing so little
 /// would close the chunk, and a busy room's log would consist of small chunks.
@@ -28,6 +29,37 @@ const CHUNK: usize = 64 << 10;
 
 /// As [`CHUNK`], in messages: the index entry of a message takes more memory than a short message.
 const CHUNK_MESSAGES: usize = 1024;
+
+/// The order of a namespace: every publication in it gets the next number, in any topic.
+///
+/// A transport reads it to place its own sent messages among the publications: an earlier
+/// publication has a smaller number than the time, a later one does not.
+#[derive(Debug, Clone, Default)]
+pub struct Sequence(Arc<AtomicU64>);
+
+impl Sequence {
+    /// Returns the number of the next publication.
+    pub fn now(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Takes the next number. Called under the topic's lock, so that a topic's numbers increase.
+    pub(crate) fn tick(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::AcqRel)
+    }
+}
+
+/// Consecutive publications of a topic's log, encoded and shared by all of its readers.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct LogSlice {
+    /// The first publication's number on the namespace's [`Sequence`].
+    pub seq: u64,
+    /// The messages, one after the other.
+    pub bytes: Bytes,
+    /// How many messages there are.
+    pub messages: usize,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Log {

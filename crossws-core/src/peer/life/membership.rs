@@ -3,7 +3,6 @@ use http::StatusCode;
 use crate::hub::Hub;
 use crate::hub::settings::limits::Limits;
 use crate::message::close::{CloseCode, CloseFrame, Closed, ClosedBy};
-use crate::observe::watch;
 use crate::peer::Peer;
 use crate::peer::id::PeerId;
 use crate::pubsub::registry::JoinError;
@@ -71,7 +70,7 @@ impl Drop for Membership {
         self.peer.over();
         // If the session was dropped before its end.
         let by = self.peer.closed_here().unwrap_or(ClosedBy::Network);
-        watch::disconnected(&self.peer, &Closed::lost(by));
+        self.peer.report_disconnected(&Closed::lost(by));
         self.peer.inbox().close();
     }
 }

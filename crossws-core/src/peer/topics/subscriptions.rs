@@ -8,17 +8,18 @@ use smallvec::SmallVec;
 use crate::error::SubscribeError;
 use crate::hub::group::route_members::RouteMembers;
 use crate::hub::settings::limits::Limits;
-use crate::pubsub::members::Key;
+use crate::peer::members::Key;
 use crate::pubsub::topic::{Several, Topic};
 use crate::pubsub::topic_kind::TopicKind;
 use crate::sync::{Mutex, MutexGuard};
 
 /// A peer's topics, and its key in each. The last in the order of locks: see `registry.rs`.
 #[derive(Default)]
-pub(crate) struct Subscriptions(Mutex<State>);
+pub(crate) struct Subscriptions(Mutex<Known>);
 
+/// A peer's memberships, while their list is locked.
 #[derive(Default)]
-struct State {
+pub(crate) struct Known {
     stay: Stay,
     /// Topics, then patterns, each by name.
     topics: Memberships,
@@ -203,23 +204,14 @@ impl Subscriptions {
     }
 
     /// Locks the list, for several look-ups.
-    pub(crate) fn lock(&self) -> Known<'_> {
-        Known(self.0.lock())
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock()
     }
 }
 
-/// A peer's memberships, while their list is locked.
-pub(crate) struct Known<'a>(MutexGuard<'a, State>);
-
-impl Known<'_> {
-    /// The key in this topic, to be looked up there.
+impl Known {
+    /// Returns the key in this topic, which must be looked up there.
     pub(crate) fn key(&self, topic: &Topic) -> Option<Key> {
-        self.0.key(topic)
-    }
-}
-
-impl State {
-    fn key(&self, topic: &Topic) -> Option<Key> {
         if topic.is_everyone() {
             return self.stay.key();
         }

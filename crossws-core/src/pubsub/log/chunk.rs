@@ -2,9 +2,8 @@
 
 use bytes::Bytes;
 
-use super::{Cuts, Total};
-use crate::pubsub::cursor::LogSlice;
-use crate::pubsub::members::Key;
+use super::{Cuts, LogSlice, Total};
+use crate::peer::members::Key;
 
 #[derive(Debug)]
 pub(super) struct Chunk {

@@ -2,9 +2,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::chunk::{Chunk, Extent, Written};
-use super::{Cuts, Total};
-use crate::pubsub::cursor::{LogSlice, QueueSize};
-use crate::pubsub::members::Key;
+use super::{Cuts, LogSlice, Total};
+use crate::peer::members::Key;
+use crate::pubsub::queue_size::QueueSize;
 
 /// The messages that wait for a reader that has left its log: the chunks, shared with all of their
 /// readers.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::error::SubscribeError;
 use crate::hub::settings::limits::Limits;
 use crate::peer::Peer;
+use crate::peer::told::Told;
 use crate::pubsub::pattern::check_pattern;
 use crate::pubsub::registry::Registry;
-use crate::pubsub::topic::{Told, Topic};
+use crate::pubsub::topic::Topic;
 use crate::pubsub::topic_kind::TopicKind;
 use crate::sort::sort_by;
 
@@ -70,7 +71,7 @@ impl Registry {
                 if !self.topics.take(1, limits.max_hub_topics) {
                     return Err(SubscribeError::HubFull(limits.max_hub_topics.get()));
                 }
-                let topic = Topic::new(kind, Arc::from(name), namespace.clock.clone());
+                let topic = Topic::new(kind, Some(Arc::from(name)), namespace.clock.clone());
                 index.insert(Arc::clone(&topic));
                 topic
             }
@@ -81,8 +82,7 @@ impl Registry {
             let joins = peer.subscriptions().insert(Arc::clone(&topic), key);
             if joins {
                 for publication in &first {
-                    let receipt = peer.transport().publish(publication);
-                    told.count(peer, receipt);
+                    told.publish(peer, publication);
                 }
             }
             joins
@@ -119,7 +119,7 @@ impl Registry {
         let mut new: Vec<_> = topics.iter().collect();
         sort_by(&mut new, Ord::cmp);
         new.dedup();
-        self.visit(Some(namespace), |namespace| {
+        self.visit(Some(namespace), |_, namespace| {
             let index = namespace.index.lock();
             new.retain(|topic| !index.topics.contains_key(*topic));
         });

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::hub::group::roster::Roster;
 use crate::hub::settings::limits::Limits;
 use crate::peer::Peer;
+use crate::peer::members::Key;
+use crate::peer::roster::Roster;
 use crate::peer::snapshot::persist_error::PersistError;
-use crate::pubsub::members::Key;
 use crate::sync::{Mutex, MutexGuard};
 
 /// Why a peer did not get an identity or a tag.
