@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::chunk::{Chunk, Extent, Written};
-use super::{Cuts, LogSlice, Total};
+use super::{Cuts, LogSlice};
 use crate::peer::members::Key;
 use crate::pubsub::queue_size::QueueSize;
 
@@ -17,7 +17,7 @@ pub(crate) struct Rest {
     /// The place in the first chunk.
     pub(super) message: usize,
     /// The reader's own publications: they are in the chunks, and not for it.
-    pub(super) own: Total,
+    pub(super) own: QueueSize,
     pub(super) reader: Key,
     pub(super) waits: QueueSize,
 }
