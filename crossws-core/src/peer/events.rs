@@ -5,7 +5,9 @@ use std::time::SystemTime;
 
 use crate::hooks::catch::contained;
 use crate::hooks::notice::{Dropped, Kind, Notice};
+use crate::message::close::{CloseCode, CloseFrame};
 use crate::peer::Peer;
+use crate::peer::life::End;
 #[cfg(doc)]
 use crate::transport::Transport;
 
@@ -45,7 +47,7 @@ impl PeerEvents {
     /// Reports that the outbound queue has become shorter: the tasks in `Peer::drained` look again.
     /// Cheap if no task waits.
     pub fn drained(&self) {
-        self.0.notify_drained();
+        self.0.life().notify_drained();
     }
 
     /// Returns whether [`drained`](Self::drained) has a task to tell of a queue that has become shorter before this
@@ -92,7 +94,8 @@ impl PeerEvents {
     /// with
     /// 3008. The adapter keeps that time with [`Liveness::active`](crate::adapter::Liveness::active).
     pub fn inactive(&self) {
-        self.0.close_for_inactivity();
+        let frame = CloseFrame::new(CloseCode::TIMEOUT, "inactive");
+        self.0.close_with(frame, End::Expiry);
     }
 
     /// Returns whether this side closed, so that messages that still arrive must not reach a hook.

@@ -5,6 +5,7 @@ use crate::hub::settings::limits::Limits;
 use crate::message::close::{CloseCode, CloseFrame, Closed, ClosedBy};
 use crate::peer::Peer;
 use crate::peer::id::PeerId;
+use crate::peer::life::End;
 use crate::pubsub::registry::JoinError;
 use crate::upgrade::rejection::Rejection;
 
@@ -55,7 +56,7 @@ impl Membership {
             .map_err(JoinError::into_frame)?;
         if let Some(frame) = hub.shutdown_frame() {
             // Joined between the shutdown's beginning and its list, so the list may not contain it.
-            membership.peer.close_for_shutdown(frame);
+            membership.peer.close_with(frame, End::Shutdown);
         }
         Ok(membership)
     }
