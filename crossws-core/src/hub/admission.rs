@@ -132,7 +132,13 @@ impl Hub {
             })?;
         for topic in &topics {
             self.registry()
-                .subscribe(&membership.peer, TopicKind::Topic, topic, self.limits())
+                .subscribe(
+                    &membership.peer,
+                    TopicKind::Topic,
+                    topic,
+                    self.limits(),
+                    true,
+                )
                 .map_err(|error| match error {
                     SubscribeError::HubFull(_) => Rejection::unavailable(TOO_MANY_TOPICS),
                     other => Rejection::internal(other),
@@ -171,12 +177,18 @@ impl Hub {
             .map_err(|frame| RestoreError::new(frame.reason().to_string()))?;
         for topic in snapshot.topics_shared() {
             self.registry()
-                .resubscribe(&membership.peer, TopicKind::Topic, &topic, &limits)
+                .subscribe(&membership.peer, TopicKind::Topic, &topic, &limits, false)
                 .map_err(RestoreError::new)?;
         }
         for pattern in &snapshot.patterns {
             self.registry()
-                .resubscribe(&membership.peer, TopicKind::Pattern, pattern, &limits)
+                .subscribe(
+                    &membership.peer,
+                    TopicKind::Pattern,
+                    pattern,
+                    &limits,
+                    false,
+                )
                 .map_err(RestoreError::new)?;
         }
         let (identity, tags) = snapshot.labels();

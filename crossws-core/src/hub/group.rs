@@ -8,7 +8,6 @@ use crate::message::send::SendOptions;
 use crate::message::{IntoMessage, Message};
 use crate::observe::Audience;
 use crate::peer::Peer;
-use crate::peer::labels::label_index::LabelKind;
 use crate::peer::life::End;
 use crate::peer::roster::Rosters;
 use crate::pubsub::filter::Filter;
@@ -244,17 +243,10 @@ impl<'a> Group<'a> {
             }));
         }
         let registry = self.hub.registry();
-        let label = |kind| {
-            registry
-                .labels()
-                .find(kind, self.name)
-                .into_iter()
-                .collect()
-        };
         Ok(match self.of {
-            GroupOf::Route => registry.routes().find(self.name),
-            GroupOf::Identity => label(LabelKind::Identity),
-            GroupOf::Tag => label(LabelKind::Tag),
+            GroupOf::Route => registry.routes.find(self.name),
+            GroupOf::Identity => registry.labels.identities.find(self.name),
+            GroupOf::Tag => registry.labels.tags.find(self.name),
         })
     }
 }

@@ -171,8 +171,7 @@ impl Hub {
     /// As [`snapshot`](Self::snapshot), with at most `most` namespaces, topics and peers each.
     pub fn snapshot_of(&self, most: usize) -> HubSnapshot {
         let survey = self.registry().survey(most);
-        let peers: Vec<_> = survey.peers.iter().map(PeerSnapshot::from).collect();
-        let routes = self.registry().routes().all();
+        let routes = self.registry().routes.all();
         let routes = routes.iter().map(|route| RouteSnapshot {
             pattern: route.names.pattern.clone(),
             name: route.names.name.clone(),
@@ -180,29 +179,17 @@ impl Hub {
         });
         let mut routes: Vec<_> = routes.filter(|route| route.peers > 0).collect();
         sort_by(&mut routes, Ord::cmp);
-        let complete = survey.is_whole && routes.len() <= most;
+        let complete = survey.complete && routes.len() <= most;
         routes.truncate(most);
-        let namespaces = survey.namespaces.into_iter().map(|it| NamespaceSnapshot {
-            name: it.name,
-            peers: it.peers,
-            topic_count: it.all_topics,
-            topics: it
-                .topics
-                .into_iter()
-                .map(|(name, subscribers)| TopicSnapshot { name, subscribers })
-                .collect(),
-        });
         HubSnapshot {
             stats: self.stats(),
             closes: self.closes(),
             counters: self.counters(),
             ready: self.is_ready(),
             routes,
-            namespace_count: survey.all,
-            namespaces: namespaces.collect(),
-            buffered: peers.iter().map(|peer| peer.buffered).sum(),
-            peers,
+            buffered: survey.peers.iter().map(|peer| peer.buffered).sum(),
             complete,
+            ..survey
         }
     }
 

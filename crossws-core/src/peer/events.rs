@@ -62,7 +62,7 @@ impl PeerEvents {
     /// `may_write` decides. Cheap while no peer is behind.
     #[inline]
     pub fn must_wait(&self, may_write: bool) -> bool {
-        let behind = self.0.hub().registry().behind_peers();
+        let behind = &self.0.hub().registry().behind;
         !behind.is_empty()
             && (may_write || self.0.life().publishes())
             && behind.any(self.0.namespace())

@@ -72,7 +72,7 @@ impl Peer {
     #[cold]
     fn note_behind(&self) {
         if self.is_behind() {
-            self.0.hub.registry().behind_peers().add(self);
+            self.0.hub.registry().behind.add(self);
         }
     }
 

@@ -31,10 +31,16 @@ impl Told {
             self.published.dropped += receipt.dropped;
             peer.note_loss(receipt.dropped);
         }
-        if receipt.wake {
+        self.note(peer, receipt.wake, receipt.settle);
+    }
+
+    /// Notes whether a peer must be woken, and whether it must be settled.
+    #[inline(always)]
+    pub(crate) fn note(&mut self, peer: &Peer, wake: bool, settle: bool) {
+        if wake {
             self.asleep.push(PeerEvents::new(peer.clone()));
         }
-        if receipt.settle {
+        if settle {
             self.grown.push(peer.clone());
         }
     }

@@ -53,7 +53,7 @@ impl Cursor {
 
     /// Returns the order of the namespace.
     pub fn clock(&self) -> &Sequence {
-        self.topic.clock()
+        &self.topic.clock
     }
 
     /// Notes what [`Backlog::take`] has left. Returns whether that is anything. If not, the feed is
@@ -117,16 +117,6 @@ impl fmt::Debug for Cursor {
         f.debug_tuple("Cursor").field(&self.at_most()).finish()
     }
 }
-
-/// The form in which a transport that no longer reads returns it: see
-/// [`LogReader::news`](crate::adapter::LogReader::news).
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the connection is closing: what is published is not read")
-    }
-}
-
-impl std::error::Error for Cursor {}
 
 /// The rest after [`Backlog::take`]: see [`Cursor::has_left`].
 #[derive(Debug, Clone, Copy)]

@@ -19,7 +19,7 @@ mod publishing;
 mod retaining;
 mod retention;
 mod subscribing;
-pub(crate) mod survey;
+mod survey;
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashSet};
@@ -50,9 +50,10 @@ pub(crate) struct Registry {
     /// How many topics all namespaces have together.
     topics: Budget,
     retaining: Retaining,
-    routes: Routes,
-    labels: LabelIndex,
-    behind: Behind,
+    pub(crate) routes: Routes,
+    pub(crate) labels: LabelIndex,
+    /// The peers that are behind.
+    pub(crate) behind: Behind,
 }
 
 impl Registry {
@@ -86,26 +87,13 @@ impl Registry {
                 return Err(full);
             }
         };
-        let namespace = found.unwrap_or_else(|| {
-            let namespace = Arc::<Namespace>::default();
-            let name = Arc::clone(peer.namespace_shared());
-            hub.namespaces.insert(name, Arc::clone(&namespace));
-            namespace
-        });
+        let namespace = found.unwrap_or_else(|| hub.add(Arc::clone(peer.namespace_shared())));
         let remember = |key| peer.subscriptions().join(key);
         // No other thread has its handle yet that could make it leave.
         namespace.everyone.insert(peer, remember);
         drop(guard);
         self.join_route(peer);
         Ok(())
-    }
-
-    pub(crate) fn routes(&self) -> &Routes {
-        &self.routes
-    }
-
-    pub(crate) fn labels(&self) -> &LabelIndex {
-        &self.labels
     }
 
     /// Lists the peer among the connections of its route, and removes it from another route's.
@@ -172,18 +160,9 @@ impl Registry {
         (found, hub.namespaces.get(peer.namespace()).cloned())
     }
 
-    /// Returns the peers that are behind.
-    pub(crate) fn behind_peers(&self) -> &Behind {
-        &self.behind
-    }
-
     #[inline(always)] // each publication asks
     fn namespace(&self, name: &str) -> Option<Arc<Namespace>> {
         self.hub.lock().namespaces.get(name).cloned()
-    }
-
-    fn namespace_of(&self, peer: &Peer) -> Option<Arc<Namespace>> {
-        self.namespace(peer.namespace())
     }
 
     /// Visits one namespace, or [all](Self::visit_all). The hub's lock is not held during the visits.
@@ -284,5 +263,12 @@ impl HubMap {
             return Err(JoinError::TooManyNamespaces);
         }
         Ok(found)
+    }
+
+    /// Adds a namespace, which does not exist yet.
+    fn add(&mut self, name: Arc<str>) -> Arc<Namespace> {
+        let namespace = Arc::<Namespace>::default();
+        self.namespaces.insert(name, Arc::clone(&namespace));
+        namespace
     }
 }

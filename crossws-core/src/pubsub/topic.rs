@@ -33,8 +33,8 @@ pub(crate) type Several = SmallVec<[Arc<Topic>; 4]>;
 pub(crate) struct Topic {
     /// `None` for the topic of all peers of a namespace.
     name: Option<Arc<str>>,
-    kind: TopicKind,
-    clock: Sequence,
+    pub(crate) kind: TopicKind,
+    pub(crate) clock: Sequence,
     /// The size of all publications, in their longest encoding.
     bytes: AtomicUsize,
     messages: AtomicUsize,
@@ -121,10 +121,6 @@ impl Topic {
         self.name.clone().unwrap_or_default()
     }
 
-    pub(crate) fn kind(&self) -> TopicKind {
-        self.kind
-    }
-
     pub(crate) fn is_pattern(&self) -> bool {
         self.kind == TopicKind::Pattern
     }
@@ -132,10 +128,6 @@ impl Topic {
     /// Returns whether it is the topic of all peers of a namespace.
     pub(crate) fn is_everyone(&self) -> bool {
         self.name.is_none()
-    }
-
-    pub(crate) fn clock(&self) -> &Sequence {
-        &self.clock
     }
 
     /// Returns the size of all publications.

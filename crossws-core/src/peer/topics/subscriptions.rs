@@ -79,11 +79,8 @@ impl Subscriptions {
     /// Returns whether the peer is listed on this route, or on none.
     pub(crate) fn is_on(&self, route: Option<&Arc<RouteMembers>>) -> bool {
         let state = self.0.lock();
-        match (&state.route, route) {
-            (Some((on, _)), Some(route)) => Arc::ptr_eq(on, route),
-            (None, None) => true,
-            _ => false,
-        }
+        let on = state.route.as_ref().map(|(on, _)| Arc::as_ptr(on));
+        on == route.map(Arc::as_ptr)
     }
 
     /// Notes that the peer is listed on no route any more. Returns the earlier one.
@@ -170,12 +167,9 @@ impl Subscriptions {
     /// key.
     pub(crate) fn remove(&self, topic: &Arc<Topic>, key: Key) {
         let mut state = self.0.lock();
-        let at = state.find_topic(topic).ok();
-        let is_it = |at: &usize| {
-            let found = state.topics.get(*at);
-            found.is_some_and(|(found, other)| Arc::ptr_eq(found, topic) && *other == key)
-        };
-        let removed = at.filter(is_it).map(|at| state.topics.remove(at));
+        let is_it = |(found, other): &(Arc<Topic>, Key)| Arc::ptr_eq(found, topic) && *other == key;
+        let at = state.topics.iter().position(is_it);
+        let removed = at.map(|at| state.topics.remove(at));
         drop(state);
         drop(removed);
     }
@@ -227,14 +221,14 @@ impl Known {
     /// Where a topic or a pattern is, or belongs.
     fn find(&self, kind: TopicKind, name: &str) -> Result<usize, usize> {
         let by_name = |(topic, _): &(Arc<Topic>, Key)| -> Ordering {
-            let by_kind = topic.kind().cmp(&kind);
+            let by_kind = topic.kind.cmp(&kind);
             by_kind.then_with(|| topic.name().cmp(name))
         };
         self.topics.binary_search_by(by_name)
     }
 
     fn find_topic(&self, topic: &Topic) -> Result<usize, usize> {
-        self.find(topic.kind(), topic.name())
+        self.find(topic.kind, topic.name())
     }
 
     fn of_kind(&self, kind: TopicKind) -> &[(Arc<Topic>, Key)] {

@@ -19,7 +19,7 @@ pub(super) struct Namespace {
     pub(super) clock: Sequence,
     /// The peers of the namespace, as the topic that `broadcast` publishes to.
     pub(super) everyone: Arc<Topic>,
-    pub(super) retained: Retained,
+    pub(super) retained: Mutex<Retained>,
     pub(super) holds: Holds,
     pub(super) index: Mutex<Index>,
 }
@@ -30,7 +30,7 @@ impl Default for Namespace {
         Self {
             everyone: Topic::new(TopicKind::Topic, None, clock.clone()),
             clock,
-            retained: Retained::default(),
+            retained: Mutex::default(),
             holds: Holds::default(),
             index: Mutex::default(),
         }
@@ -72,7 +72,7 @@ impl Index {
     }
 
     pub(super) fn insert(&mut self, topic: Arc<Topic>) {
-        match topic.kind() {
+        match topic.kind {
             TopicKind::Topic => {
                 self.topics.insert(topic.shared_name(), topic);
             }
@@ -99,12 +99,12 @@ impl Index {
         topic: &Arc<Topic>,
         count: &Budget,
     ) -> Option<Arc<Topic>> {
-        let found = self.get(topic.kind(), topic.name())?;
+        let found = self.get(topic.kind, topic.name())?;
         if !Arc::ptr_eq(found, topic) || !topic.is_empty() {
             return None;
         }
         count.give_back(1);
-        match topic.kind() {
+        match topic.kind {
             TopicKind::Topic => self.topics.remove(topic.name()),
             TopicKind::Pattern => {
                 let patterns = self.patterns.as_mut()?;

@@ -38,10 +38,10 @@ impl Retaining {
 impl Turn<'_> {
     pub(super) fn put(&self, namespace: &str, topic: &str, kept: &Kept) {
         if let Some((store, _)) = &self.0 {
-            let message = kept.message().clone();
-            let mut stored = RetainedMessage::new(namespace, topic, message, kept.by());
-            stored.others = kept.others().clone();
-            store.put(stored);
+            store.put(RetainedMessage {
+                others: kept.others.clone(),
+                ..RetainedMessage::new(namespace, topic, kept.message.clone(), kept.by)
+            });
         }
     }
 

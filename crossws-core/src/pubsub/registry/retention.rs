@@ -57,7 +57,7 @@ impl Retention<'_> {
             for (topic, kept) in self.kept.drain(..) {
                 namespace.holds.add(self.by);
                 if let Some(old) = retained.insert(topic, kept) {
-                    namespace.holds.end(old.by());
+                    namespace.holds.end(old.by);
                 }
             }
             match &recipients.to {
@@ -163,7 +163,7 @@ impl Registry {
             if let Some(kept) = removed {
                 count += 1;
                 turn.remove(name, topic);
-                namespace.holds.end(kept.by());
+                namespace.holds.end(kept.by);
                 drop(turn);
                 self.forget_unused(name, namespace);
             }
@@ -177,7 +177,7 @@ impl Registry {
         self.visit(scope, |_, namespace| {
             if found.is_none() {
                 let retained = namespace.retained.lock();
-                found = retained.get(topic).map(|kept| kept.message().clone());
+                found = retained.get(topic).map(|kept| kept.message.clone());
             }
         });
         found
@@ -243,10 +243,7 @@ impl Registry {
                 if !limits.max_namespaces.allows(count + 1) {
                     return Err(RetainError::Namespaces(count));
                 }
-                let namespace = Arc::<Namespace>::default();
-                hub.namespaces
-                    .insert(Arc::from(name), Arc::clone(&namespace));
-                namespace
+                hub.add(Arc::from(name))
             }
         };
         namespace.holds.add(by);

@@ -13,29 +13,9 @@ use crate::pubsub::topic_kind::TopicKind;
 use crate::sort::sort_by;
 
 impl Registry {
-    /// Subscribes a peer to a topic or a pattern, and sends it what is retained there.
+    /// Subscribes a peer to a topic or a pattern. A new subscriber is sent what is retained there; one
+    /// that was subscribed before a sleep is not.
     pub(crate) fn subscribe(
-        &self,
-        peer: &Peer,
-        kind: TopicKind,
-        name: &str,
-        limits: &Limits,
-    ) -> Result<bool, SubscribeError> {
-        self.subscribe_after(peer, kind, name, limits, true)
-    }
-
-    /// As [`subscribe`](Self::subscribe), for a peer that was subscribed before a sleep.
-    pub(crate) fn resubscribe(
-        &self,
-        peer: &Peer,
-        kind: TopicKind,
-        name: &str,
-        limits: &Limits,
-    ) -> Result<bool, SubscribeError> {
-        self.subscribe_after(peer, kind, name, limits, false)
-    }
-
-    fn subscribe_after(
         &self,
         peer: &Peer,
         kind: TopicKind,
@@ -47,7 +27,7 @@ impl Registry {
         if kind == TopicKind::Pattern {
             check_pattern(name)?;
         }
-        let Some(namespace) = self.namespace_of(peer) else {
+        let Some(namespace) = self.namespace(peer.namespace()) else {
             return Err(SubscribeError::Closed);
         };
         // Held until the peer has joined: no message is published and retained meanwhile.
@@ -126,17 +106,18 @@ impl Registry {
         new.len() <= room
     }
 
-    pub(crate) fn unsubscribe(&self, peer: &Peer, kind: TopicKind, name: &str) -> bool {
-        let Some(namespace) = self.namespace_of(peer) else {
-            return false;
-        };
-        let Some((topic, key)) = peer.subscriptions().get(kind, name) else {
-            return false;
-        };
-        let handle = namespace.remove_member(&topic, key, peer, &self.topics);
-        if handle.is_some() {
-            peer.subscriptions().remove(&topic, key);
-        }
-        handle.is_some()
+    /// Ends a subscription. Returns its topic, if there was one.
+    pub(crate) fn unsubscribe(
+        &self,
+        peer: &Peer,
+        kind: TopicKind,
+        name: &str,
+    ) -> Option<Arc<Topic>> {
+        let namespace = self.namespace(peer.namespace())?;
+        let (topic, key) = peer.subscriptions().get(kind, name)?;
+        // Not the last handle: the caller holds one.
+        namespace.remove_member(&topic, key, peer, &self.topics)?;
+        peer.subscriptions().remove(&topic, key);
+        Some(topic)
     }
 }

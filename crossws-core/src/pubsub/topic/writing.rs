@@ -7,7 +7,6 @@ use slab::Slab;
 
 use super::{Lane, LaneNumber, Place, Reader, Reading, State, Topic};
 use crate::peer::Peer;
-use crate::peer::events::PeerEvents;
 use crate::peer::members::{Key, Members};
 use crate::peer::told::Told;
 use crate::pubsub::cursor::Cursor;
@@ -221,12 +220,7 @@ impl Writing<'_> {
                     until,
                 });
                 *place = Place::Reading(reader.key);
-                if room.wake {
-                    self.told.asleep.push(PeerEvents::new(peer.clone()));
-                }
-                if room.settle {
-                    self.told.grown.push(peer.clone());
-                }
+                self.told.note(peer, room.wake, room.settle);
             }
             Err(feed) => {
                 feed.disarm();
@@ -245,10 +239,7 @@ impl Writing<'_> {
         let end = lane.log.end();
         lane.check = QueueSize::MOST;
         for (_, reading) in self.readers.iter_mut() {
-            if reading.lane != self.number {
-                continue;
-            }
-            if reading.cursor.is_none() {
+            if reading.lane != self.number || reading.cursor.is_none() {
                 continue;
             }
             // Members that are told of this publication were asked a moment ago.
@@ -259,9 +250,7 @@ impl Writing<'_> {
             {
                 let room = reader.lags();
                 reading.until = end.plus_all(room.lag());
-                if room.settle {
-                    self.told.grown.push(peer.clone());
-                }
+                self.told.note(peer, false, room.settle);
             }
             lane.check = lane.check.min(reading.until);
         }
