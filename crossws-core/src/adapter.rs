@@ -23,9 +23,11 @@ pub use crate::peer::events::PeerEvents;
 pub use crate::peer::meter::{Meter, MeterCell};
 pub use crate::peer::snapshot::persist_error::SnapshotPart;
 pub use crate::peer::snapshot::{RestoreError, Snapshot};
-pub use crate::pubsub::cursor::{Allowance, Backlog, Cursor, Left, LogSlice, QueueSize, Sequence};
+pub use crate::pubsub::cursor::{Backlog, Cursor, Left};
+pub use crate::pubsub::log::{LogSlice, Sequence};
 pub use crate::pubsub::publication::Publication;
 pub use crate::pubsub::publication::wire::{Encoding, Wire};
+pub use crate::pubsub::queue_size::{Allowance, QueueSize};
 pub use crate::pubsub::retained::{RetainedBy, RetainedMessage, RetainedStore};
 pub use crate::service::background::{Background, within};
 #[cfg(feature = "http")]

@@ -1,5 +1,4 @@
 pub(crate) mod admission;
-pub(crate) mod behind;
 pub(crate) mod budget;
 pub(crate) mod builder;
 mod delivery;
@@ -16,9 +15,6 @@ use std::sync::Arc;
 use http::HeaderName;
 
 use crate::hub::budget::Budget;
-use crate::hub::builder::HubBuilder;
-use crate::hub::group::{Group, GroupOf};
-use crate::hub::scope::Scope;
 use crate::hub::settings::Settings;
 use crate::hub::settings::limits::Limits;
 use crate::hub::settings::topic_overflow::TopicOverflows;
@@ -83,20 +79,6 @@ impl Default for Hub {
 }
 
 impl Hub {
-    /// Creates a builder for limits and the origin policy.
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// let hub = Hub::builder()
-    ///     .limits(Limits::default().max_peers(10_000))
-    ///     .origin(Origin::listed(["https://app.example"]))
-    ///     .build();
-    /// assert_eq!(hub.limits().max_peers, Limit::At(10_000));
-    /// ```
-    pub fn builder() -> HubBuilder {
-        HubBuilder::default()
-    }
-
     /// Returns the settings of connections whose route has none of its own. For one connection, use
     /// [`Peer::settings`].
     pub fn settings(&self) -> &Arc<Settings> {
@@ -154,81 +136,6 @@ impl Hub {
 
     pub(crate) fn counts(&self) -> &Counts {
         &self.0.counts
-    }
-
-    /// Returns the topics and peers of one namespace.
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # let hub = Hub::default();
-    /// let lobby = hub.in_namespace("/rooms/lobby");
-    /// lobby.publish("news", "hello")?;
-    /// assert_eq!(lobby.peer_count(), 0);
-    /// # Ok::<_, Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> Scope<'a> {
-        Scope::new(self, Some(namespace))
-    }
-
-    /// Returns the topics and peers of all namespaces. Namespaces isolate, so crossing them is
-    /// explicit.
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # let hub = Hub::default();
-    /// hub.in_all_namespaces().broadcast("maintenance at 18:00")?;
-    /// # Ok::<_, Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn in_all_namespaces(&self) -> Scope<'_> {
-        Scope::new(self, None)
-    }
-
-    /// Returns the connections of a route, whatever their parameters and namespaces.
-    ///
-    /// With a leading slash it is the route's whole pattern, spelled in any of the three ways:
-    /// `/rooms/{id}`, `/rooms/[id]`, `/rooms/:id`. Without, it is the route's name. The default
-    /// name is the pattern without its leading slash; `""` is the root. A route file's name is its
-    /// path below the folder, whatever the base: `rooms/[id]`.
-    ///
-    /// ```
-    /// # use crossws_core::{Hub, PublishError};
-    /// fn announce(hub: &Hub) -> Result<usize, PublishError> {
-    ///     Ok(hub.route("chat").send("maintenance at 18:00")?.queued)
-    /// }
-    /// # assert_eq!(announce(&Hub::default()).unwrap(), 0);
-    /// ```
-    ///
-    /// An unknown route is a group without connections. Hooks that are served without routes have
-    /// none.
-    pub fn route<'a>(&'a self, route: &'a str) -> Group<'a> {
-        Group::new(self, GroupOf::Route, route)
-    }
-
-    /// Returns the connections of one [identity](crate::Upgrade::identity), such as a user's tabs
-    /// and devices, in all namespaces. An unknown identity is a group without connections.
-    ///
-    /// ```
-    /// # use crossws_core::{Hub, Json, PublishError};
-    /// fn notify(hub: &Hub, user: &str, text: &str) -> Result<usize, PublishError> {
-    ///     Ok(hub.identity(user).send(Json(text))?.queued)
-    /// }
-    /// # assert_eq!(notify(&Hub::default(), "ann", "hi").unwrap(), 0);
-    /// ```
-    pub fn identity<'a>(&'a self, identity: &'a str) -> Group<'a> {
-        Group::new(self, GroupOf::Identity, identity)
-    }
-
-    /// Returns the connections with a [tag](crate::Upgrade::tag), in all namespaces.
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # let hub = Hub::default();
-    /// let reached = hub.tagged("beta").send("try the new editor")?.queued;
-    /// assert_eq!(reached, 0);
-    /// # Ok::<_, Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn tagged<'a>(&'a self, tag: &'a str) -> Group<'a> {
-        Group::new(self, GroupOf::Tag, tag)
     }
 
     #[inline]

@@ -1,16 +1,21 @@
+pub(crate) mod behind;
 pub(crate) mod context;
 pub(crate) mod deadlines;
 pub(crate) mod events;
 pub(crate) mod extensions;
 pub(crate) mod id;
-mod labels;
+pub(crate) mod inbox;
+pub(crate) mod labels;
 pub(crate) mod life;
+pub(crate) mod members;
 pub(crate) mod meter;
 mod publishing;
 pub(crate) mod rare;
+pub(crate) mod roster;
 pub(crate) mod sending;
 pub(crate) mod snapshot;
 pub(crate) mod tasks;
+pub(crate) mod told;
 pub(crate) mod topics;
 pub(crate) mod weak;
 
@@ -24,15 +29,14 @@ use crate::hooks::output::HookOutput;
 use crate::hub::Hub;
 use crate::hub::settings::Settings;
 use crate::message::formats::InFormats;
-use crate::observe::{Watch, Watched};
 use crate::peer::context::ContextCell;
 use crate::peer::deadlines::expiry::MomentCell;
 use crate::peer::deadlines::sleep::Sleepers;
 use crate::peer::extensions::Extensions;
 use crate::peer::id::PeerId;
+use crate::peer::inbox::Inbox;
 use crate::peer::life::{Life, PeerState};
 use crate::peer::rare::RareCell;
-use crate::peer::tasks::Inbox;
 use crate::peer::topics::subscriptions::Subscriptions;
 use crate::peer::weak::WeakPeer;
 use crate::pubsub::publication::Publication;
@@ -114,17 +118,6 @@ impl Peer {
 
     pub(crate) fn namespace_shared(&self) -> &Arc<str> {
         &self.0.namespace
-    }
-
-    /// Returns the hub's observers and counters.
-    #[inline]
-    pub(crate) fn watch(&self) -> Option<&Watch> {
-        self.0.hub.watch()
-    }
-
-    /// Returns the state that observers have of this peer.
-    pub(crate) fn watched(&self) -> Option<Arc<Watched>> {
-        self.extensions().get()
     }
 
     pub(crate) fn life(&self) -> &Life {

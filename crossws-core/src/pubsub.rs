@@ -3,10 +3,10 @@
 pub(crate) mod cursor;
 pub(crate) mod filter;
 pub(crate) mod log;
-pub(crate) mod members;
 pub(crate) mod pattern;
 pub(crate) mod publication;
 pub(crate) mod published;
+pub(crate) mod queue_size;
 pub(crate) mod recipients;
 pub(crate) mod registry;
 pub(crate) mod retained;

@@ -17,13 +17,13 @@ use crate::error::{ControlError, Error, ErrorKind, HookKind, SendError, Subscrib
 use crate::hooks::catch::{catch, catch_panic};
 use crate::hooks::notice::{Kind, Notice, Subscription};
 use crate::hooks::{Hooks, OnError};
-use crate::hub::group::labels::LabelError;
 use crate::message::Message;
 use crate::message::close::{CloseFrame, Closed, ClosedBy};
-use crate::observe::watch::{self, Remaining};
+use crate::observe::watch::Remaining;
 use crate::peer::Peer;
 use crate::peer::deadlines::expiry::ExpiryError;
 use crate::peer::events::PeerEvents;
+use crate::peer::labels::label_index::LabelError;
 use crate::peer::life::PeerState;
 use crate::peer::life::membership::Membership;
 use crate::peer::tasks::Tasks;
@@ -123,8 +123,7 @@ impl<H: Hooks + ?Sized> Session<H> {
             if peer.life().is_followed() {
                 let rest = self.tasks.count(peer, message.len());
                 if rest != Remaining::Counted {
-                    // Moved and returned: borrowing the message here would copy it once more.
-                    message = watch::received(peer, message, &mut self.tasks, rest);
+                    message = self.tasks.report(peer, message, rest);
                 }
             }
             let hook = async { self.hooks.message(peer, message).await };
@@ -253,7 +252,7 @@ impl<H: Hooks + ?Sized> Session<H> {
         let clean = closed.clean;
         let peer = &self.membership.peer;
         peer.over();
-        watch::disconnected(peer, &closed);
+        peer.report_disconnected(&closed);
         // An error is reported like any other, without a connection left to close.
         run_hook!(self, Close, |hooks, peer| hooks.close(peer, closed));
         // What was left to be done must be done, also if an `error` hook here has left it.

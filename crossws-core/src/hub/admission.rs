@@ -9,7 +9,6 @@ use http::StatusCode;
 use crate::error::{HookKind, SubscribeError};
 use crate::hooks::catch::catch_panic;
 use crate::hub::Hub;
-use crate::hub::group::labels::check_labels;
 use crate::hub::settings::limits::{Limit, Limits};
 use crate::observe::{RejectReason, watch};
 use crate::peer;
@@ -18,11 +17,12 @@ use crate::peer::context::ContextCell;
 use crate::peer::deadlines::expiry::{ExpiryError, Moment, MomentCell};
 use crate::peer::deadlines::sleep::Sleepers;
 use crate::peer::deadlines::timers::Timers;
+use crate::peer::inbox::Inbox;
+use crate::peer::labels::label_index::check_labels;
 use crate::peer::life::Life;
 use crate::peer::life::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_TOPICS};
 use crate::peer::rare::RareCell;
 use crate::peer::snapshot::{RestoreError, Snapshot};
-use crate::peer::tasks::Inbox;
 use crate::peer::topics::subscriptions::Subscriptions;
 use crate::pubsub::retained::RetainedMessage;
 use crate::pubsub::topic_kind::TopicKind;
@@ -147,7 +147,7 @@ impl Hub {
         let peer = &membership.peer;
         for topic in &topics {
             registry
-                .subscribe(peer, TopicKind::Topic, topic, limits)
+                .subscribe(peer, TopicKind::Topic, topic, limits, true)
                 .map_err(|error| match error {
                     SubscribeError::HubFull(_) => Rejection::unavailable(TOO_MANY_TOPICS),
                     other => Rejection::internal(other),
@@ -156,7 +156,7 @@ impl Hub {
         peer.label(identity, tags, limits)
             .map_err(Rejection::internal)?;
         peer.persist().map_err(Rejection::internal)?;
-        watch::connected(peer);
+        peer.report_connected();
         Ok(RestoredPeer::new(membership, false))
     }
 
@@ -185,18 +185,18 @@ impl Hub {
         let (peer, registry) = (&membership.peer, self.registry());
         for topic in snapshot.topics_shared() {
             registry
-                .resubscribe(peer, TopicKind::Topic, &topic, &limits)
+                .subscribe(peer, TopicKind::Topic, &topic, &limits, false)
                 .map_err(RestoreError::new)?;
         }
         for pattern in &snapshot.patterns {
             registry
-                .resubscribe(peer, TopicKind::Pattern, pattern, &limits)
+                .subscribe(peer, TopicKind::Pattern, pattern, &limits, false)
                 .map_err(RestoreError::new)?;
         }
         let (identity, tags) = snapshot.labels();
         peer.label(identity, tags, &limits)
             .map_err(RestoreError::new)?;
-        watch::restored(peer);
+        peer.report_restored();
         Ok(RestoredPeer::new(membership, true))
     }
 

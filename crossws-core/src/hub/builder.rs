@@ -18,6 +18,22 @@ use crate::sync::atomic::{AtomicBool, AtomicUsize};
 use crate::sync::{Event, Mutex};
 use crate::transport::capabilities::Capabilities;
 
+impl Hub {
+    /// Creates a builder for limits and the origin policy.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let hub = Hub::builder()
+    ///     .limits(Limits::default().max_peers(10_000))
+    ///     .origin(Origin::listed(["https://app.example"]))
+    ///     .build();
+    /// assert_eq!(hub.limits().max_peers, Limit::At(10_000));
+    /// ```
+    pub fn builder() -> HubBuilder {
+        HubBuilder::default()
+    }
+}
+
 /// What a [`Hub`] is made with.
 #[derive(Clone, Default)]
 #[must_use = "a builder makes nothing until `build`"]

@@ -1,14 +1,14 @@
 //! Publications on their way to the registry, counted and reported to the observers.
 
 use crate::hub::Hub;
-use crate::hub::group::Rosters;
 use crate::message::formats::InFormats;
 use crate::observe::{Audience, Watch};
 use crate::peer::Peer;
+use crate::peer::roster::Rosters;
 use crate::pubsub::filter::Filter;
 use crate::pubsub::publication::Publication;
 use crate::pubsub::published::Published;
-use crate::pubsub::recipients::Recipients;
+use crate::pubsub::recipients::{Recipients, Target};
 use crate::pubsub::retained::{RetainError, RetainedBy};
 use crate::pubsub::topics::Topics;
 use crate::sync::atomic::Ordering;
@@ -57,7 +57,10 @@ impl Hub {
             watch.tell_published(publication.message(), to, published);
             return self.count_published(published);
         }
-        let recipients = || without(except, registry.members(namespace, topic));
+        let recipients = || {
+            let to = topic.map_or(Target::Everyone, |topic| Target::Topics(topic.into()));
+            registry.members(namespace, &Recipients::of(to), except)
+        };
         self.deliver_watched(publication, to, publish, &recipients)
     }
 
@@ -91,7 +94,7 @@ impl Hub {
     ) -> Published {
         let registry = self.registry();
         let publish = || registry.publish_to_each(namespace, to, except, publication);
-        let recipients = || without(except, registry.members_of_each(namespace, to));
+        let recipients = || registry.members(namespace, to, except);
         let audience = match to.single() {
             Some(topic) if !publication.others.is_empty() => Audience::of(namespace, topic),
             _ => Audience::Several(namespace),
@@ -111,7 +114,7 @@ impl Hub {
         let registry = self.registry();
         let retention = registry.retain(namespace, topics, by, publication, self.limits())?;
         let publish = || retention.publish(to, except, publication);
-        let recipients = || without(except, registry.members_of_each(Some(namespace), to));
+        let recipients = || registry.members(Some(namespace), to, except);
         let audience = match topics.single() {
             Some(topic) => Audience::of(Some(namespace), Some(topic)),
             None => Audience::Several(Some(namespace)),
@@ -160,9 +163,4 @@ impl Hub {
             .fetch_add(published.queued as u64, Ordering::Relaxed);
         published
     }
-}
-
-fn without(except: Option<&Peer>, mut peers: Vec<Peer>) -> Vec<Peer> {
-    peers.retain(|peer| Some(peer) != except);
-    peers
 }

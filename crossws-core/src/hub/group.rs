@@ -1,16 +1,7 @@
-pub(crate) mod labels;
-pub(crate) mod roster;
 pub(crate) mod route_members;
-
-use std::sync::Arc;
-
-use smallvec::SmallVec;
 
 use crate::error::{PublishError, Unsupported};
 use crate::hub::Hub;
-use crate::hub::group::labels::LabelKind;
-use crate::hub::group::roster::Roster;
-use crate::hub::group::route_members::RouteMembers;
 use crate::message::close::CloseFrame;
 use crate::message::formats::{Formats, InFormats};
 use crate::message::send::SendOptions;
@@ -18,9 +9,60 @@ use crate::message::{IntoMessage, Message};
 use crate::observe::Audience;
 use crate::peer::Peer;
 use crate::peer::life::End;
+use crate::peer::roster::Rosters;
 use crate::pubsub::filter::Filter;
 use crate::pubsub::publication::Publication;
 use crate::pubsub::published::Published;
+
+impl Hub {
+    /// Returns the connections of a route, whatever their parameters and namespaces.
+    ///
+    /// With a leading slash it is the route's whole pattern, spelled in any of the three ways:
+    /// `/rooms/{id}`, `/rooms/[id]`, `/rooms/:id`. Without, it is the route's name. The default
+    /// name is the pattern without its leading slash; `""` is the root. A route file's name is its
+    /// path below the folder, whatever the base: `rooms/[id]`.
+    ///
+    /// ```
+    /// # use crossws_core::{Hub, PublishError};
+    /// fn announce(hub: &Hub) -> Result<usize, PublishError> {
+    ///     Ok(hub.route("chat").send("maintenance at 18:00")?.queued)
+    /// }
+    /// # assert_eq!(announce(&Hub::default()).unwrap(), 0);
+    /// ```
+    ///
+    /// An unknown route is a group without connections. Hooks that are served without routes have
+    /// none.
+    pub fn route<'a>(&'a self, route: &'a str) -> Group<'a> {
+        Group::new(self, GroupOf::Route, route)
+    }
+
+    /// Returns the connections of one [identity](crate::Upgrade::identity), such as a user's tabs
+    /// and devices, in all namespaces. An unknown identity is a group without connections.
+    ///
+    /// ```
+    /// # use crossws_core::{Hub, Json, PublishError};
+    /// fn notify(hub: &Hub, user: &str, text: &str) -> Result<usize, PublishError> {
+    ///     Ok(hub.identity(user).send(Json(text))?.queued)
+    /// }
+    /// # assert_eq!(notify(&Hub::default(), "ann", "hi").unwrap(), 0);
+    /// ```
+    pub fn identity<'a>(&'a self, identity: &'a str) -> Group<'a> {
+        Group::new(self, GroupOf::Identity, identity)
+    }
+
+    /// Returns the connections with a [tag](crate::Upgrade::tag), in all namespaces.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// let reached = hub.tagged("beta").send("try the new editor")?.queued;
+    /// assert_eq!(reached, 0);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn tagged<'a>(&'a self, tag: &'a str) -> Group<'a> {
+        Group::new(self, GroupOf::Tag, tag)
+    }
+}
 
 /// The peers of a hub with something in common, in all namespaces: the connections of a route
 /// ([`Hub::route`]), those of an identity ([`Hub::identity`]), or those with a tag
@@ -47,30 +89,14 @@ pub struct Group<'a> {
 
 /// What the peers of a group have in common.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum GroupOf {
+enum GroupOf {
     Route,
     Identity,
     Tag,
 }
 
-/// The rosters of a group: several routes may have one name.
-pub(crate) enum Rosters {
-    Routes(SmallVec<[Arc<RouteMembers>; 1]>),
-    Label(Option<Arc<Roster>>),
-}
-
-impl Rosters {
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Roster> {
-        let (routes, label) = match self {
-            Self::Routes(routes) => (&**routes, None),
-            Self::Label(label) => (&[][..], label.as_deref()),
-        };
-        routes.iter().map(|route| route.roster()).chain(label)
-    }
-}
-
 impl<'a> Group<'a> {
-    pub(crate) fn new(hub: &'a Hub, of: GroupOf, name: &'a str) -> Self {
+    fn new(hub: &'a Hub, of: GroupOf, name: &'a str) -> Self {
         Self {
             hub,
             of,
@@ -167,7 +193,7 @@ impl<'a> Group<'a> {
         if !self.only.is_empty() {
             return Ok(self.peers()?.len());
         }
-        Ok(self.rosters()?.iter().map(Roster::len).sum())
+        Ok(self.rosters()?.iter().map(|roster| roster.len()).sum())
     }
 
     /// Returns the peers of the group, in no particular order.
@@ -217,11 +243,10 @@ impl<'a> Group<'a> {
             }));
         }
         let registry = self.hub.registry();
-        let label = |kind| Rosters::Label(registry.labels().find(kind, self.name));
         Ok(match self.of {
-            GroupOf::Route => Rosters::Routes(registry.routes().find(self.name)),
-            GroupOf::Identity => label(LabelKind::Identity),
-            GroupOf::Tag => label(LabelKind::Tag),
+            GroupOf::Route => registry.routes.find(self.name),
+            GroupOf::Identity => registry.labels.identities.find(self.name),
+            GroupOf::Tag => registry.labels.tags.find(self.name),
         })
     }
 }

@@ -13,6 +13,41 @@ use crate::pubsub::to::To;
 use crate::pubsub::topic_kind::TopicKind;
 use crate::pubsub::topics::Topics;
 
+impl Hub {
+    /// Returns the topics and peers of one namespace.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// let lobby = hub.in_namespace("/rooms/lobby");
+    /// lobby.publish("news", "hello")?;
+    /// assert_eq!(lobby.peer_count(), 0);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> Scope<'a> {
+        Scope {
+            hub: self,
+            namespace: Some(namespace),
+        }
+    }
+
+    /// Returns the topics and peers of all namespaces. Namespaces isolate, so crossing them is
+    /// explicit.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.in_all_namespaces().broadcast("maintenance at 18:00")?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn in_all_namespaces(&self) -> Scope<'_> {
+        Scope {
+            hub: self,
+            namespace: None,
+        }
+    }
+}
+
 /// One namespace of a hub, or all of them: see [`Hub::in_namespace`] and
 /// [`Hub::in_all_namespaces`].
 ///
@@ -31,10 +66,6 @@ pub struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    pub(crate) fn new(hub: &'a Hub, namespace: Option<&'a str>) -> Self {
-        Self { hub, namespace }
-    }
-
     fn registry(self) -> &'a Registry {
         self.hub.registry()
     }
@@ -139,8 +170,7 @@ impl<'a> Scope<'a> {
     /// should wait while there are any, or they are closed as slow consumers. See
     /// [`yield_now`](crate::yield_now).
     pub fn behind(self, topic: impl AsRef<str>) -> usize {
-        let topic = Some(topic.as_ref());
-        self.registry().behind(self.namespace, topic)
+        self.registry().behind(self.namespace, topic.as_ref())
     }
 
     /// Returns how many peers are subscribed to a topic, without those of patterns that match it.

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use crate::bounds::{MaybeSend, MaybeSync};
-use crate::hub::group::route_members::MembersCell;
+use crate::hub::group::route_members::{MembersCell, RouteNames};
 use crate::hub::settings::deflate::Deflate;
 use crate::hub::settings::limits::Limits;
 use crate::message::close::CloseFrame;
@@ -49,8 +49,7 @@ pub struct Settings {
     pub protocols: Vec<String>,
     /// The topics that every peer is subscribed to before its `open` hook. Default empty.
     pub topics: Vec<Arc<str>>,
-    route: Option<Arc<str>>,
-    name: Option<Arc<str>>,
+    pub(crate) names: RouteNames,
     pub(crate) members: MembersCell,
 }
 
@@ -59,12 +58,12 @@ impl Settings {
 
     /// Returns the pattern of the route that these settings belong to, such as `/rooms/{room}`.
     pub fn route(&self) -> Option<&Arc<str>> {
-        self.route.as_ref()
+        self.names.pattern.as_ref()
     }
 
     /// Returns the name of the route that these settings belong to.
     pub fn route_name(&self) -> Option<&Arc<str>> {
-        self.name.as_ref()
+        self.names.name.as_ref()
     }
 
     /// Checks that a transport has the capabilities that these settings require.
@@ -89,10 +88,9 @@ impl Settings {
     }
 
     /// Copies these settings for a route of which only the pattern and the name are known.
-    pub(crate) fn on_route(&self, route: Option<Arc<str>>, name: Option<Arc<str>>) -> Self {
+    pub(crate) fn on_route(&self, pattern: Option<Arc<str>>, name: Option<Arc<str>>) -> Self {
         Self {
-            route,
-            name,
+            names: RouteNames { pattern, name },
             ..self.clone()
         }
     }

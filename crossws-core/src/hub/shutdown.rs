@@ -7,6 +7,7 @@ use crate::hub::Hub;
 use crate::message::close::{CloseCode, CloseFrame};
 use crate::peer::Peer;
 use crate::peer::id::PeerId;
+use crate::peer::life::End;
 use crate::sort::sort_by;
 
 /// How a server stops.
@@ -145,7 +146,8 @@ impl Closing {
             if let Some(peer) = self.hub.peer(id) {
                 // Not the part of the id by which the peers are sorted.
                 let part = f64::from(id.as_u128() as u16) / f64::from(u16::MAX);
-                peer.close_for_shutdown(self.frame.clone().with_retry(RETRY.mul_f64(part)));
+                let frame = self.frame.clone().with_retry(RETRY.mul_f64(part));
+                peer.close_with(frame, End::Shutdown);
             }
         }
         None

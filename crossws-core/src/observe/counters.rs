@@ -1,18 +1,13 @@
 use std::fmt;
 // As for histograms: nothing follows from a count.
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use serde::Serialize;
 
 use super::histogram::{Class, Histogram, HistogramSnapshot, add_alone};
-use super::observer::{Emitted, Observer};
 use super::per_thread::PerThread;
-use crate::error::HookKind;
-use crate::message::Message;
-use crate::peer::Peer;
 
-/// Plain counters and histograms of a hub's traffic: an [`Observer`] without dependencies.
+/// Plain counters and histograms of a hub's traffic: an [`Observer`](crate::Observer) without dependencies.
 /// [`HubBuilder::counters`](crate::HubBuilder::counters) installs one for [`Hub::stats`](crate::Hub::stats).
 ///
 /// Each thread counts for itself, so counting a message or a publication takes some ten instructions
@@ -28,7 +23,7 @@ use crate::peer::Peer;
 #[derive(Default)]
 pub struct Counters {
     sizes: PerThread<Sizes>,
-    hooks: Histogram,
+    pub(super) hooks: Histogram,
 }
 
 /// The messages of both directions, by their sizes.
@@ -142,22 +137,6 @@ impl Counters {
 impl fmt::Debug for Counters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Counters").field(&self.now()).finish()
-    }
-}
-
-impl Observer for Counters {
-    fn received(&self, _: &Peer, message: &Message) {
-        let bytes = message.len();
-        self.count_received(Class::of(bytes), bytes as u64, 1);
-    }
-
-    fn emitted(&self, emitted: &Emitted<'_>) {
-        self.count_sent(emitted.message.len(), emitted.queued);
-    }
-
-    fn hook_ended(&self, _: &Peer, _: HookKind, took: Duration) {
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.hooks.record(micros);
     }
 }
 

@@ -6,8 +6,11 @@ use http::StatusCode;
 use crate::bounds::{BoxError, MaybeSend, MaybeSync};
 use crate::error::{Error, HookKind};
 use crate::hooks::notice::Dropped;
+use crate::hub::stats::refused::RejectReason;
 use crate::message::Message;
 use crate::message::close::Closed;
+use crate::observe::counters::Counters;
+use crate::observe::histogram::Class;
 use crate::peer::Peer;
 use crate::pubsub::published::Published;
 
@@ -102,6 +105,22 @@ pub trait Observer: MaybeSend + MaybeSync + 'static {
     /// A server has answered an HTTP request on the port of the hub's sockets.
     fn responded(&self, responded: &Responded<'_>) {
         let _ = responded;
+    }
+}
+
+impl Observer for Counters {
+    fn received(&self, _: &Peer, message: &Message) {
+        let bytes = message.len();
+        self.count_received(Class::of(bytes), bytes as u64, 1);
+    }
+
+    fn emitted(&self, emitted: &Emitted<'_>) {
+        self.count_sent(emitted.message.len(), emitted.queued);
+    }
+
+    fn hook_ended(&self, _: &Peer, _: HookKind, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.hooks.record(micros);
     }
 }
 
@@ -284,40 +303,6 @@ pub struct Rejected<'a> {
     pub remote_addr: Option<SocketAddr>,
     /// The error that caused the refusal, if there is one.
     pub error: Option<&'a BoxError>,
-}
-
-/// Why a request was refused: the field of [`Refused`](crate::Refused) that counts it.
-///
-/// ```
-/// # use crossws_core::*;
-/// assert_eq!(RejectReason::Origin.name(), "origin");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum RejectReason {
-    /// See [`Refused::origin`](field@crate::Refused::origin).
-    Origin,
-    /// See [`Refused::rejected`](field@crate::Refused::rejected).
-    Rejected,
-    /// See [`Refused::unavailable`](field@crate::Refused::unavailable).
-    Unavailable,
-    /// See [`Refused::failed`](field@crate::Refused::failed).
-    Failed,
-    /// See [`Refused::malformed`](field@crate::Refused::malformed).
-    Malformed,
-}
-
-impl RejectReason {
-    /// Returns the name of the field of [`Refused`](crate::Refused), for a metric's label.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Origin => "origin",
-            Self::Rejected => "rejected",
-            Self::Unavailable => "unavailable",
-            Self::Failed => "failed",
-            Self::Malformed => "malformed",
-        }
-    }
 }
 
 /// An HTTP request and its response: see [`Observer::responded`].

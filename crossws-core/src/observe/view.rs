@@ -10,6 +10,7 @@ use crate::hub::stats::Stats;
 use crate::peer::Peer;
 use crate::peer::id::PeerId;
 use crate::peer::life::PeerState;
+use crate::sort::sort_by;
 
 /// The contents of a hub, as JSON for an admin page: see [`Hub::snapshot`]. It shows no query,
 /// header or message.
@@ -169,31 +170,25 @@ impl Hub {
     /// As [`snapshot`](Self::snapshot), with at most `most` namespaces, topics and peers each.
     pub fn snapshot_of(&self, most: usize) -> HubSnapshot {
         let survey = self.registry().survey(most);
-        let peers: Vec<_> = survey.peers.iter().map(PeerSnapshot::from).collect();
-        let mut routes = self.registry().routes().survey();
-        let complete = survey.is_whole && routes.len() <= most;
-        routes.truncate(most);
-        let namespaces = survey.namespaces.into_iter().map(|it| NamespaceSnapshot {
-            name: it.name,
-            peers: it.peers,
-            topic_count: it.all_topics,
-            topics: it
-                .topics
-                .into_iter()
-                .map(|(name, subscribers)| TopicSnapshot { name, subscribers })
-                .collect(),
+        let routes = self.registry().routes.all();
+        let routes = routes.iter().map(|route| RouteSnapshot {
+            pattern: route.names.pattern.clone(),
+            name: route.names.name.clone(),
+            peers: route.roster.len(),
         });
+        let mut routes: Vec<_> = routes.filter(|route| route.peers > 0).collect();
+        sort_by(&mut routes, Ord::cmp);
+        let complete = survey.complete && routes.len() <= most;
+        routes.truncate(most);
         HubSnapshot {
             stats: self.stats(),
             closes: self.closes(),
             counters: self.counters(),
             ready: self.is_ready(),
             routes,
-            namespace_count: survey.all,
-            namespaces: namespaces.collect(),
-            buffered: peers.iter().map(|peer| peer.buffered).sum(),
-            peers,
+            buffered: survey.peers.iter().map(|peer| peer.buffered).sum(),
             complete,
+            ..survey
         }
     }
 

@@ -1,6 +1,7 @@
 //! The observers and the log of a hub, and the one place that calls them.
 
 mod connections;
+mod emitted;
 mod run;
 
 use std::any::Any;
@@ -12,20 +13,17 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Level, Span};
 
 use super::counters::Counters;
-use super::observer::{Audience, Emitted, Observer};
-use super::telling::{Telling, note_loss};
+use super::observer::Observer;
+use super::telling::Telling;
 use super::trace::{self, Trace};
-use crate::error::{Error, HookKind, SendError};
+use crate::error::{Error, HookKind};
 use crate::hooks::catch::panic_text;
 use crate::message::Message;
-use crate::message::send::{SendOptions, Sent};
 use crate::peer::Peer;
-use crate::peer::tasks::Tasks;
-use crate::pubsub::published::Published;
-use crate::pubsub::topic::Each;
 use crate::transport::capabilities::Capabilities;
 
-pub(crate) use self::connections::{connected, disconnected, dropped, rejected, restored, slow};
+pub(crate) use self::connections::rejected;
+pub(crate) use self::emitted::send;
 pub(crate) use self::run::CountedRun;
 
 /// The observers and the log of a hub, and its counters for them. A hub without observers has none,
@@ -67,6 +65,11 @@ impl Watch {
         !self.observers.is_empty() || self.trace.is_some()
     }
 
+    /// Returns an address that identifies it while it lives.
+    pub(super) fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
     }
@@ -79,7 +82,7 @@ impl Watch {
     /// As [`tell`](Self::tell), of a message. What an observer sends meanwhile goes unreported.
     fn tell_of_message(&self, observers: &[Arc<dyn Observer>], tell: impl Fn(&dyn Observer)) {
         if !observers.is_empty()
-            && let Some(_telling) = Telling::begin(self)
+            && let Some(_telling) = Telling::begin(self.address())
         {
             tell_each(observers, tell);
         }
@@ -106,10 +109,23 @@ impl Watch {
         self.reports <= LevelFilter::current()
     }
 
+    /// Reports a message of a followed peer that comes to its hook. Returns the hook's state, if it is
+    /// observed.
+    pub(crate) fn received(
+        &self,
+        peer: &Peer,
+        message: &Message,
+        rest: Remaining,
+    ) -> Option<WatchedHook> {
+        tell_each(&self.listeners, |it| it.received(peer, message));
+        let is_timed = rest == Remaining::Time;
+        (is_timed || self.says_messages()).then(|| self.watch_hook(peer, message, is_timed))
+    }
+
     /// The hook of a message gets a span, if there is a log, or its time is taken.
     #[cold]
     #[inline(never)]
-    fn watch_hook(&self, peer: &Peer, message: &Message, tasks: &mut Tasks, is_timed: bool) {
+    fn watch_hook(&self, peer: &Peer, message: &Message, is_timed: bool) -> WatchedHook {
         let trace = self.message_trace();
         let span = trace.map(|trace| {
             let watched = peer.watched();
@@ -118,126 +134,23 @@ impl Watch {
             span.in_scope(|| trace.received(peer, message));
             span
         });
-        tasks.set_watched(WatchedHook {
+        WatchedHook {
             span: span.unwrap_or_else(Span::none),
             hook: HookKind::Message,
             since: is_timed.then(|| now(peer)).flatten(),
-        });
+        }
     }
 
-    /// Reports another hook that begins, and runs with these tasks.
+    /// Reports another hook that begins. Returns its state, if it is observed.
     #[cold]
     #[inline(never)]
-    pub(crate) fn hook(&self, peer: &Peer, tasks: &mut Tasks) {
-        if self.message_trace().is_some()
-            && let Some(watched) = peer.watched()
-        {
-            tasks.set_watched(WatchedHook {
-                span: watched.connection().clone(),
-                hook: HookKind::Task,
-                since: None,
-            });
-        }
-    }
-
-    /// Counts and reports a queued message.
-    fn emitted(&self, emitted: &Emitted<'_>, trace: Option<&Trace>) {
-        self.counters
-            .count_sent(emitted.message.len(), emitted.queued);
-        self.report(emitted, trace);
-    }
-
-    /// Reports a queued message that is counted.
-    #[cold]
-    #[inline(never)]
-    fn report(&self, emitted: &Emitted<'_>, trace: Option<&Trace>) {
-        self.tell_of_message(&self.listeners, |it| it.emitted(emitted));
-        if let Some(trace) = trace {
-            trace.emitted(emitted);
-        }
-    }
-
-    /// Counts a publication that need not be reported.
-    #[inline]
-    pub(crate) fn count_published(&self, message: &Message, published: Published) {
-        self.counters
-            .count_published(message.len(), published.queued);
-    }
-
-    /// Returns the publications that only this has counted, and in how many queues they are.
-    pub(crate) fn publications(&self) -> (u64, u64) {
-        self.counters.publications()
-    }
-
-    /// Counts a publication, and reports it to the observers alone.
-    #[inline]
-    pub(crate) fn tell_published(&self, message: &Message, to: Audience<'_>, published: Published) {
-        self.counters.count_sent(message.len(), published.queued);
-        let emitted = Emitted::published(message, to, published);
-        self.tell_of_message(&self.listeners, |it| it.emitted(&emitted));
-    }
-
-    /// Publishes, in a span if messages are logged, and reports the publication. `recipients` are the
-    /// peers that got it.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn publish(
-        &self,
-        message: &Message,
-        to: Audience<'_>,
-        publish: impl FnOnce() -> Published,
-        recipients: &dyn Fn() -> Vec<Peer>,
-    ) -> Published {
-        let Some(trace) = self.message_trace() else {
-            let published = publish();
-            self.tell_published(message, to, published);
-            return published;
-        };
-        let span = trace.publish(to).entered();
-        let published = publish();
-        span.record("queued", published.queued);
-        self.link(&span, recipients);
-        self.emitted(&Emitted::published(message, to, published), Some(trace));
-        published
-    }
-
-    /// Publishes to each peer a message of its own, in one span, and reports each.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn publish_each<T>(
-        &self,
-        to: Audience<'_>,
-        publish: impl FnOnce() -> (Vec<Each>, T),
-    ) -> T {
-        let trace = self.message_trace();
-        let span = trace.map(|trace| trace.publish(to).entered());
-        let (each, published) = publish();
-        let queued = each.iter().filter(|each| each.receipt.queued);
-        if let Some(span) = &span {
-            span.record("queued", queued.clone().count());
-            self.link(span, || {
-                queued.clone().map(|each| each.peer.clone()).collect()
-            });
-        }
-        for each in queued {
-            let published = Published::new(1, each.receipt.dropped);
-            let message = each.publication.message();
-            let emitted = Emitted::published(message, Audience::Peer(&each.peer), published);
-            self.emitted(&emitted, trace);
-        }
-        published
-    }
-
-    /// Links a publication's span to one for each recipient.
-    fn link(&self, publish: &Span, recipients: impl FnOnce() -> Vec<Peer>) {
-        let Some(trace) = self.trace().filter(|trace| trace.says_deliveries()) else {
-            return;
-        };
-        for peer in recipients() {
-            if let Some(watched) = peer.watched() {
-                trace.deliver(publish, watched.connection(), &peer);
-            }
-        }
+    pub(crate) fn hook(&self, peer: &Peer) -> Option<WatchedHook> {
+        self.message_trace()?;
+        Some(WatchedHook {
+            span: peer.watched()?.connection().clone(),
+            hook: HookKind::Task,
+            since: None,
+        })
     }
 
     pub(crate) fn failed(&self, peer: &Peer, error: &Error) {
@@ -296,56 +209,6 @@ pub(crate) enum Remaining {
     Report,
     /// It must be reported, and its hook timed.
     Time,
-}
-
-/// Reports a message of a followed peer before its hook, which runs with these tasks.
-#[cold]
-#[inline(never)]
-pub(crate) fn received(
-    peer: &Peer,
-    message: Message,
-    tasks: &mut Tasks,
-    rest: Remaining,
-) -> Message {
-    if let Some(watch) = peer.watch() {
-        tell_each(&watch.listeners, |it| it.received(peer, &message));
-        let is_timed = rest == Remaining::Time;
-        if is_timed || watch.says_messages() {
-            watch.watch_hook(peer, &message, tasks, is_timed);
-        }
-    }
-    message
-}
-
-/// Sends a message to one followed peer.
-#[cold]
-#[inline(never)]
-pub(crate) fn send(
-    peer: &Peer,
-    message: Message,
-    options: &SendOptions,
-) -> Result<Sent, SendError> {
-    let Some(watch) = peer.watch() else {
-        return peer.transport().send(message, options);
-    };
-    let bytes = message.len();
-    // A handle, because the transport keeps the message.
-    let kept = watch.reports_messages().then(|| message.clone());
-    let is_answer = !watch.observers.is_empty() && Telling::is_under_way(watch);
-    let before = is_answer.then(|| peer.dropped());
-    let sent = peer.transport().send(message, options);
-    if let Some(before) = before {
-        note_loss(peer, peer.dropped().saturating_sub(before));
-    }
-    if matches!(sent, Ok(Sent::Written | Sent::Queued { .. })) {
-        watch.counters.count_sent(bytes, 1);
-        if let Some(message) = &kept {
-            let one = Published::new(1, 0);
-            let emitted = Emitted::published(message, Audience::Peer(peer), one);
-            watch.report(&emitted, watch.message_trace());
-        }
-    }
-    sent
 }
 
 #[cold]

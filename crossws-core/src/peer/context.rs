@@ -75,7 +75,7 @@ pub enum ContextError {
 pub(crate) struct ContextCell(Mutex<Option<Held>>);
 
 /// Kept from a replaced context, so that the replacement can be undone.
-pub(crate) struct Replaced(Option<Held>);
+struct Replaced(Option<Held>);
 
 /// Three words; a fourth would say whether it is typed or stored.
 #[derive(Clone)]
@@ -130,6 +130,13 @@ impl Held {
         let value = self.kind.stored.then(|| Arc::clone(&self.value));
         shared(value?)
     }
+
+    fn downcast<T: PeerContext>(&self) -> Result<Arc<T>, ContextError> {
+        shared(Arc::clone(&self.value)).ok_or(ContextError::Type {
+            asked: type_name::<T>(),
+            actual: (self.kind.name)(),
+        })
+    }
 }
 
 impl ContextCell {
@@ -148,13 +155,9 @@ impl ContextCell {
 
     /// Replaces the context and returns the old one, whose destructor is user code: it runs after
     /// the lock is released.
-    pub(crate) fn set<T: PeerContext>(&self, value: T) -> Replaced {
+    fn set<T: PeerContext>(&self, value: T) -> Replaced {
         let new = Held::typed(value);
         Replaced(self.0.lock().replace(new))
-    }
-
-    pub(crate) fn undo(&self, old: Replaced) {
-        let _new = std::mem::replace(&mut *self.0.lock(), old.0);
     }
 
     /// Replaces the value that was read, unless another has replaced it since.
@@ -252,7 +255,7 @@ impl Peer {
             let known = self.context::<T>()?;
             let mut value = T::clone(&known);
             let result = change(&mut value);
-            if let Some(old) = self.context_cell().swap(&known, value) {
+            if let Some(old) = self.0.context.swap(&known, value) {
                 self.persist_context(old)?;
                 return Ok(result);
             }
@@ -260,25 +263,14 @@ impl Peer {
     }
 
     /// Stores the current context, or restores the old one on failure.
-    pub(crate) fn persist_context(&self, old: Replaced) -> Result<(), ContextError> {
+    fn persist_context(&self, old: Replaced) -> Result<(), ContextError> {
         if let Err(error) = self.persist() {
-            self.context_cell().undo(old);
+            let _new = std::mem::replace(&mut *self.0.context.0.lock(), old.0);
             return Err(error.into());
         }
         Ok(())
     }
-}
 
-impl Held {
-    fn downcast<T: PeerContext>(&self) -> Result<Arc<T>, ContextError> {
-        shared(Arc::clone(&self.value)).ok_or(ContextError::Type {
-            asked: type_name::<T>(),
-            actual: (self.kind.name)(),
-        })
-    }
-}
-
-impl Peer {
     /// Returns the peer's context.
     ///
     /// ```
@@ -313,10 +305,6 @@ impl Peer {
     pub fn set_context<T: PeerContext>(&self, context: T) -> Result<(), ContextError> {
         let old = self.0.context.set(context);
         self.persist_context(old)
-    }
-
-    pub(crate) fn context_cell(&self) -> &ContextCell {
-        &self.0.context
     }
 
     /// Reads the peer's context as another type than its own, such as `serde_json::Value`.

@@ -9,9 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use crate::hooks::notice::{Kind, Notice};
 use crate::peer::Peer;
-use crate::peer::deadlines::expiry::{Expiry, ExpiryError, converted};
+use crate::peer::deadlines::expiry::{Expiry, ExpiryError, converted, credentials_expired};
 use crate::peer::deadlines::sleep::{Sleep, Sleepers};
-use crate::peer::life::PeerState;
+use crate::peer::life::{End, PeerState};
 use crate::transport::capabilities::Capabilities;
 
 impl Peer {
@@ -81,7 +81,7 @@ impl Peer {
     /// # Cancel safety
     /// Dropping the future ends the sleep without further effect.
     pub fn sleep(&self, duration: Duration) -> Sleep {
-        Sleep::new(self, duration)
+        Sleep::until(self, after(self.transport().steady(), duration))
     }
 
     pub(crate) fn sleepers(&self) -> &Sleepers {
@@ -112,7 +112,7 @@ impl Peer {
     pub(crate) fn is_due(&self, at: SystemTime) -> bool {
         let until = at.max(self.0.transport.steady());
         if self.ends_at().is_some_and(|end| end <= until) {
-            self.close_for_expiry();
+            self.close_with(credentials_expired(), End::Expiry);
             return false;
         }
         let timers = self.0.sleepers.ring(until);

@@ -5,8 +5,10 @@ use std::time::SystemTime;
 
 use crate::hooks::catch::contained;
 use crate::hooks::notice::{Dropped, Kind, Notice};
-use crate::observe::watch;
+use crate::message::close::{CloseCode, CloseFrame};
 use crate::peer::Peer;
+use crate::peer::life::End;
+#[cfg(doc)]
 use crate::transport::Transport;
 
 /// An adapter's handle to a peer: reports events to it while a hook may be running.
@@ -31,7 +33,7 @@ impl PeerEvents {
     }
 
     /// Returns the peer's transport, if it is of this type.
-    pub fn transport<T: Transport>(&self) -> Option<&T> {
+    pub fn transport<T: Any>(&self) -> Option<&T> {
         let transport: &dyn Any = self.0.transport();
         transport.downcast_ref()
     }
@@ -45,7 +47,7 @@ impl PeerEvents {
     /// Reports that the outbound queue has become shorter: the tasks in `Peer::drained` look again.
     /// Cheap if no task waits.
     pub fn drained(&self) {
-        self.0.notify_drained();
+        self.0.life().notify_drained();
     }
 
     /// Returns whether [`drained`](Self::drained) has a task to tell of a queue that has become shorter before this
@@ -60,7 +62,7 @@ impl PeerEvents {
     /// `may_write` decides. Cheap while no peer is behind.
     #[inline]
     pub fn must_wait(&self, may_write: bool) -> bool {
-        let behind = self.0.hub().registry().behind_peers();
+        let behind = &self.0.hub().registry().behind;
         !behind.is_empty()
             && (may_write || self.0.life().publishes())
             && behind.any(self.0.namespace())
@@ -84,7 +86,7 @@ impl PeerEvents {
 
     /// Reports that messages for the peer were discarded: its `dropped` hook will run.
     pub fn dropped(&self, dropped: Dropped) {
-        watch::dropped(&self.0, dropped);
+        self.0.report_dropped(dropped);
         self.0.notify(Notice(Kind::Dropped(dropped)));
     }
 
@@ -92,7 +94,8 @@ impl PeerEvents {
     /// with
     /// 3008. The adapter keeps that time with [`Liveness::active`](crate::adapter::Liveness::active).
     pub fn inactive(&self) {
-        self.0.close_for_inactivity();
+        let frame = CloseFrame::new(CloseCode::TIMEOUT, "inactive");
+        self.0.close_with(frame, End::Expiry);
     }
 
     /// Returns whether this side closed, so that messages that still arrive must not reach a hook.

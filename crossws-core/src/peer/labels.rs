@@ -1,10 +1,14 @@
 //! Setting and reading a peer's identity and tags.
 
+pub(crate) mod label_index;
+
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::hub::group::labels::{LabelError, Labels};
 use crate::hub::settings::limits::Limits;
 use crate::peer::Peer;
+use crate::peer::labels::label_index::{LabelError, Labels};
+use crate::pubsub::filter::Filter;
 
 impl Peer {
     /// Returns the connection's identity, if it was [set](crate::Upgrade::identity). Also in the
@@ -135,5 +139,23 @@ impl Peer {
             labels.tag(self, tag, limits)?;
         }
         Ok(())
+    }
+}
+
+impl Filter<'_> {
+    /// Returns whether the peer has every required tag, and no excluded label. Takes the lock of
+    /// the peer's labels.
+    pub fn admits(&self, peer: &Peer) -> bool {
+        if self.is_empty() {
+            return true;
+        }
+        let Some(labels) = peer.labels() else {
+            return self.tagged.is_empty();
+        };
+        let labels = labels.lock();
+        let is = |name: &Cow<'_, str>| labels.identity().is_some_and(|is| **is == **name);
+        self.tagged.iter().all(|tag| labels.has_tag(tag))
+            && !self.not_tagged.iter().any(|tag| labels.has_tag(tag))
+            && !self.not_identity.iter().any(is)
     }
 }

@@ -12,7 +12,7 @@ use crate::sync::Mutex;
 pub(crate) struct RareCell(OnceBox<Rare>);
 
 #[derive(Default)]
-pub(crate) struct Rare {
+struct Rare {
     /// The negotiated subprotocol.
     protocol: Option<Box<str>>,
     /// The settings since the hooks of a restored peer are known.
@@ -30,27 +30,18 @@ impl RareCell {
         })))
     }
 
-    /// Returns the parts, if the peer has any.
-    pub(crate) fn get(&self) -> Option<&Rare> {
-        self.0.get()
-    }
-
-    /// Returns the parts, to set one of them.
-    pub(crate) fn get_or_init(&self) -> &Rare {
-        self.0.get_or_init(Box::default)
-    }
-
     pub(crate) fn protocol(&self) -> Option<&str> {
-        self.get()?.protocol.as_deref()
+        self.0.get()?.protocol.as_deref()
     }
 
     /// Returns the settings that replace the peer's initial ones.
     pub(crate) fn settings(&self) -> Option<Arc<Settings>> {
-        self.get()?.settings.lock().clone()
+        self.0.get()?.settings.lock().clone()
     }
 
     pub(crate) fn set_settings(&self, settings: Arc<Settings>) {
-        let old = self.get_or_init().settings.lock().replace(settings);
+        let rare = self.0.get_or_init(Box::default);
+        let old = rare.settings.lock().replace(settings);
         drop(old);
     }
 }

@@ -72,7 +72,7 @@ impl Peer {
     #[cold]
     fn note_behind(&self) {
         if self.is_behind() {
-            self.0.hub.registry().behind_peers().add(self);
+            self.0.hub.registry().behind.add(self);
         }
     }
 
@@ -189,13 +189,9 @@ impl Peer {
     /// Reports the writes and discards of a settled queue to the waiting tasks and observers.
     pub(super) fn settled(&self, settled: Settled) -> Settled {
         if settled.wrote {
-            self.notify_drained();
+            self.0.life.notify_drained();
         }
         settled
-    }
-
-    pub(crate) fn notify_drained(&self) {
-        self.0.life.notify_drained();
     }
 }
 

@@ -189,42 +189,37 @@ impl Snapshot {
     }
 
     /// Returns the part that takes the most bytes, and how many.
-    pub fn largest(&self) -> (SnapshotPart, usize) {
-        let len = |pairs: &[(String, String)]| -> usize {
-            pairs
-                .iter()
-                .map(|(name, value)| name.len() + value.len())
-                .sum()
+    fn largest(&self) -> (SnapshotPart, usize) {
+        let pairs = |pairs: &[(String, String)]| -> usize {
+            let pairs = pairs.iter();
+            pairs.map(|(name, value)| name.len() + value.len()).sum()
         };
-        let context = self
-            .context
-            .as_ref()
-            .map_or(0, |json| json.to_string().len());
+        let names = |names: &[String]| names.iter().map(|name| name.len() + 3).sum::<usize>();
         let name = |name: &Option<String>| name.as_ref().map_or(0, String::len);
+        let context = self.context.as_ref();
         let limits: usize = self.limits.keys().map(|name| name.len() + 12).sum();
         let route = name(&self.route) + name(&self.route_name) + limits;
-        let target = self.target.len() + len(&self.params) + route;
+        let timers = self.timers.iter().map(|(name, _)| name.len() + 19);
         [
-            (SnapshotPart::Target, target),
-            (SnapshotPart::Headers, len(&self.headers)),
+            (
+                SnapshotPart::Target,
+                self.target.len() + pairs(&self.params) + route,
+            ),
+            (SnapshotPart::Headers, pairs(&self.headers)),
             (SnapshotPart::Namespace, self.namespace.len()),
-            (SnapshotPart::Context, context),
+            (
+                SnapshotPart::Context,
+                context.map_or(0, |json| json.to_string().len()),
+            ),
             (
                 SnapshotPart::Topics,
-                self.topics
-                    .iter()
-                    .chain(&self.patterns)
-                    .map(|topic| topic.len() + 3)
-                    .sum(),
+                names(&self.topics) + names(&self.patterns),
             ),
             (
                 SnapshotPart::Labels,
-                name(&self.identity) + self.tags.iter().map(|tag| tag.len() + 3).sum::<usize>(),
+                name(&self.identity) + names(&self.tags),
             ),
-            (
-                SnapshotPart::Timers,
-                self.timers.iter().map(|(name, _)| name.len() + 19).sum(),
-            ),
+            (SnapshotPart::Timers, timers.sum()),
         ]
         .into_iter()
         .max_by_key(|(_, len)| *len)

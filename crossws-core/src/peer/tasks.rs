@@ -2,130 +2,18 @@ pub(crate) mod cleanup;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
 use crate::bounds::BoxFuture;
 use crate::error::{Error, HookKind};
-use crate::hooks::catch::{catch, contained};
+use crate::hooks::catch::catch;
 use crate::hooks::notice::{Kind, Notice};
-use crate::hooks::output::HookResult;
+use crate::message::Message;
 use crate::observe::watch::{CountedRun, Remaining, WatchedHook};
 use crate::peer::Peer;
-use crate::sync::Mutex;
-
-/// The futures that live as long as one connection: the application passes them to the peer, and
-/// the session polls them.
-#[derive(Default)]
-pub(crate) struct Inbox(Mutex<State>);
-
-#[derive(Default)]
-struct State {
-    /// Boxed, because most peers have none.
-    new: Option<Box<New>>,
-    waker: Option<Waker>,
-    over: bool,
-}
-
-/// New work since the session's last look.
-#[derive(Default)]
-struct New {
-    futures: Vec<BoxFuture<'static, HookResult>>,
-    cleanups: Vec<BoxFuture<'static, HookResult>>,
-    notices: Vec<Notice>,
-}
-
-impl Inbox {
-    /// Passes a future to the session; drops it if the session is over.
-    pub(crate) fn push(&self, future: BoxFuture<'static, HookResult>) {
-        let mut state = self.0.lock();
-        if state.over {
-            drop(state);
-            contained(|| drop(future));
-            return;
-        }
-        state.new.get_or_insert_default().futures.push(future);
-        let waker = state.waker.take();
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    /// Adds a future that runs at the connection's end. Returns `false`, and drops it, if the
-    /// session is over.
-    pub(crate) fn push_cleanup(&self, future: BoxFuture<'static, HookResult>) -> bool {
-        let mut state = self.0.lock();
-        let over = state.over;
-        if over {
-            drop(state);
-            contained(|| drop(future));
-        } else {
-            state.new.get_or_insert_default().cleanups.push(future);
-        }
-        !over
-    }
-
-    /// Queues a hook, and wakes the session. Drops it if the session is over.
-    pub(crate) fn notify(&self, notice: Notice) {
-        self.leave(notice);
-        self.wake();
-    }
-
-    /// Queues a hook for when the session is woken. Drops it if the session is over.
-    pub(crate) fn leave(&self, notice: Notice) {
-        let mut state = self.0.lock();
-        if state.over {
-            return;
-        }
-        let notices = &mut state.new.get_or_insert_default().notices;
-        if let Some(notice) = notice.merge(notices.last_mut()) {
-            notices.push(notice);
-        }
-    }
-
-    /// Wakes the session.
-    pub(crate) fn wake(&self) {
-        let waker = self.0.lock().waker.take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    /// Takes no more, unless there is something new that must run. Returns whether it takes no more.
-    pub(crate) fn end(&self) -> bool {
-        let mut state = self.0.lock();
-        let new = state.new.as_deref();
-        let must_run = new.is_some_and(|new| !new.cleanups.is_empty() || !new.notices.is_empty());
-        state.over |= !must_run;
-        state.over
-    }
-
-    /// Refuses further futures, and drops those that were never polled.
-    pub(crate) fn close(&self) {
-        let mut state = self.0.lock();
-        state.over = true;
-        let new = std::mem::take(&mut state.new);
-        // A peer that is kept for long must not keep the task that once polled it.
-        let waker = state.waker.take();
-        drop(state);
-        drop(waker);
-        if let Some(new) = new {
-            new.futures
-                .into_iter()
-                .for_each(|future| contained(|| drop(future)));
-            drop_cleanups(new.cleanups);
-        }
-    }
-}
-
-/// Drops the last one first.
-fn drop_cleanups(mut cleanups: Vec<BoxFuture<'static, HookResult>>) {
-    while let Some(future) = cleanups.pop() {
-        contained(|| drop(future));
-    }
-}
+use crate::peer::inbox::{Inbox, New, Work, drop_each};
 
 /// The futures of one connection while they run. Boxed, because most have none.
 #[derive(Default)]
@@ -135,7 +23,7 @@ pub(crate) struct Tasks(Option<Box<Futures>>, CountedRun);
 struct Futures {
     running: Vec<BoxFuture<'static, Result<(), Error>>>,
     /// Run at the connection's end, the last one first.
-    cleanups: Vec<BoxFuture<'static, HookResult>>,
+    cleanups: Vec<Work>,
     due: VecDeque<Notice>,
     /// The observed state of the running hook.
     watched: Option<WatchedHook>,
@@ -149,11 +37,12 @@ impl Futures {
             && self.watched.is_none()
     }
 
-    fn add(&mut self, notices: Vec<Notice>) {
+    fn add(&mut self, notices: Vec<Notice>, cleanups: Vec<Work>) {
         for notice in notices {
             let notice = notice.merge(self.due.back_mut());
             self.due.extend(notice);
         }
+        self.cleanups.extend(cleanups);
     }
 }
 
@@ -164,35 +53,22 @@ impl Tasks {
     /// connection's own task.
     pub(crate) fn poll(&mut self, peer: &Peer, cx: &mut Context<'_>) {
         self.end_run(peer);
-        let mut state = peer.inbox().0.lock();
-        let new = std::mem::take(&mut state.new);
-        let old = match &state.waker {
-            Some(waker) if waker.will_wake(cx.waker()) => None,
-            _ => state.waker.replace(cx.waker().clone()),
-        };
-        drop(state);
-        // Outside the lock: it may be the last handle to a task, whose destructors run here.
-        drop(old);
+        let new = peer.inbox().poll(cx);
         if new.is_some() {
             self.0.get_or_insert_default();
         }
         let Some(tasks) = &mut self.0 else {
             return;
         };
-        let new = new.map(|new| *new).unwrap_or_default();
         let New {
             futures,
             cleanups,
             notices,
-        } = new;
-        tasks.add(notices);
-        tasks.cleanups.extend(cleanups);
+        } = new.map(|new| *new).unwrap_or_default();
+        tasks.add(notices, cleanups);
         let Futures { running, due, .. } = &mut **tasks;
-        let futures = futures.into_iter();
-        running
-            .extend(futures.map(|future| -> BoxFuture<'static, _> {
-                Box::pin(catch(HookKind::Task, future))
-            }));
+        let caught = |future| -> BoxFuture<'static, _> { Box::pin(catch(HookKind::Task, future)) };
+        running.extend(futures.into_iter().map(caught));
         running.retain_mut(|future| match future.as_mut().poll(cx) {
             Poll::Pending => true,
             Poll::Ready(result) => {
@@ -228,28 +104,21 @@ impl Tasks {
 
     /// Takes over what was left to be run, and polls no future.
     pub(crate) fn collect(&mut self, inbox: &Inbox) {
-        let (notices, cleanups) = match &mut inbox.0.lock().new {
-            Some(new) => (
-                std::mem::take(&mut new.notices),
-                std::mem::take(&mut new.cleanups),
-            ),
-            None => return,
-        };
-        let tasks = self.0.get_or_insert_default();
-        tasks.add(notices);
-        tasks.cleanups.extend(cleanups);
+        if let Some((notices, cleanups)) = inbox.take_rest() {
+            self.0.get_or_insert_default().add(notices, cleanups);
+        }
     }
 
     /// Returns the next work for the connection's end: the one that was registered last.
-    pub(crate) fn take_cleanup(&mut self, inbox: &Inbox) -> Option<BoxFuture<'static, HookResult>> {
+    pub(crate) fn take_cleanup(&mut self, inbox: &Inbox) -> Option<Work> {
         self.collect(inbox);
         self.0.as_mut()?.cleanups.pop()
     }
 
     /// Runs a hook's future to its end, and the peer's own futures concurrently.
     pub(crate) fn alongside<'a, F>(&'a mut self, peer: &'a Peer, future: F) -> Alongside<'a, F> {
-        if let Some(watch) = peer.watch() {
-            watch.hook(peer, self);
+        if let Some(hook) = peer.watch().and_then(|watch| watch.hook(peer)) {
+            self.set_watched(hook);
         }
         self.alongside_message(peer, future)
     }
@@ -267,8 +136,20 @@ impl Tasks {
         }
     }
 
+    /// Reports a message of a followed peer before its hook. Moved and returned: borrowing the message
+    /// would copy it once more.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn report(&mut self, peer: &Peer, message: Message, rest: Remaining) -> Message {
+        let watch = peer.watch();
+        if let Some(hook) = watch.and_then(|watch| watch.received(peer, &message, rest)) {
+            self.set_watched(hook);
+        }
+        message
+    }
+
     /// Sets the observed state of the next hook, until it ends.
-    pub(crate) fn set_watched(&mut self, watched: WatchedHook) {
+    fn set_watched(&mut self, watched: WatchedHook) {
         self.0.get_or_insert_default().watched = Some(watched);
     }
 
@@ -332,9 +213,7 @@ impl Drop for Tasks {
         let Some(tasks) = self.0.take() else {
             return;
         };
-        drop_cleanups(tasks.cleanups);
-        for future in tasks.running {
-            contained(|| drop(future));
-        }
+        drop_each(tasks.cleanups.into_iter().rev());
+        drop_each(tasks.running);
     }
 }

@@ -1,6 +1,5 @@
-//! A peer's subscriptions to topics, and what those by pattern have in common with them.
+//! A peer's subscriptions to topics, by name and by pattern.
 
-mod patterns;
 pub(crate) mod subscriptions;
 
 use std::sync::Arc;
@@ -29,39 +28,85 @@ impl Peer {
         self.unsubscribe_from(TopicKind::Topic, topic.as_ref())
     }
 
-    pub(crate) fn subscribe_to(&self, kind: TopicKind, name: &str) -> Result<bool, SubscribeError> {
+    /// Subscribes to every topic of the peer's namespace whose name matches, also to topics that do
+    /// not exist yet. Returns `Ok(false)` if the peer already was subscribed.
+    ///
+    /// Names are compared segment by segment, between slashes: `*` is any one segment, `**` at the end
+    /// is one or more. `room/*` matches `room/7`, `room/**` also `room/7/log`. A pattern has at most
+    /// eight segments.
+    ///
+    /// The peer gets each publication once, however many of its patterns match and whether or not
+    /// it is subscribed to the topic as well. It sees the messages of a topic in the order in which
+    /// the topic's own subscribers see them. A message that [excludes](crate::To::except) a topic's
+    /// subscribers does not exclude those of a pattern.
+    ///
+    /// A publication takes as long as sending the message to each peer whose pattern matches.
+    /// Patterns that do not match cost next to nothing, however many there are.
+    ///
+    /// ```
+    /// # use crossws_core::{Peer, SubscribeError};
+    /// # fn watch(peer: &Peer) -> Result<(), SubscribeError> {
+    /// peer.subscribe_pattern("orders/*/status")?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`SubscribeError::Pattern`] for an invalid pattern, [`SubscribeError::TooManyPatterns`]
+    /// beyond [`Limits::max_patterns`](field@crate::Limits::max_patterns), and otherwise as
+    /// [`subscribe`](Self::subscribe).
+    pub fn subscribe_pattern(&self, pattern: impl AsRef<str>) -> Result<bool, SubscribeError> {
+        self.subscribe_to(TopicKind::Pattern, pattern.as_ref())
+    }
+
+    /// Ends a subscription by pattern. Returns whether there was one.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.subscribe_pattern("room/*")?;
+    /// assert!(peer.unsubscribe_pattern("room/*"));
+    /// # Ok(()) }
+    /// ```
+    pub fn unsubscribe_pattern(&self, pattern: impl AsRef<str>) -> bool {
+        self.unsubscribe_from(TopicKind::Pattern, pattern.as_ref())
+    }
+
+    /// Returns the peer's patterns, sorted by name.
+    pub fn patterns(&self) -> Vec<Arc<str>> {
+        self.0.subscriptions.names(TopicKind::Pattern)
+    }
+
+    fn subscribe_to(&self, kind: TopicKind, name: &str) -> Result<bool, SubscribeError> {
         if !self.capabilities().contains(Capabilities::PUBSUB) {
             return Err(SubscribeError::Unsupported);
         }
-        let hub = &self.0.hub;
-        let settings = self.settings();
-        let new = hub
-            .registry()
-            .subscribe(self, kind, name, &settings.limits)?;
-        if new && let Err(error) = self.persist() {
-            hub.registry().unsubscribe(self, kind, name);
+        let (registry, limits) = (self.0.hub.registry(), &self.settings().limits);
+        if !registry.subscribe(self, kind, name, limits, true)? {
+            return Ok(false);
+        }
+        if let Err(error) = self.persist() {
+            registry.unsubscribe(self, kind, name);
             return Err(error.into());
         }
-        if new && let Some((topic, _)) = self.0.subscriptions.get(kind, name) {
+        if let Some((topic, _)) = self.0.subscriptions.get(kind, name) {
             self.notify(subscription(&topic, true));
         }
-        Ok(new)
+        Ok(true)
     }
 
-    pub(crate) fn unsubscribe_from(&self, kind: TopicKind, name: &str) -> bool {
-        let left = self.0.subscriptions.get(kind, name);
-        let was = self.0.hub.registry().unsubscribe(self, kind, name);
-        if was && let Some(reader) = self.0.transport.log_reader() {
+    fn unsubscribe_from(&self, kind: TopicKind, name: &str) -> bool {
+        let Some(topic) = self.0.hub.registry().unsubscribe(self, kind, name) else {
+            return false;
+        };
+        if let Some(reader) = self.0.transport.log_reader() {
             self.settled(reader.left());
         }
-        if was && let Some((topic, _)) = left {
-            self.notify(subscription(&topic, false));
-        }
-        if was && let Err(error) = self.persist() {
+        self.notify(subscription(&topic, false));
+        if let Err(error) = self.persist() {
             // There is room for less than before, so only the platform itself can have refused.
             tracing::error!(peer = %self, %error, "an unsubscription was not stored");
         }
-        was
+        true
     }
 
     /// Whether the peer is subscribed to a topic, by its name.
@@ -81,7 +126,7 @@ impl Peer {
 pub(super) fn subscription(topic: &Topic, joined: bool) -> Notice {
     Notice(Kind::Subscription {
         topic: topic.shared_name(),
-        kind: topic.kind(),
+        kind: topic.kind,
         joined,
     })
 }

@@ -1,164 +1,12 @@
 //! How a transport reads publications: see [`LogReader`](crate::adapter::LogReader).
 
 use std::fmt;
-use std::iter::Sum;
-use std::ops::Add;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
-use crate::pubsub::members::Key;
-use crate::pubsub::topic::Topic;
-use crate::sync::atomic::{AtomicU64, Ordering};
-
-/// The order of a namespace: every publication in it gets the next number, in any topic.
-///
-/// A transport reads it to place its own sent messages among the publications: an earlier
-/// publication has a smaller number than the time, a later one does not.
-#[derive(Debug, Clone, Default)]
-pub struct Sequence(Arc<AtomicU64>);
-
-impl Sequence {
-    /// Returns the number of the next publication.
-    pub fn now(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
-    }
-
-    /// Takes the next number. Called under the topic's lock, so that a topic's numbers increase.
-    pub(crate) fn tick(&self) -> u64 {
-        self.0.fetch_add(1, Ordering::AcqRel)
-    }
-}
-
-/// Consecutive publications of a topic's log, encoded and shared by all of its readers.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct LogSlice {
-    /// The first publication's number on the namespace's [`Sequence`].
-    pub seq: u64,
-    /// The messages, one after the other.
-    pub bytes: Bytes,
-    /// How many messages there are.
-    pub messages: usize,
-}
-
-/// A size of a queue or a log.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct QueueSize {
-    /// In bytes, encoded.
-    pub bytes: usize,
-    /// In messages.
-    pub messages: usize,
-}
-
-impl QueueSize {
-    /// More than there ever is.
-    pub(crate) const MOST: Self = Self {
-        bytes: usize::MAX,
-        messages: usize::MAX,
-    };
-
-    /// Creates a size of this many bytes and messages.
-    pub const fn new(bytes: usize, messages: usize) -> Self {
-        Self { bytes, messages }
-    }
-
-    /// Adds one message.
-    pub(crate) fn plus(self, len: usize) -> Self {
-        Self {
-            bytes: self.bytes.wrapping_add(len),
-            messages: self.messages.wrapping_add(1),
-        }
-    }
-
-    /// Adds a size.
-    pub(crate) fn plus_all(self, more: Self) -> Self {
-        Self {
-            bytes: self.bytes.saturating_add(more.bytes),
-            messages: self.messages.saturating_add(more.messages),
-        }
-    }
-
-    /// Returns the difference to a smaller size.
-    pub fn since(self, start: Self) -> Self {
-        Self {
-            bytes: self.bytes.saturating_sub(start.bytes),
-            messages: self.messages.saturating_sub(start.messages),
-        }
-    }
-
-    pub(crate) fn exceeds(self, most: Self) -> bool {
-        self.bytes > most.bytes || self.messages > most.messages
-    }
-
-    pub(crate) fn min(self, other: Self) -> Self {
-        Self {
-            bytes: self.bytes.min(other.bytes),
-            messages: self.messages.min(other.messages),
-        }
-    }
-}
-
-impl Add for QueueSize {
-    type Output = Self;
-
-    #[inline]
-    fn add(self, more: Self) -> Self {
-        Self::new(self.bytes + more.bytes, self.messages + more.messages)
-    }
-}
-
-impl Sum for QueueSize {
-    fn sum<I: Iterator<Item = Self>>(sizes: I) -> Self {
-        sizes.fold(Self::default(), Add::add)
-    }
-}
-
-/// How much more may be appended to one log before the topic asks the reading transport again, with
-/// [`LogReader::lags`](crate::adapter::LogReader::lags).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Allowance {
-    /// In bytes.
-    pub bytes: usize,
-    /// In messages.
-    pub messages: usize,
-    /// Whether [`Transport::wake`](crate::adapter::Transport::wake) must be called.
-    pub wake: bool,
-    /// Whether [`Transport::settle`](crate::adapter::Transport::settle) must be called.
-    pub settle: bool,
-}
-
-impl Allowance {
-    /// Allows this many bytes in this many messages.
-    pub const fn new(bytes: usize, messages: usize) -> Self {
-        Self {
-            bytes,
-            messages,
-            wake: false,
-            settle: false,
-        }
-    }
-
-    /// Sets whether the writer sleeps and must be woken.
-    #[must_use]
-    pub const fn with_wake(mut self, wake: bool) -> Self {
-        self.wake = wake;
-        self
-    }
-
-    /// Sets whether so much waits that the transport must be settled.
-    #[must_use]
-    pub const fn with_settle(mut self, settle: bool) -> Self {
-        self.settle = settle;
-        self
-    }
-
-    pub(crate) fn lag(self) -> QueueSize {
-        QueueSize::new(self.bytes, self.messages)
-    }
-}
+use crate::peer::members::Key;
+use crate::pubsub::log::{LogSlice, Sequence};
+use crate::pubsub::queue_size::QueueSize;
+use crate::pubsub::topic::{Reader, Remains, Topic};
 
 /// A transport's position in a topic's log. Dropping it discards the unread part.
 ///
@@ -177,13 +25,6 @@ pub struct Cursor {
     armed: bool,
     /// The peer has left the topic: `before` is the size that waits, and nothing is added.
     ended: bool,
-}
-
-/// A reader's place in its topic. The key may be reused later, the number is not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Reader {
-    pub(crate) key: Key,
-    pub(crate) number: u64,
 }
 
 impl Cursor {
@@ -212,7 +53,7 @@ impl Cursor {
 
     /// Returns the order of the namespace.
     pub fn clock(&self) -> &Sequence {
-        self.topic.clock()
+        &self.topic.clock
     }
 
     /// Notes what [`Backlog::take`] has left. Returns whether that is anything. If not, the feed is
@@ -290,15 +131,6 @@ impl std::error::Error for Cursor {}
 /// The rest after [`Backlog::take`]: see [`Cursor::has_left`].
 #[derive(Debug, Clone, Copy)]
 pub struct Left(Option<Remains>);
-
-/// The rest of a feed.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Remains {
-    /// The publications after this size.
-    Since(QueueSize),
-    /// This size. The peer has left the topic.
-    Ended(QueueSize),
-}
 
 /// The unread part of a [`Cursor`].
 #[derive(Clone)]

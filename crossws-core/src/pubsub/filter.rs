@@ -2,15 +2,13 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use crate::peer::Peer;
-
 /// Selects, by label, the recipients of a message: see [`filter_setters!`](crate::filter_setters).
 #[doc(hidden)]
 #[derive(Debug, Clone, Default)]
 pub struct Filter<'a> {
-    tagged: Names<'a>,
-    not_tagged: Names<'a>,
-    not_identity: Names<'a>,
+    pub(crate) tagged: Names<'a>,
+    pub(crate) not_tagged: Names<'a>,
+    pub(crate) not_identity: Names<'a>,
 }
 
 type Names<'a> = SmallVec<[Cow<'a, str>; 1]>;
@@ -40,22 +38,6 @@ impl<'a> Filter<'a> {
     /// Returns whether every peer is admitted.
     pub fn is_empty(&self) -> bool {
         self.tagged.is_empty() && self.not_tagged.is_empty() && self.not_identity.is_empty()
-    }
-
-    /// Returns whether the peer has every required tag, and no excluded label. Takes the lock of
-    /// the peer's labels.
-    pub fn admits(&self, peer: &Peer) -> bool {
-        if self.is_empty() {
-            return true;
-        }
-        let Some(labels) = peer.labels() else {
-            return self.tagged.is_empty();
-        };
-        let labels = labels.lock();
-        let is = |name: &Cow<'_, str>| labels.identity().is_some_and(|is| **is == **name);
-        self.tagged.iter().all(|tag| labels.has_tag(tag))
-            && !self.not_tagged.iter().any(|tag| labels.has_tag(tag))
-            && !self.not_identity.iter().any(is)
     }
 }
 

@@ -16,8 +16,9 @@ use bytes::Bytes;
 
 use self::chunk::{Chunk, ChunkIndex, Extent, Written};
 pub(crate) use self::rest::Rest;
-use crate::pubsub::cursor::{LogSlice, QueueSize};
-use crate::pubsub::members::Key;
+use crate::peer::members::Key;
+use crate::pubsub::queue_size::QueueSize;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Below this size, a reader's part of the chunk that is being written is copied. Sharing so little
 /// would close the chunk, and a busy room's log would consist of small chunks.
@@ -28,6 +29,37 @@ const CHUNK: usize = 64 << 10;
 
 /// As [`CHUNK`], in messages: the index entry of a message takes more memory than a short message.
 const CHUNK_MESSAGES: usize = 1024;
+
+/// The order of a namespace: every publication in it gets the next number, in any topic.
+///
+/// A transport reads it to place its own sent messages among the publications: an earlier
+/// publication has a smaller number than the time, a later one does not.
+#[derive(Debug, Clone, Default)]
+pub struct Sequence(Arc<AtomicU64>);
+
+impl Sequence {
+    /// Returns the number of the next publication.
+    pub fn now(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Takes the next number. Called under the topic's lock, so that a topic's numbers increase.
+    pub(crate) fn tick(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::AcqRel)
+    }
+}
+
+/// Consecutive publications of a topic's log, encoded and shared by all of its readers.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct LogSlice {
+    /// The first publication's number on the namespace's [`Sequence`].
+    pub seq: u64,
+    /// The messages, one after the other.
+    pub bytes: Bytes,
+    /// How many messages there are.
+    pub messages: usize,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Log {
@@ -40,7 +72,7 @@ pub(crate) struct Log {
     /// The size of the last chunk: a hint for the next.
     hint: Size,
     /// The size of everything that was ever appended.
-    end: Total,
+    end: QueueSize,
 }
 
 #[derive(Debug, Default)]
@@ -66,18 +98,12 @@ struct Size {
     runs: usize,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Total {
-    bytes: u64,
-    messages: u64,
-}
-
 /// A place between two messages.
 #[derive(Debug, Clone)]
 pub(crate) struct Mark {
     chunk: u64,
     message: usize,
-    at: Total,
+    at: QueueSize,
 }
 
 /// A reader's position: everything before it is taken.
@@ -85,7 +111,7 @@ pub(crate) struct Mark {
 pub(crate) struct Position {
     mark: Mark,
     /// The size of the reader's own publications since: they are in the log, and not for it.
-    own: Total,
+    own: QueueSize,
 }
 
 /// Which messages a slice may combine: all adjacent ones, or, for sorting among other messages,
@@ -95,17 +121,7 @@ pub(crate) type Cuts<'a> = Option<&'a [u64]>;
 impl Position {
     /// Skips a publication of the reader itself.
     pub(crate) fn skip_own(&mut self, len: usize) {
-        self.own.bytes += len as u64;
-        self.own.messages += 1;
-    }
-}
-
-impl Total {
-    fn lag(self) -> QueueSize {
-        QueueSize {
-            bytes: self.bytes as usize,
-            messages: self.messages as usize,
-        }
+        self.own = self.own.plus(len);
     }
 }
 
@@ -128,15 +144,16 @@ impl Log {
         encode(bytes);
         index.add(seq, author, bytes.len());
         let len = bytes.len() - before;
-        self.end.bytes += len as u64;
-        self.end.messages += 1;
+        self.end = self.end.plus(len);
         len
     }
 
     /// Returns the end: later messages are appended after it. A reader at the end keeps no full
     /// chunk.
     pub(crate) fn mark(&mut self) -> Mark {
-        self.close_full();
+        if self.tail.bytes.len() >= CHUNK || self.tail.index.messages() >= CHUNK_MESSAGES {
+            self.close_tail();
+        }
         Mark {
             chunk: self.first + self.chunks.len() as u64,
             message: self.tail.index.messages(),
@@ -152,23 +169,23 @@ impl Log {
         }
         Position {
             mark: mark.clone(),
-            own: Total::default(),
+            own: QueueSize::default(),
         }
     }
 
     /// Returns the size of everything that was ever appended.
     pub(crate) fn end(&self) -> QueueSize {
-        self.end.lag()
+        self.end
     }
 
     /// Returns how much waits for a reader.
     pub(crate) fn lag(&self, cursor: &Position) -> QueueSize {
-        self.span(cursor).since(cursor.own.lag())
+        self.span(cursor).since(cursor.own)
     }
 
     /// Returns how much a reader keeps in memory: its own publications included.
     pub(crate) fn span(&self, cursor: &Position) -> QueueSize {
-        self.end().since(cursor.mark.at.lag())
+        self.end.since(cursor.mark.at)
     }
 
     /// Takes the messages before the number `before` that `reader` has not published itself, in
@@ -196,8 +213,8 @@ impl Log {
                 cuts,
             };
             let stop = index.take(mark.message, &take, into, &mut own);
-            mark.at.bytes += (index.start_of(stop) - start) as u64;
-            mark.at.messages += (stop - mark.message) as u64;
+            mark.at.bytes += index.start_of(stop) - start;
+            mark.at.messages += stop - mark.message;
             mark.message = stop;
             more = stop < index.messages();
             if !more {
@@ -297,12 +314,6 @@ impl Log {
             };
         }
         tail
-    }
-
-    fn close_full(&mut self) {
-        if self.tail.bytes.len() >= CHUNK || self.tail.index.messages() >= CHUNK_MESSAGES {
-            self.close_tail();
-        }
     }
 
     /// Makes the written part shareable.

@@ -27,13 +27,7 @@ pub struct Publication {
 impl Publication {
     /// Creates a publication of `message`.
     pub fn new(message: Message) -> Self {
-        Self {
-            message,
-            options: SendOptions::new(),
-            encoded: OnceLock::new(),
-            others: Mutex::default(),
-            prepared: OnceLock::new(),
-        }
+        Self::with(message, SendOptions::new())
     }
 
     /// Creates a publication from the arguments of `publish`.
@@ -44,8 +38,11 @@ impl Publication {
     /// Creates a publication of `message` with these options.
     pub(crate) fn with(message: Message, options: SendOptions) -> Self {
         Self {
+            message,
             options,
-            ..Self::new(message)
+            encoded: OnceLock::new(),
+            others: Mutex::default(),
+            prepared: OnceLock::new(),
         }
     }
 

@@ -12,39 +12,33 @@
 //! index: a peer that leaves takes a topic's lock for each of its topics, and neither of these meanwhile.
 //! Only under the hub's map the messages of a namespace without peers are forgotten.
 
-mod hub_map;
 mod listing;
 mod namespace;
 mod patterns;
+mod publishing;
 mod retaining;
+mod retention;
 mod subscribing;
-pub(crate) mod survey;
+mod survey;
 
+use std::borrow::Borrow;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{Hash, Hasher};
 use std::ops::Bound;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-pub(crate) use self::hub_map::JoinError;
-use self::hub_map::{ById, HubMap};
 use self::namespace::Namespace;
 use self::retaining::Retaining;
-use crate::hub::behind::Behind;
 use crate::hub::budget::Budget;
-use crate::hub::group::Rosters;
-use crate::hub::group::labels::LabelIndex;
 use crate::hub::group::route_members::Routes;
 use crate::hub::settings::limits::Limits;
-use crate::message::formats::InFormats;
 use crate::peer::Peer;
-use crate::peer::events::PeerEvents;
+use crate::peer::behind::Behind;
 use crate::peer::id::PeerId;
+use crate::peer::labels::label_index::LabelIndex;
 use crate::peer::topics::subscriptions::Memberships;
-use crate::pubsub::filter::Filter;
-use crate::pubsub::publication::Publication;
-use crate::pubsub::published::Published;
-use crate::pubsub::recipients::Recipients;
-use crate::pubsub::topic::{Each, Told};
 use crate::sync::Mutex;
 
 /// How many namespaces one hold of the hub's lock looks up.
@@ -56,9 +50,10 @@ pub(crate) struct Registry {
     /// How many topics all namespaces have together.
     topics: Budget,
     retaining: Retaining,
-    routes: Routes,
-    labels: LabelIndex,
-    behind: Behind,
+    pub(crate) routes: Routes,
+    pub(crate) labels: LabelIndex,
+    /// The peers that are behind.
+    pub(crate) behind: Behind,
 }
 
 impl Registry {
@@ -92,12 +87,7 @@ impl Registry {
                 return Err(full);
             }
         };
-        let namespace = found.unwrap_or_else(|| {
-            let namespace = Arc::<Namespace>::default();
-            let name = Arc::clone(peer.namespace_shared());
-            hub.namespaces.insert(name, Arc::clone(&namespace));
-            namespace
-        });
+        let namespace = found.unwrap_or_else(|| hub.add(Arc::clone(peer.namespace_shared())));
         let remember = |key| peer.subscriptions().join(key);
         // No other thread has its handle yet that could make it leave.
         namespace.everyone.insert(peer, remember);
@@ -106,26 +96,19 @@ impl Registry {
         Ok(())
     }
 
-    pub(crate) fn routes(&self) -> &Routes {
-        &self.routes
-    }
-
-    pub(crate) fn labels(&self) -> &LabelIndex {
-        &self.labels
-    }
-
     /// Lists the peer among the connections of its route, and removes it from another route's.
     pub(crate) fn join_route(&self, peer: &Peer) {
-        let route = self.routes.of(&peer.settings());
+        let settings = peer.settings();
+        let route = self.routes.of(&settings.names, &settings.members);
         if peer.subscriptions().is_on(route.as_ref()) {
             return;
         }
         if let Some((old, key)) = peer.subscriptions().take_route() {
-            drop(old.roster().remove(key, peer));
+            drop(old.roster.remove(key, peer));
         }
         if let Some(route) = route {
             let remember = |key| peer.subscriptions().join_route(&route, key);
-            route.roster().insert(peer, remember);
+            route.roster.insert(peer, remember);
         }
     }
 
@@ -145,7 +128,7 @@ impl Registry {
         gone.extend(found);
         let (everyone, topics) = peer.subscriptions().begin_leaving();
         if let Some((route, key)) = peer.subscriptions().take_route() {
-            gone.extend(route.roster().remove(key, peer));
+            gone.extend(route.roster.remove(key, peer));
         }
         if let Some(labels) = peer.labels() {
             labels.leave(peer);
@@ -177,145 +160,14 @@ impl Registry {
         (found, hub.namespaces.get(peer.namespace()).cloned())
     }
 
-    /// Queues a publication at every subscriber of `topic`, or at every peer if `topic` is `None`,
-    /// and wakes their writers.
-    pub(crate) fn publish(
-        &self,
-        scope: Option<&str>,
-        topic: Option<&str>,
-        except: Option<&Peer>,
-        publication: &Publication,
-    ) -> Published {
-        let mut told = Told::default();
-        match scope {
-            Some(name) => {
-                if let Some(namespace) = self.namespace(name) {
-                    namespace.publish(topic, except, publication, &mut told);
-                }
-            }
-            None => self.visit_all(&mut |_, namespace| {
-                namespace.publish(topic, except, publication, &mut told);
-            }),
-        }
-        self.tell(told)
-    }
-
-    /// As [`publish`](Self::publish), to the members of these rosters that the filter admits.
-    pub(crate) fn publish_to_rosters(
-        &self,
-        rosters: &Rosters,
-        only: &Filter<'_>,
-        publication: InFormats<'_>,
-    ) -> Published {
-        let mut told = Told::default();
-        for roster in rosters.iter() {
-            roster.publish(only, publication, &mut told);
-        }
-        self.tell(told)
-    }
-
-    /// As [`publish`](Self::publish), to the addressed peers, each of which is passed the message in its
-    /// format.
-    pub(crate) fn publish_to_each(
-        &self,
-        scope: Option<&str>,
-        recipients: &Recipients<'_>,
-        except: Option<&Peer>,
-        publication: InFormats<'_>,
-    ) -> Published {
-        let mut told = Told::default();
-        self.visit(scope, |namespace| {
-            let audience = namespace.audience(recipients);
-            audience.publish(except, publication, &mut told);
-        });
-        self.tell(told)
-    }
-
-    /// As [`publish_to_each`](Self::publish_to_each), with a message of its own for each that `make`
-    /// makes one for. It is called without a lock. Returns what became of each, if that is `watched`.
-    pub(crate) fn publish_each<E>(
-        &self,
-        scope: Option<&str>,
-        recipients: &Recipients<'_>,
-        except: Option<&Peer>,
-        mut make: impl FnMut(&Peer) -> Result<Option<Publication>, E>,
-        watched: bool,
-    ) -> (Vec<Each>, Result<Published, E>) {
-        let mut told = Told::default();
-        let mut failed = None;
-        let mut all = Vec::new();
-        self.visit(scope, |namespace| {
-            let audience = namespace.audience(recipients);
-            let mut publications = Vec::new();
-            for peer in audience.members(except) {
-                match make(&peer) {
-                    Ok(Some(publication)) => publications.push(Each::new(peer, publication)),
-                    Ok(None) => {}
-                    Err(error) => {
-                        failed.get_or_insert(error);
-                    }
-                }
-            }
-            if failed.is_none() {
-                audience.publish_each(&mut publications, &mut told);
-                if watched {
-                    all.append(&mut publications);
-                }
-            }
-        });
-        let published = self.tell(told);
-        (all, failed.map_or(Ok(published), Err))
-    }
-
-    /// Wakes and settles, without a lock, the subscribers that a publication has left to wake and
-    /// settle.
-    #[inline]
-    fn tell(&self, mut told: Told) -> Published {
-        if !told.asleep.is_empty() {
-            PeerEvents::wake_all(told.asleep, |_| ());
-        }
-        if !told.grown.is_empty() {
-            self.settle(told.grown, &mut told.published);
-        }
-        told.published
-    }
-
-    #[cold]
-    fn settle(&self, grown: Vec<Peer>, published: &mut Published) {
-        for peer in grown {
-            let settled = peer.settle();
-            published.queued -= usize::from(settled.closed && published.queued > 0);
-            published.dropped += settled.lost;
-            if settled.behind {
-                published.behind += 1;
-                self.behind.add(&peer);
-            }
-        }
-    }
-
-    /// Returns the peers that are behind.
-    pub(crate) fn behind_peers(&self) -> &Behind {
-        &self.behind
-    }
-
     #[inline(always)] // each publication asks
     fn namespace(&self, name: &str) -> Option<Arc<Namespace>> {
         self.hub.lock().namespaces.get(name).cloned()
     }
 
-    fn namespace_of(&self, peer: &Peer) -> Option<Arc<Namespace>> {
-        self.namespace(peer.namespace())
-    }
-
     /// Visits one namespace, or [all](Self::visit_all). The hub's lock is not held during the visits.
     #[inline]
-    fn visit(&self, scope: Option<&str>, mut visit: impl FnMut(&Namespace)) {
-        self.visit_named(scope, |_, namespace| visit(namespace));
-    }
-
-    /// As [`visit`](Self::visit), with the namespaces' names.
-    #[inline]
-    fn visit_named(&self, scope: Option<&str>, mut visit: impl FnMut(&str, &Namespace)) {
+    fn visit(&self, scope: Option<&str>, mut visit: impl FnMut(&str, &Namespace)) {
         match scope {
             Some(name) => {
                 if let Some(namespace) = self.namespace(name) {
@@ -349,5 +201,74 @@ impl Registry {
             }
             last = step.pop().map(|(name, _)| name);
         }
+    }
+}
+
+/// All peers by their ids, and the namespaces by their names.
+#[derive(Default)]
+struct HubMap {
+    peers: HashSet<ById>,
+    // Ordered, so that every listing of all namespaces reads the same.
+    namespaces: BTreeMap<Arc<str>, Arc<Namespace>>,
+}
+
+/// A peer in a map by its id, which the peer itself contains.
+struct ById(Peer);
+
+impl Borrow<PeerId> for ById {
+    fn borrow(&self) -> &PeerId {
+        self.0.id_ref()
+    }
+}
+
+impl Hash for ById {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id_ref().hash(state);
+    }
+}
+
+impl PartialEq for ById {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id_ref() == other.0.id_ref()
+    }
+}
+
+impl Eq for ById {}
+
+/// Why a peer could not join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum JoinError {
+    DuplicateId,
+    TooManyPeers,
+    TooManyNamespaces,
+}
+
+/// A namespace and its name.
+type Found<'a> = (&'a Arc<str>, &'a Arc<Namespace>);
+
+impl HubMap {
+    /// Checks that there is room for this many peers, the last of them in this namespace. Returns
+    /// the namespace, if it exists.
+    fn check(
+        &self,
+        peers: usize,
+        namespace: &str,
+        limits: &Limits,
+    ) -> Result<Option<Found<'_>>, JoinError> {
+        if !limits.max_peers.allows(peers) {
+            return Err(JoinError::TooManyPeers);
+        }
+        let found = self.namespaces.get_key_value(namespace);
+        if found.is_none() && !limits.max_namespaces.allows(self.namespaces.len() + 1) {
+            return Err(JoinError::TooManyNamespaces);
+        }
+        Ok(found)
+    }
+
+    /// Adds a namespace, which does not exist yet.
+    fn add(&mut self, name: Arc<str>) -> Arc<Namespace> {
+        let namespace = Arc::<Namespace>::default();
+        self.namespaces.insert(name, Arc::clone(&namespace));
+        namespace
     }
 }

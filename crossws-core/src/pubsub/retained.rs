@@ -16,18 +16,17 @@ use crate::message::send::SendOptions;
 use crate::pubsub::pattern::TopicPattern;
 use crate::pubsub::publication::Publication;
 use crate::pubsub::topic_kind::TopicKind;
-use crate::sync::{Mutex, MutexGuard};
 
 /// How many bytes a retained message counts for, in addition to its own and its topic's name.
 const OVERHEAD: usize = 256;
 
 /// The retained messages of a namespace.
 ///
-/// The lock is taken before the namespace's index, and held while a retained message is published
+/// Its lock is taken before the namespace's index, and held while a retained message is published
 /// and while a peer subscribes. A new subscriber therefore gets a message as the retained one or as a
 /// publication, and never twice or not at all.
 #[derive(Default)]
-pub(crate) struct Retained(Mutex<Option<Box<Messages>>>);
+pub(crate) struct Retained(Option<Box<Messages>>);
 
 /// Retained messages by their topics' names. Boxed, so that the compiler has one code for the maps by name,
 /// whose other values are pointers too.
@@ -35,10 +34,10 @@ type Messages = BTreeMap<Arc<str>, Box<Kept>>;
 
 /// A retained message.
 pub(crate) struct Kept {
-    message: Message,
-    others: Formats,
+    pub(crate) message: Message,
+    pub(crate) others: Formats,
     options: SendOptions,
-    by: RetainedBy,
+    pub(crate) by: RetainedBy,
     _share: Share,
 }
 
@@ -79,18 +78,6 @@ impl Kept {
         })
     }
 
-    pub(crate) fn by(&self) -> RetainedBy {
-        self.by
-    }
-
-    pub(crate) fn message(&self) -> &Message {
-        &self.message
-    }
-
-    pub(crate) fn others(&self) -> &Formats {
-        &self.others
-    }
-
     /// Returns what a subscriber of this subprotocol gets.
     fn publication(&self, protocol: Option<&str>) -> Publication {
         let message = self.others.of(protocol, &self.message);
@@ -99,15 +86,6 @@ impl Kept {
 }
 
 impl Retained {
-    pub(crate) fn lock(&self) -> LockedMessages<'_> {
-        LockedMessages(self.0.lock())
-    }
-}
-
-/// The retained messages of a namespace, while they are locked.
-pub(crate) struct LockedMessages<'a>(MutexGuard<'a, Option<Box<Messages>>>);
-
-impl LockedMessages<'_> {
     /// Retains a message in place of the earlier one, which it returns.
     pub(crate) fn insert(&mut self, topic: Arc<str>, kept: Kept) -> Option<Box<Kept>> {
         let messages = self.0.get_or_insert_default();
@@ -118,7 +96,7 @@ impl LockedMessages<'_> {
         let messages = self.0.as_mut()?;
         let removed = messages.remove(topic);
         if messages.is_empty() {
-            *self.0 = None;
+            self.0 = None;
         }
         removed
     }
@@ -130,7 +108,7 @@ impl LockedMessages<'_> {
         };
         let removed = messages.extract_if(.., |_, kept| kept.by == by).collect();
         if messages.is_empty() {
-            *self.0 = None;
+            self.0 = None;
         }
         removed
     }
@@ -152,7 +130,7 @@ impl LockedMessages<'_> {
         name: &str,
         protocol: Option<&str>,
     ) -> Vec<Publication> {
-        match &*self.0 {
+        match &self.0 {
             None => Vec::new(),
             Some(messages) => of(messages, kind, name, protocol),
         }

@@ -1,5 +1,3 @@
-use std::fmt;
-
 use crate::error::PublishError;
 use crate::hub::Hub;
 use crate::message::formats::{Formats, InFormats};
@@ -29,7 +27,7 @@ use crate::transport::capabilities::Capabilities;
 ///     Ok(())
 /// }
 /// ```
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 #[must_use = "nothing is sent until `send`"]
 pub struct To<'a> {
     hub: &'a Hub,
@@ -155,21 +153,9 @@ impl<'a> To<'a> {
     /// If the value cannot be encoded, or the publishing peer's transport has no topics. A
     /// subscriber's full queue is no error: the result counts it.
     pub fn send(mut self, message: impl IntoMessage) -> Result<Published, PublishError> {
-        if let Some(from) = self.from {
-            from.check_publishes()?;
-        }
-        let options = self.take_options();
+        let options = self.begin()?;
         let publication = Publication::of(message, options)?;
-        if self.retained {
-            return self.deliver_retained((&publication).into());
-        }
-        let (hub, namespace, without) = (self.hub, self.namespace, self.without());
-        Ok(match self.recipients.single() {
-            Some(topic) if publication.options().treats_all_alike() => {
-                hub.deliver(namespace, topic, without, &publication)
-            }
-            _ => hub.deliver_to_each(namespace, &self.recipients, without, (&publication).into()),
-        })
+        self.deliver((&publication).into())
     }
 
     /// Sends each recipient a message of its own: the result of `message` for it, or nothing for
@@ -196,13 +182,10 @@ impl<'a> To<'a> {
         mut self,
         mut message: impl FnMut(&Peer) -> Option<M>,
     ) -> Result<Published, PublishError> {
-        if let Some(from) = self.from {
-            from.check_publishes()?;
-        }
+        let options = self.begin()?;
         if self.retained {
             return Err(RetainError::Audience.into());
         }
-        let options = self.take_options();
         let (to, without) = (&self.recipients, self.without());
         self.hub.deliver_each(self.namespace, to, without, |peer| {
             let message = message(peer);
@@ -223,19 +206,23 @@ impl<'a> To<'a> {
         message: Message,
         others: Formats,
     ) -> Result<Published, PublishError> {
-        if let Some(from) = self.from {
-            from.check_publishes()?;
-        }
-        let options = self.take_options();
+        let options = self.begin()?;
         let others = &others.publications(&options);
         let first = &Publication::with(message, options);
-        let publication = InFormats { first, others };
+        self.deliver(InFormats { first, others })
+    }
+
+    fn deliver(&self, publication: InFormats<'_>) -> Result<Published, PublishError> {
         if self.retained {
             return self.deliver_retained(publication);
         }
-        let (to, without) = (&self.recipients, self.without());
-        let hub = self.hub;
-        Ok(hub.deliver_to_each(self.namespace, to, without, publication))
+        let (hub, namespace, without) = (self.hub, self.namespace, self.without());
+        Ok(match self.recipients.single() {
+            Some(topic) if publication.treats_all_alike() => {
+                hub.deliver(namespace, topic, without, publication.first)
+            }
+            _ => hub.deliver_to_each(namespace, &self.recipients, without, publication),
+        })
     }
 
     /// Returns the publishing peer, if it gets nothing.
@@ -243,21 +230,25 @@ impl<'a> To<'a> {
         self.from.filter(|_| !self.including_self)
     }
 
-    /// The options that were set, and what the hub says of the topics.
-    fn take_options(&mut self) -> SendOptions {
+    /// Checks that the publishing peer may publish. Returns the options that were set, with the hub's
+    /// policies for the topics.
+    fn begin(&mut self) -> Result<SendOptions, PublishError> {
+        if let Some(from) = self.from {
+            from.check_publishes()?;
+        }
         let options = std::mem::take(&mut self.options);
         let policies = self.hub.topic_overflows();
         if policies.is_empty() {
-            return options;
+            return Ok(options);
         }
-        match &self.recipients.to {
+        Ok(match &self.recipients.to {
             Target::Everyone => options,
             Target::Topics(topics) => policies.apply(topics.names(), options),
             Target::Own(peer) => {
                 let topics = peer.topics();
                 policies.apply(topics.iter().map(|topic| &**topic), options)
             }
-        }
+        })
     }
 
     #[cold]
@@ -280,17 +271,5 @@ impl<'a> To<'a> {
         Ok(self
             .hub
             .deliver_retained(namespace, to, by, self.without(), publication)?)
-    }
-}
-
-impl fmt::Debug for To<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("To")
-            .field("namespace", &self.namespace)
-            .field("recipients", &self.recipients)
-            .field("including_self", &self.including_self)
-            .field("retained", &self.retained)
-            .field("options", &self.options)
-            .finish_non_exhaustive()
     }
 }

@@ -10,31 +10,31 @@ mod writing;
 use std::sync::Arc;
 
 use slab::Slab;
+use smallvec::SmallVec;
 
-use self::writing::Writing;
-use crate::observe::note_loss;
 use crate::peer::Peer;
-use crate::peer::events::PeerEvents;
-use crate::pubsub::cursor::{QueueSize, Reader, Sequence};
-use crate::pubsub::log::{Log, Position, Rest};
-use crate::pubsub::members::{Key, Members};
+use crate::peer::members::{Key, Members};
+use crate::pubsub::log::{Log, Position, Rest, Sequence};
 use crate::pubsub::publication::Publication;
 use crate::pubsub::publication::wire::Wire;
-use crate::pubsub::published::Published;
+use crate::pubsub::queue_size::QueueSize;
 use crate::pubsub::topic_kind::TopicKind;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::transport::Receipt;
 
+pub(crate) use self::backlog::Remains;
 pub(crate) use self::each::Each;
 pub(crate) use self::matched::publish_matched;
-pub(crate) use self::several::{Several, SubscribersOf};
+pub(crate) use self::several::SubscribersOf;
+
+/// Several topics of one namespace.
+pub(crate) type Several = SmallVec<[Arc<Topic>; 4]>;
 
 pub(crate) struct Topic {
     /// `None` for the topic of all peers of a namespace.
     name: Option<Arc<str>>,
-    kind: TopicKind,
-    clock: Sequence,
+    pub(crate) kind: TopicKind,
+    pub(crate) clock: Sequence,
     /// The size of all publications, in their longest encoding.
     bytes: AtomicUsize,
     messages: AtomicUsize,
@@ -79,6 +79,13 @@ enum Place {
 /// The number of a topic's lane.
 type LaneNumber = u16;
 
+/// A reader's place in its topic. The key may be reused later, the number is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reader {
+    pub(crate) key: Key,
+    pub(crate) number: u64,
+}
+
 struct Reading {
     number: u64,
     lane: LaneNumber,
@@ -91,47 +98,9 @@ struct Reading {
     until: QueueSize,
 }
 
-/// The work that a publication leaves for after the lock.
-#[derive(Default)]
-pub(crate) struct Told {
-    pub(crate) published: Published,
-    /// The peers that must be woken.
-    pub(crate) asleep: Vec<PeerEvents>,
-    /// The peers that must be [settled](crate::adapter::Transport::settle).
-    pub(crate) grown: Vec<Peer>,
-}
-
-/// Runs under the lock, after a topic's members have got a publication.
-type Then<'a> = &'a dyn Fn(&State, &mut Told);
-
-impl Told {
-    /// Counts what happened to the message at one subscriber.
-    #[inline(always)]
-    pub(crate) fn count(&mut self, peer: &Peer, receipt: Receipt) {
-        if receipt.dropped > 0 {
-            self.published.dropped += receipt.dropped;
-            note_loss(peer, receipt.dropped);
-        }
-        if receipt.wake {
-            self.asleep.push(PeerEvents::new(peer.clone()));
-        }
-        if receipt.settle {
-            self.grown.push(peer.clone());
-        }
-    }
-}
-
 impl Topic {
-    pub(crate) fn new(kind: TopicKind, name: Arc<str>, clock: Sequence) -> Arc<Self> {
-        Self::of(kind, Some(name), clock)
-    }
-
-    /// Creates the topic of all peers of a namespace.
-    pub(crate) fn everyone(clock: Sequence) -> Arc<Self> {
-        Self::of(TopicKind::Topic, None, clock)
-    }
-
-    fn of(kind: TopicKind, name: Option<Arc<str>>, clock: Sequence) -> Arc<Self> {
+    /// Creates a topic; without a name, that of all peers of a namespace.
+    pub(crate) fn new(kind: TopicKind, name: Option<Arc<str>>, clock: Sequence) -> Arc<Self> {
         Arc::new(Self {
             name,
             kind,
@@ -152,10 +121,6 @@ impl Topic {
         self.name.clone().unwrap_or_default()
     }
 
-    pub(crate) fn kind(&self) -> TopicKind {
-        self.kind
-    }
-
     pub(crate) fn is_pattern(&self) -> bool {
         self.kind == TopicKind::Pattern
     }
@@ -163,10 +128,6 @@ impl Topic {
     /// Returns whether it is the topic of all peers of a namespace.
     pub(crate) fn is_everyone(&self) -> bool {
         self.name.is_none()
-    }
-
-    pub(crate) fn clock(&self) -> &Sequence {
-        &self.clock
     }
 
     /// Returns the size of all publications.
@@ -188,100 +149,13 @@ impl Topic {
     /// Adds the first members, at most this many. Returns how many members there are.
     pub(crate) fn some_peers_into(&self, peers: &mut Vec<Peer>, most: usize) -> usize {
         let state = self.state.lock();
-        peers.extend(
-            state
-                .members
-                .iter()
-                .take(most)
-                .map(|(peer, _)| peer.clone()),
-        );
+        let members = state.members.iter().take(most);
+        peers.extend(members.map(|(peer, _)| peer.clone()));
         state.members.len()
     }
 
     pub(crate) fn peers_into(&self, peers: &mut Vec<Peer>) {
-        let state = self.state.lock();
-        peers.extend(state.members.iter().map(|(peer, _)| peer.clone()));
-    }
-
-    /// Passes a publication to the members that want each, and appends it to the logs of the
-    /// others.
-    pub(crate) fn publish(
-        self: &Arc<Self>,
-        except: Option<&Peer>,
-        publication: &Publication,
-        told: &mut Told,
-    ) {
-        self.publish_then(except, publication, told, None);
-    }
-
-    /// As [`publish`](Self::publish), and calls a function before the lock is released.
-    // Not generic: inlining its callees into one function is enough.
-    fn publish_then(
-        self: &Arc<Self>,
-        except: Option<&Peer>,
-        publication: &Publication,
-        told: &mut Told,
-        then: Option<Then<'_>>,
-    ) {
-        let mut state = self.state.lock();
-        let (author, author_reads) = loop {
-            let author = except.and_then(|peer| {
-                let key = peer.subscriptions().key(self)?;
-                state.members.is_at(key, peer).then_some(key)
-            });
-            let reads = author.and_then(|key| state.reads(key));
-            let Some(wire) = state.wants_encoded(reads.map(|(lane, _)| lane), publication) else {
-                break (author, reads);
-            };
-            // Without the lock, because compressing would keep every other publisher out.
-            drop(state);
-            publication.encoded(wire);
-            state = self.state.lock();
-        };
-        let State {
-            members,
-            handed,
-            lanes,
-            readers,
-        } = &mut *state;
-        for key in handed.iter().filter(|key| author != Some(**key)) {
-            if let Some((peer, _)) = members.get_mut(*key) {
-                let receipt = peer.transport().publish(publication);
-                told.published.queued += usize::from(receipt.queued);
-                told.count(peer, receipt);
-            }
-        }
-        if lanes.iter().all(|lane| lane.members == 0) {
-            if let Some(then) = then {
-                then(&state, told);
-            }
-            return;
-        }
-        let seq = self.clock.tick();
-        let before = self.published();
-        let recheck =
-            self.recheck.load(Ordering::Relaxed) && self.recheck.swap(false, Ordering::AcqRel);
-        let mut longest = 0;
-        for (number, lane) in lanes.iter_mut().enumerate() {
-            let number = number as LaneNumber;
-            let mut write = Writing {
-                topic: self,
-                before,
-                number,
-                recheck,
-                author,
-                author_reads: author_reads
-                    .filter(|(lane, _)| *lane == number)
-                    .map(|(_, reader)| reader),
-                members,
-                readers,
-                told,
-            };
-            write.publish(lane, seq, publication, &mut longest);
-        }
-        if let Some(then) = then {
-            then(&state, told);
-        }
+        self.some_peers_into(peers, usize::MAX);
     }
 
     /// Notes the size of all publications, before any member gets the newest. Called under the
@@ -305,6 +179,13 @@ impl State {
         wanted.map(|(_, lane)| lane.wire)
     }
 
+    /// Returns the peer's key, if it is a member. A peer knows a topic a moment longer than the topic
+    /// knows the peer.
+    fn key_of(&self, topic: &Topic, peer: &Peer) -> Option<Key> {
+        let key = peer.subscriptions().key(topic)?;
+        self.members.is_at(key, peer).then_some(key)
+    }
+
     /// Returns the lane that a member reads, and its reader if it has news.
     fn reads(&self, key: Key) -> Option<(LaneNumber, Option<Key>)> {
         match self.members.get(key)? {
@@ -317,7 +198,12 @@ impl State {
         }
     }
 
-    fn reading(&mut self, reader: Reader) -> Option<&mut Reading> {
+    fn reading(&self, reader: Reader) -> Option<&Reading> {
+        let found = self.readers.get(reader.key as usize);
+        found.filter(|found| found.number == reader.number)
+    }
+
+    fn reading_mut(&mut self, reader: Reader) -> Option<&mut Reading> {
         let found = self.readers.get_mut(reader.key as usize)?;
         (found.number == reader.number).then_some(found)
     }

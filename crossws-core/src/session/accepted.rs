@@ -11,21 +11,20 @@ use crate::error::SubscribeError;
 use crate::hooks::Hooks;
 use crate::hooks::dyn_hooks::SharedHooks;
 use crate::hub::Hub;
-use crate::hub::group::labels::{LabelError, check_labels};
 use crate::hub::settings::Settings;
 use crate::hub::settings::deflate::Deflate;
 use crate::message::close::{CloseCode, CloseFrame};
-use crate::observe::watch;
 use crate::peer::deadlines::expiry::{Expiry, Moment, MomentCell, credentials_expired};
 use crate::peer::deadlines::sleep::Sleepers;
 use crate::peer::extensions::Extensions;
 use crate::peer::id::PeerId;
+use crate::peer::inbox::Inbox;
+use crate::peer::labels::label_index::{LabelError, check_labels};
 use crate::peer::life::Life;
 use crate::peer::life::membership::{Membership, Ongoing, TOO_MANY_TOPICS};
 use crate::peer::rare::RareCell;
 use crate::peer::snapshot::persist_error::PersistError;
 use crate::peer::snapshot::{Snapshot, owned};
-use crate::peer::tasks::Inbox;
 use crate::peer::topics::subscriptions::Subscriptions;
 use crate::peer::{Inner, Peer};
 use crate::session::OpeningPeer;
@@ -294,7 +293,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             tracing::error!(peer = %membership.peer, %error, "closing a peer at once");
             CloseFrame::internal_error()
         })?;
-        watch::connected(&membership.peer);
+        membership.peer.report_connected();
         Ok(OpeningPeer::new(self.hooks, membership))
     }
 }

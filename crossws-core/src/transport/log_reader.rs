@@ -1,7 +1,8 @@
 use bytes::Bytes;
 
-use crate::pubsub::cursor::{Allowance, Cursor};
+use crate::pubsub::cursor::Cursor;
 use crate::pubsub::publication::wire::Wire;
+use crate::pubsub::queue_size::Allowance;
 use crate::transport::{Receipt, Settled};
 
 /// A transport that reads its topics' logs by itself: publications are encoded once, appended to a

@@ -42,9 +42,7 @@ impl Receipt {
         Self {
             queued: true,
             wake,
-            settle: false,
-            dropped: 0,
-            waiting: 0,
+            ..Self::closed()
         }
     }
 
@@ -63,11 +61,9 @@ impl Receipt {
     /// messages are lost. Wakes the writer, which may have a connection to close.
     pub const fn full(dropped: u64) -> Self {
         Self {
-            queued: false,
             wake: true,
-            settle: false,
             dropped,
-            waiting: 0,
+            ..Self::closed()
         }
     }
 
@@ -75,22 +71,17 @@ impl Receipt {
     /// wait. `wake` if the peer must be told.
     pub const fn discarded(wake: bool) -> Self {
         Self {
-            queued: false,
             wake,
-            settle: false,
             dropped: 1,
-            waiting: 0,
+            ..Self::closed()
         }
     }
 
     /// Creates the receipt of a message that is queued in place of `dropped` older ones.
     pub const fn replaced(dropped: u64, wake: bool) -> Self {
         Self {
-            queued: true,
-            wake,
-            settle: false,
             dropped,
-            waiting: 0,
+            ..Self::queued(wake)
         }
     }
 

@@ -7,32 +7,24 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use smallvec::SmallVec;
 
-use crate::hub::group::roster::Roster;
-use crate::hub::settings::Settings;
-use crate::observe::RouteSnapshot;
+use crate::peer::roster::{Roster, Rosters};
 use crate::sort::sort_by;
 use crate::sync::Mutex;
 
-/// The connections of one route on one hub, in all namespaces.
-pub(crate) struct RouteMembers {
-    pattern: Option<Arc<str>>,
-    name: Option<Arc<str>>,
-    roster: Roster,
+/// What a route is called.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct RouteNames {
+    pub(crate) pattern: Option<Arc<str>>,
+    pub(crate) name: Option<Arc<str>>,
 }
 
-impl RouteMembers {
-    fn new(settings: &Settings) -> Self {
-        Self {
-            pattern: settings.route().cloned(),
-            name: settings.route_name().cloned(),
-            roster: Roster::default(),
-        }
-    }
+/// The connections of one route on one hub, in all namespaces.
+pub(crate) struct RouteMembers {
+    pub(crate) names: RouteNames,
+    pub(crate) roster: Arc<Roster>,
+}
 
-    pub(crate) fn roster(&self) -> &Roster {
-        &self.roster
-    }
-
+impl RouteNames {
     /// Returns the keys by which the route is found: that of its pattern, which begins with a
     /// slash, and that of its name, which is the pattern without the slash if it has none.
     fn keys(&self) -> impl Iterator<Item = String> {
@@ -40,10 +32,6 @@ impl RouteMembers {
         let own = self.name.as_deref().map(|name| key(name).into_owned());
         let name = own.or_else(|| Some(pattern.as_deref()?.trim_start_matches('/').to_owned()));
         [pattern.map(Cow::into_owned), name].into_iter().flatten()
-    }
-
-    fn is_of(&self, settings: &Settings) -> bool {
-        self.pattern.as_ref() == settings.route() && self.name.as_ref() == settings.route_name()
     }
 }
 
@@ -59,18 +47,21 @@ struct State {
 }
 
 impl Routes {
-    /// Returns the connections of the route with these settings; `None` if they belong to no route.
-    pub(crate) fn of(&self, settings: &Settings) -> Option<Arc<RouteMembers>> {
-        if settings.route().is_none() && settings.route_name().is_none() {
+    /// Returns the connections of this route, which may be known already; `None` if it has no names.
+    pub(crate) fn of(&self, names: &RouteNames, known: &MembersCell) -> Option<Arc<RouteMembers>> {
+        if *names == RouteNames::default() {
             return None;
         }
-        let members = settings.members.0.get_or_init(|| self.register(settings));
+        let members = known.0.get_or_init(|| self.register(names));
         Some(Arc::clone(members))
     }
 
-    fn register(&self, settings: &Settings) -> Arc<RouteMembers> {
+    fn register(&self, names: &RouteNames) -> Arc<RouteMembers> {
         const FEW: usize = 64;
-        let new = Arc::new(RouteMembers::new(settings));
+        let new = Arc::new(RouteMembers {
+            names: names.clone(),
+            roster: Arc::default(),
+        });
         let mut state = self.0.lock();
         if state.by_key.len() >= state.sweep_at.max(FEW) {
             state.by_key.retain(|_, routes| {
@@ -79,12 +70,12 @@ impl Routes {
             });
             state.sweep_at = state.by_key.len() * 2;
         }
-        for key in new.keys() {
+        for key in names.keys() {
             let routes = state.by_key.entry(key).or_default();
             routes.retain(|route| route.strong_count() > 0);
             let mut known = routes.iter().filter_map(Weak::upgrade);
             // The same route with settings that were created again: of a restored peer.
-            if let Some(known) = known.find(|route| route.is_of(settings)) {
+            if let Some(known) = known.find(|route| route.names == *names) {
                 return known;
             }
             routes.push(Arc::downgrade(&new));
@@ -93,37 +84,25 @@ impl Routes {
     }
 
     /// Returns the connections of the routes with this pattern or name.
-    pub(crate) fn find(&self, route: &str) -> SmallVec<[Arc<RouteMembers>; 1]> {
+    pub(crate) fn find(&self, route: &str) -> Rosters {
         let state = self.0.lock();
-        let found = state.by_key.get(&*key(route));
-        found.map_or_else(SmallVec::new, |found| {
-            found.iter().filter_map(Weak::upgrade).collect()
-        })
+        let found = state.by_key.get(&*key(route)).into_iter().flatten();
+        let found = found.filter_map(Weak::upgrade);
+        found.map(|route| Arc::clone(&route.roster)).collect()
     }
 
-    /// Returns the routes with connections, and how many each has.
-    pub(crate) fn survey(&self) -> Vec<RouteSnapshot> {
+    /// Returns all routes, each once.
+    pub(crate) fn all(&self) -> Vec<Arc<RouteMembers>> {
         let state = self.0.lock();
-        let mut routes: Vec<_> = state
-            .by_key
-            .values()
-            .flatten()
-            .filter_map(Weak::upgrade)
-            .collect();
+        let known = state.by_key.values().flatten();
+        let mut routes: Vec<_> = known.filter_map(Weak::upgrade).collect();
         drop(state);
         // Each is listed by its pattern and by its name.
         sort_by(&mut routes, |one, other| {
             Arc::as_ptr(one).cmp(&Arc::as_ptr(other))
         });
         routes.dedup_by(|one, other| Arc::ptr_eq(one, other));
-        let counted = routes.iter().map(|route| RouteSnapshot {
-            pattern: route.pattern.clone(),
-            name: route.name.clone(),
-            peers: route.roster().len(),
-        });
-        let mut counted: Vec<_> = counted.filter(|route| route.peers > 0).collect();
-        sort_by(&mut counted, Ord::cmp);
-        counted
+        routes
     }
 }
 
@@ -204,9 +183,11 @@ mod tests {
     fn routes_without_connections_are_forgotten() {
         let routes = Routes::default();
         for number in 0..1_000 {
-            let pattern = Arc::from(format!("/rooms/{number}"));
-            let settings = Settings::default().on_route(Some(pattern), None);
-            routes.of(&settings);
+            let names = RouteNames {
+                pattern: Some(Arc::from(format!("/rooms/{number}"))),
+                name: None,
+            };
+            routes.of(&names, &MembersCell::default());
         }
         assert!(routes.0.lock().by_key.len() < 200);
     }

@@ -1,7 +1,6 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::observe::RejectReason;
 use crate::upgrade::origin::ForeignOrigin;
 use crate::upgrade::rejection::Rejection;
 
@@ -51,7 +50,39 @@ impl Refused {
     }
 }
 
+/// Why a request was refused: the field of [`Refused`](crate::Refused) that counts it.
+///
+/// ```
+/// # use crossws_core::*;
+/// assert_eq!(RejectReason::Origin.name(), "origin");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RejectReason {
+    /// See [`Refused::origin`](field@crate::Refused::origin).
+    Origin,
+    /// See [`Refused::rejected`](field@crate::Refused::rejected).
+    Rejected,
+    /// See [`Refused::unavailable`](field@crate::Refused::unavailable).
+    Unavailable,
+    /// See [`Refused::failed`](field@crate::Refused::failed).
+    Failed,
+    /// See [`Refused::malformed`](field@crate::Refused::malformed).
+    Malformed,
+}
+
 impl RejectReason {
+    /// Returns the name of the field of [`Refused`](crate::Refused), for a metric's label.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Origin => "origin",
+            Self::Rejected => "rejected",
+            Self::Unavailable => "unavailable",
+            Self::Failed => "failed",
+            Self::Malformed => "malformed",
+        }
+    }
+
     /// Counts a refusal by hooks or policies.
     pub(crate) fn of(rejection: &Rejection) -> Self {
         let status = rejection.status();

@@ -7,93 +7,101 @@ use tracing::Level;
 use super::{Watch, now};
 use crate::hooks::notice::{DropCause, Dropped};
 use crate::hub::Hub;
+use crate::hub::stats::refused::RejectReason;
 use crate::message::close::Closed;
-use crate::observe::observer::{Disconnected, RejectReason, Rejected, Responded};
-use crate::observe::trace::{self, Watched};
+use crate::observe::observer::{Disconnected, Rejected, Responded};
+use crate::observe::trace::{TARGET, events};
+use crate::observe::watched::Watched;
 use crate::peer::Peer;
 use crate::sync::atomic::Ordering;
 use crate::upgrade::rejection::Rejection;
 
-/// Reports that a peer has joined.
-pub(crate) fn connected(peer: &Peer) {
-    let hub = peer.hub();
-    hub.counts().accepted.fetch_add(1, Ordering::Relaxed);
-    peer.life().announce();
-    let watch = hub.watch();
-    if watch.is_some() || tracing::enabled!(target: trace::TARGET, Level::DEBUG) {
-        let watched = Watched::new(watch.and_then(Watch::trace), peer, now(peer));
-        let connection = watched.connection().clone();
-        peer.extensions().insert(watched);
-        connection.in_scope(|| trace::connected(peer));
+impl Peer {
+    /// Reports that the peer has joined.
+    pub(crate) fn report_connected(&self) {
+        let hub = self.hub();
+        hub.counts().accepted.fetch_add(1, Ordering::Relaxed);
+        self.life().announce();
+        let watch = hub.watch();
+        let trace = watch.and_then(Watch::trace);
+        if watch.is_some() || tracing::enabled!(target: TARGET, Level::DEBUG) {
+            let watched = Watched::new(trace, self, now(self));
+            let connection = watched.connection().clone();
+            self.extensions().insert(watched);
+            connection.in_scope(|| events::connected(trace, self));
+        }
+        if let Some(watch) = watch {
+            watch.tell(|it| it.connected(self));
+        }
     }
-    if let Some(watch) = watch {
-        watch.tell(|it| it.connected(peer));
-    }
-}
 
-/// Reports that a peer that has connected before is in memory again.
-pub(crate) fn restored(peer: &Peer) {
-    peer.life().announce();
-    if let Some(watch) = peer.watch() {
-        let watched = Watched::new(watch.trace(), peer, None);
-        peer.extensions().insert(watched);
+    /// Reports that the peer, which has connected before, is in memory again.
+    pub(crate) fn report_restored(&self) {
+        self.life().announce();
+        if let Some(watch) = self.watch() {
+            let watched = Watched::new(watch.trace(), self, None);
+            self.extensions().insert(watched);
+        }
     }
-}
 
-/// Reports how a peer's connection has ended. Does nothing the second time, nor for a peer that has
-/// not connected.
-pub(crate) fn disconnected(peer: &Peer, closed: &Closed) {
-    if !peer.life().take_announced() {
-        return;
+    /// Reports how the connection has ended. Does nothing the second time, nor for a peer that has
+    /// not connected.
+    pub(crate) fn report_disconnected(&self, closed: &Closed) {
+        if !self.life().take_announced() {
+            return;
+        }
+        let hub = self.hub();
+        hub.counts().closed.count(closed);
+        let watch = hub.watch();
+        let watched = self.watched();
+        let now = watched.as_ref().and_then(|_| now(self));
+        let disconnected = Disconnected {
+            closed: closed.clone(),
+            duration: now.and_then(|now| watched.as_ref()?.duration(now)),
+        };
+        let trace = watch.and_then(Watch::trace);
+        let say = || events::disconnected(trace, self, &disconnected);
+        match &watched {
+            Some(watched) => watched.connection().in_scope(say),
+            None => say(),
+        }
+        if let Some(watch) = watch {
+            watch.tell(|it| it.disconnected(self, &disconnected));
+        }
     }
-    let hub = peer.hub();
-    hub.counts().closed.count(closed);
-    let watched = peer.watched();
-    let now = watched.as_ref().and_then(|_| now(peer));
-    let disconnected = Disconnected {
-        closed: closed.clone(),
-        duration: now.and_then(|now| watched.as_ref()?.duration(now)),
-    };
-    let say = || trace::disconnected(peer, &disconnected);
-    match &watched {
-        Some(watched) => watched.connection().in_scope(say),
-        None => say(),
-    }
-    if let Some(watch) = hub.watch() {
-        watch.tell(|it| it.disconnected(peer, &disconnected));
-    }
-}
 
-/// Reports that a peer has become a slow consumer.
-pub(crate) fn slow(peer: &Peer) {
-    if peer.life().was_slow() {
-        return;
+    /// Reports that the peer has become a slow consumer.
+    pub(crate) fn report_slow(&self) {
+        if self.life().was_slow() {
+            return;
+        }
+        let hub = self.hub();
+        hub.counts().slow.fetch_add(1, Ordering::Relaxed);
+        let watch = hub.watch();
+        events::slow(watch.and_then(Watch::trace), self);
+        if let Some(watch) = watch {
+            watch.tell(|it| it.slow(self));
+        }
     }
-    let hub = peer.hub();
-    hub.counts().slow.fetch_add(1, Ordering::Relaxed);
-    trace::slow(peer);
-    if let Some(watch) = hub.watch() {
-        watch.tell(|it| it.slow(peer));
-    }
-}
 
-/// Reports discarded messages of a peer.
-pub(crate) fn dropped(peer: &Peer, dropped: Dropped) {
-    if let DropCause::Overflow(_) = dropped.cause {
-        slow(peer);
-    }
-    let hub = peer.hub();
-    let counter = &hub.counts().dropped;
-    counter.fetch_add(dropped.messages, Ordering::Relaxed);
-    trace::dropped(peer, dropped);
-    let Some(watch) = hub.watch() else { return };
-    let all = dropped.messages;
-    let messages = peer
-        .watched()
-        .map_or(all, |watched| watched.untold.take_from(all));
-    if messages > 0 {
-        let dropped = Dropped::new(messages, dropped.cause);
-        watch.tell_of_message(&watch.observers, |it| it.dropped(peer, dropped));
+    /// Reports discarded messages of the peer.
+    pub(crate) fn report_dropped(&self, dropped: Dropped) {
+        if let DropCause::Overflow(_) = dropped.cause {
+            self.report_slow();
+        }
+        let hub = self.hub();
+        let counter = &hub.counts().dropped;
+        counter.fetch_add(dropped.messages, Ordering::Relaxed);
+        let watch = hub.watch();
+        events::dropped(watch.and_then(Watch::trace), self, dropped);
+        let Some(watch) = watch else { return };
+        let all = dropped.messages;
+        let watched = self.watched();
+        let messages = watched.map_or(all, |watched| watched.untold.take_from(all));
+        if messages > 0 {
+            let dropped = Dropped::new(messages, dropped.cause);
+            watch.tell_of_message(&watch.observers, |it| it.dropped(self, dropped));
+        }
     }
 }
 
@@ -122,7 +130,8 @@ pub(crate) fn rejected(
     // log should.
     let body = rejection.response().body();
     let said = (reason == RejectReason::Malformed).then(|| String::from_utf8_lossy(body));
-    trace::rejected(watch, level, &rejected, said.as_deref());
+    let trace = watch.and_then(Watch::trace);
+    events::rejected(trace, level, &rejected, said.as_deref());
     if let Some(watch) = watch {
         watch.tell(|it| it.rejected(&rejected));
     }

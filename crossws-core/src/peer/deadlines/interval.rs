@@ -1,4 +1,3 @@
-use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -28,13 +27,22 @@ impl Peer {
     /// }
     /// ```
     pub fn interval(&self, period: Duration) -> Interval {
-        Interval::new(self, period)
+        /// A loop of ticks must let other tasks run.
+        const SHORTEST: Duration = Duration::from_millis(1);
+        let period = period.max(SHORTEST);
+        Interval {
+            next: after(self.transport().steady(), period),
+            peer: self.clone(),
+            period,
+            sleep: None,
+        }
     }
 }
 
 /// The ticks of one connection: see [`Peer::interval`]. It is also a [`Stream`], which ends with
 /// the connection.
 #[must_use = "an interval does nothing until `tick`"]
+#[derive(Debug)]
 pub struct Interval {
     peer: Peer,
     period: Duration,
@@ -44,18 +52,6 @@ pub struct Interval {
 }
 
 impl Interval {
-    pub(crate) fn new(peer: &Peer, period: Duration) -> Self {
-        /// A loop of ticks must let other tasks run.
-        const SHORTEST: Duration = Duration::from_millis(1);
-        let period = period.max(SHORTEST);
-        Self {
-            next: after(peer.transport().steady(), period),
-            peer: peer.clone(),
-            period,
-            sleep: None,
-        }
-    }
-
     /// Waits for the next tick. Returns `true` at the tick, and `false` when the connection is
     /// ending.
     ///
@@ -103,13 +99,5 @@ impl Stream for Interval {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<()>> {
         self.poll_tick(cx).map(|ticks| ticks.then_some(()))
-    }
-}
-
-impl fmt::Debug for Interval {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Interval")
-            .field("period", &self.period)
-            .finish_non_exhaustive()
     }
 }

@@ -1,16 +1,14 @@
 //! The sleeps of a connection's hooks and tasks, and its named timers. The adapter's timer for the
 //! credentials keeps their time.
 
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use once_cell::race::OnceBox;
 
 use crate::peer::Peer;
-use crate::peer::deadlines::after;
 use crate::peer::deadlines::timers::Timers;
 use crate::peer::life::PeerState;
 use crate::sync::Mutex;
@@ -138,16 +136,13 @@ impl Sleepers {
 
 /// See [`Peer::sleep`].
 #[must_use = "futures do nothing unless they are awaited"]
+#[derive(Debug)]
 pub struct Sleep {
     peer: Peer,
     key: SleepKey,
 }
 
 impl Sleep {
-    pub(crate) fn new(peer: &Peer, duration: Duration) -> Self {
-        Self::until(peer, after(peer.transport().steady(), duration))
-    }
-
     pub(crate) fn until(peer: &Peer, at: SystemTime) -> Self {
         let first = peer.due_at();
         let key = peer.sleepers().add(at);
@@ -175,11 +170,5 @@ impl Future for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         self.peer.sleepers().remove(self.key);
-    }
-}
-
-impl fmt::Debug for Sleep {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sleep(..)")
     }
 }

@@ -19,7 +19,7 @@ impl Peer {
     /// # Ok(()) }
     /// ```
     pub fn cancel_token(&self) -> CancelToken {
-        CancelToken::new(self)
+        CancelToken(self.downgrade())
     }
 }
 
@@ -49,10 +49,6 @@ impl Peer {
 pub struct CancelToken(WeakPeer);
 
 impl CancelToken {
-    pub(crate) fn new(peer: &Peer) -> Self {
-        Self(peer.downgrade())
-    }
-
     /// Returns whether the connection is ending or has ended.
     pub fn is_cancelled(&self) -> bool {
         let peer = self.0.upgrade();

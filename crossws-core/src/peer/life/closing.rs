@@ -3,7 +3,6 @@
 use crate::message::close::{CloseCode, CloseFrame, ClosedBy};
 use crate::message::text::Utf8Bytes;
 use crate::peer::Peer;
-use crate::peer::deadlines::expiry::credentials_expired;
 use crate::peer::events::PeerEvents;
 use crate::peer::life::{End, PeerState};
 use crate::peer::topics::subscription;
@@ -40,19 +39,8 @@ impl Peer {
         self.close_with(frame.into(), End::Server);
     }
 
-    pub(crate) fn close_for_shutdown(&self, frame: CloseFrame) {
-        self.close_with(frame, End::Shutdown);
-    }
-
-    pub(crate) fn close_for_expiry(&self) {
-        self.close_with(credentials_expired(), End::Expiry);
-    }
-
-    pub(crate) fn close_for_inactivity(&self) {
-        self.close_with(CloseFrame::new(CloseCode::TIMEOUT, "inactive"), End::Expiry);
-    }
-
-    fn close_with(&self, frame: CloseFrame, end: End) {
+    /// Closes the connection, if nothing has ended it before.
+    pub(crate) fn close_with(&self, frame: CloseFrame, end: End) {
         if let Some(hooks) = self.begin_close(frame, end) {
             self.wake_for(hooks);
             self.0.transport.wake();

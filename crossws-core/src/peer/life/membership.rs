@@ -3,9 +3,9 @@ use http::StatusCode;
 use crate::hub::Hub;
 use crate::hub::settings::limits::Limits;
 use crate::message::close::{CloseCode, CloseFrame, Closed, ClosedBy};
-use crate::observe::watch;
 use crate::peer::Peer;
 use crate::peer::id::PeerId;
+use crate::peer::life::End;
 use crate::pubsub::registry::JoinError;
 use crate::upgrade::rejection::Rejection;
 
@@ -56,7 +56,7 @@ impl Membership {
             .map_err(JoinError::into_frame)?;
         if let Some(frame) = hub.shutdown_frame() {
             // Joined between the shutdown's beginning and its list, so the list may not contain it.
-            membership.peer.close_for_shutdown(frame);
+            membership.peer.close_with(frame, End::Shutdown);
         }
         Ok(membership)
     }
@@ -71,7 +71,7 @@ impl Drop for Membership {
         self.peer.over();
         // If the session was dropped before its end.
         let by = self.peer.closed_here().unwrap_or(ClosedBy::Network);
-        watch::disconnected(&self.peer, &Closed::lost(by));
+        self.peer.report_disconnected(&Closed::lost(by));
         self.peer.inbox().close();
     }
 }

@@ -46,10 +46,8 @@ impl PlaceInLine {
             if first.is_none_or(|first| first == self.number) {
                 return Poll::Ready(());
             }
-            let own = state
-                .waiting
-                .iter_mut()
-                .find(|(number, _)| *number == self.number);
+            let mut waiting = state.waiting.iter_mut();
+            let own = waiting.find(|(number, _)| *number == self.number);
             let old = own.map(|(_, waker)| std::mem::replace(waker, cx.waker().clone()));
             drop(state);
             // Outside the lock: it may be the last handle to a task, whose destructors run here.
@@ -63,16 +61,10 @@ impl PlaceInLine {
 impl Drop for PlaceInLine {
     fn drop(&mut self) {
         let mut state = self.line.0.lock();
-        let was_first = state
-            .waiting
-            .front()
-            .is_some_and(|(number, _)| *number == self.number);
-        let index = state
-            .waiting
-            .iter()
-            .position(|(number, _)| *number == self.number);
+        let mut waiting = state.waiting.iter();
+        let index = waiting.position(|(number, _)| *number == self.number);
         let own = index.and_then(|index| state.waiting.remove(index));
-        let next = state.waiting.front().filter(|_| was_first);
+        let next = state.waiting.front().filter(|_| index == Some(0));
         let next = next.map(|(_, waker)| waker.clone());
         drop(state);
         drop(own);

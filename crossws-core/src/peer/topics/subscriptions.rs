@@ -8,17 +8,18 @@ use smallvec::SmallVec;
 use crate::error::SubscribeError;
 use crate::hub::group::route_members::RouteMembers;
 use crate::hub::settings::limits::Limits;
-use crate::pubsub::members::Key;
+use crate::peer::members::Key;
 use crate::pubsub::topic::{Several, Topic};
 use crate::pubsub::topic_kind::TopicKind;
 use crate::sync::{Mutex, MutexGuard};
 
 /// A peer's topics, and its key in each. The last in the order of locks: see `registry.rs`.
 #[derive(Default)]
-pub(crate) struct Subscriptions(Mutex<State>);
+pub(crate) struct Subscriptions(Mutex<Known>);
 
+/// A peer's memberships, while their list is locked.
 #[derive(Default)]
-struct State {
+pub(crate) struct Known {
     stay: Stay,
     /// Topics, then patterns, each by name.
     topics: Memberships,
@@ -78,11 +79,8 @@ impl Subscriptions {
     /// Returns whether the peer is listed on this route, or on none.
     pub(crate) fn is_on(&self, route: Option<&Arc<RouteMembers>>) -> bool {
         let state = self.0.lock();
-        match (&state.route, route) {
-            (Some((on, _)), Some(route)) => Arc::ptr_eq(on, route),
-            (None, None) => true,
-            _ => false,
-        }
+        let on = state.route.as_ref().map(|(on, _)| Arc::as_ptr(on));
+        on == route.map(Arc::as_ptr)
     }
 
     /// Notes that the peer is listed on no route any more. Returns the earlier one.
@@ -169,12 +167,9 @@ impl Subscriptions {
     /// key.
     pub(crate) fn remove(&self, topic: &Arc<Topic>, key: Key) {
         let mut state = self.0.lock();
-        let at = state.find_topic(topic).ok();
-        let is_it = |at: &usize| {
-            let found = state.topics.get(*at);
-            found.is_some_and(|(found, other)| Arc::ptr_eq(found, topic) && *other == key)
-        };
-        let removed = at.filter(is_it).map(|at| state.topics.remove(at));
+        let is_it = |(found, other): &(Arc<Topic>, Key)| Arc::ptr_eq(found, topic) && *other == key;
+        let at = state.topics.iter().position(is_it);
+        let removed = at.map(|at| state.topics.remove(at));
         drop(state);
         drop(removed);
     }
@@ -203,23 +198,14 @@ impl Subscriptions {
     }
 
     /// Locks the list, for several look-ups.
-    pub(crate) fn lock(&self) -> Known<'_> {
-        Known(self.0.lock())
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock()
     }
 }
 
-/// A peer's memberships, while their list is locked.
-pub(crate) struct Known<'a>(MutexGuard<'a, State>);
-
-impl Known<'_> {
-    /// The key in this topic, to be looked up there.
+impl Known {
+    /// Returns the key in this topic, which must be looked up there.
     pub(crate) fn key(&self, topic: &Topic) -> Option<Key> {
-        self.0.key(topic)
-    }
-}
-
-impl State {
-    fn key(&self, topic: &Topic) -> Option<Key> {
         if topic.is_everyone() {
             return self.stay.key();
         }
@@ -235,14 +221,14 @@ impl State {
     /// Where a topic or a pattern is, or belongs.
     fn find(&self, kind: TopicKind, name: &str) -> Result<usize, usize> {
         let by_name = |(topic, _): &(Arc<Topic>, Key)| -> Ordering {
-            let by_kind = topic.kind().cmp(&kind);
+            let by_kind = topic.kind.cmp(&kind);
             by_kind.then_with(|| topic.name().cmp(name))
         };
         self.topics.binary_search_by(by_name)
     }
 
     fn find_topic(&self, topic: &Topic) -> Result<usize, usize> {
-        self.find(topic.kind(), topic.name())
+        self.find(topic.kind, topic.name())
     }
 
     fn of_kind(&self, kind: TopicKind) -> &[(Arc<Topic>, Key)] {

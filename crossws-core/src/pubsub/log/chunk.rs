@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use super::{Cuts, Total};
-use crate::pubsub::cursor::LogSlice;
-use crate::pubsub::members::Key;
+use super::{Cuts, LogSlice};
+use crate::peer::members::Key;
+use crate::pubsub::queue_size::QueueSize;
 
 #[derive(Debug)]
 pub(super) struct Chunk {
@@ -114,7 +114,7 @@ impl ChunkIndex {
         message: usize,
         take: &Extent<'_>,
         into: &mut Vec<LogSlice>,
-        own: &mut Total,
+        own: &mut QueueSize,
     ) -> usize {
         let mut slice = Slice::default();
         let first = self.runs.partition_point(|run| run.to <= message);
@@ -134,8 +134,7 @@ impl ChunkIndex {
                 let bytes = self.start_of(from)..self.start_of(to);
                 if run.author == Some(take.reader) {
                     slice.flush(take.bytes, into);
-                    own.bytes = own.bytes.saturating_sub(bytes.len() as u64);
-                    own.messages = own.messages.saturating_sub((to - from) as u64);
+                    *own = own.since(QueueSize::new(bytes.len(), to - from));
                 } else {
                     let seq = run.seq + (from - run.from) as u64;
                     match take.cuts {
@@ -186,7 +185,7 @@ impl ChunkIndex {
         first: usize,
         take: &Extent<'_>,
         into: &mut Vec<LogSlice>,
-        own: &mut Total,
+        own: &mut QueueSize,
     ) {
         let mut emit = |run: Option<&MessageRun>, messages: std::ops::Range<usize>| {
             if let Some(run) = run
@@ -210,8 +209,7 @@ impl ChunkIndex {
                 let from = run.from.max(message);
                 emit(self.runs.get(start), message..from);
                 let bytes = self.start_of(run.to) - self.start_of(from);
-                own.bytes = own.bytes.saturating_sub(bytes as u64);
-                own.messages = own.messages.saturating_sub((run.to - from) as u64);
+                *own = own.since(QueueSize::new(bytes, run.to - from));
                 (start, message) = (at + 1, run.to);
             }
         }

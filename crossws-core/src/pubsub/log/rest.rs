@@ -2,9 +2,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::chunk::{Chunk, Extent, Written};
-use super::{Cuts, Total};
-use crate::pubsub::cursor::{LogSlice, QueueSize};
-use crate::pubsub::members::Key;
+use super::{Cuts, LogSlice};
+use crate::peer::members::Key;
+use crate::pubsub::queue_size::QueueSize;
 
 /// The messages that wait for a reader that has left its log: the chunks, shared with all of their
 /// readers.
@@ -17,7 +17,7 @@ pub(crate) struct Rest {
     /// The place in the first chunk.
     pub(super) message: usize,
     /// The reader's own publications: they are in the chunks, and not for it.
-    pub(super) own: Total,
+    pub(super) own: QueueSize,
     pub(super) reader: Key,
     pub(super) waits: QueueSize,
 }

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use crate::peer::Peer;
 use crate::peer::id::PeerId;
 use crate::pubsub::recipients::{Recipients, Target};
-use crate::pubsub::registry::Registry;
-use crate::pubsub::registry::hub_map::ById;
 use crate::pubsub::registry::namespace::Namespace;
+use crate::pubsub::registry::{ById, Registry};
 use crate::pubsub::topic_kind::TopicKind;
 use crate::pubsub::topics::Topics;
 use crate::sort::sort_by;
@@ -38,7 +37,7 @@ impl Registry {
         if scope.is_none() {
             peers.reserve(self.len());
         }
-        self.visit(scope, |namespace| {
+        self.visit(scope, |_, namespace| {
             namespace.everyone.peers_into(&mut peers);
         });
         peers
@@ -55,7 +54,7 @@ impl Registry {
     /// Returns the topics, or the patterns, with subscribers, by name, each once.
     pub(crate) fn topics(&self, scope: Option<&str>, kind: TopicKind) -> Vec<Arc<str>> {
         let mut topics = Vec::new();
-        self.visit(scope, |namespace| {
+        self.visit(scope, |_, namespace| {
             let index = namespace.index.lock();
             match kind {
                 TopicKind::Topic => topics.extend(index.topics.keys().cloned()),
@@ -75,7 +74,7 @@ impl Registry {
 
     pub(crate) fn count(&self, scope: Option<&str>, kind: TopicKind, name: &str) -> usize {
         let mut count = 0;
-        self.visit(scope, |namespace| {
+        self.visit(scope, |_, namespace| {
             let topic = namespace.index.lock().get(kind, name).cloned();
             count += topic.map_or(0, |topic| topic.len());
         });
@@ -85,7 +84,7 @@ impl Registry {
     /// Returns the subscribers of a topic, without those of patterns that match it.
     pub(crate) fn subscribers(&self, scope: Option<&str>, topic: &str) -> Vec<Peer> {
         let mut peers = Vec::new();
-        self.visit(scope, |namespace| {
+        self.visit(scope, |_, namespace| {
             for topic in namespace.without_patterns(&Topics::from(topic)) {
                 topic.peers_into(&mut peers);
             }
@@ -93,45 +92,24 @@ impl Registry {
         peers
     }
 
-    /// Returns how many subscribers of a topic, or peers of a namespace, are behind.
-    pub(crate) fn behind(&self, scope: Option<&str>, topic: Option<&str>) -> usize {
-        let peers = self.members(scope, topic);
+    /// Returns how many subscribers of a topic are behind.
+    pub(crate) fn behind(&self, scope: Option<&str>, topic: &str) -> usize {
+        let subscribers = Recipients::of(Target::Topics(topic.into()));
+        let peers = self.members(scope, &subscribers, None);
         peers.iter().filter(|peer| peer.is_behind()).count()
     }
 
-    /// Returns the subscribers of a topic, or the peers of a namespace.
-    pub(crate) fn members(&self, scope: Option<&str>, topic: Option<&str>) -> Vec<Peer> {
-        let mut peers = Vec::new();
-        self.visit(scope, |namespace| match topic {
-            None => namespace.everyone.peers_into(&mut peers),
-            Some(topic) => {
-                for topic in namespace.several(&Topics::from(topic)) {
-                    topic.peers_into(&mut peers);
-                }
-            }
-        });
-        peers
-    }
-
-    /// Returns the addressed peers, each once.
-    pub(crate) fn members_of_each(
+    /// Returns the addressed peers, each once, except `except`.
+    pub(crate) fn members(
         &self,
         scope: Option<&str>,
         recipients: &Recipients<'_>,
+        except: Option<&Peer>,
     ) -> Vec<Peer> {
-        let of = |topic: &str| self.members(scope, Some(topic));
-        let mut peers: Vec<Peer> = match &recipients.to {
-            Target::Everyone => self.members(scope, None),
-            Target::Topics(topics) => topics.names().flat_map(of).collect(),
-            Target::Own(peer) => peer.topics().iter().flat_map(|topic| of(topic)).collect(),
-        };
-        let by_id = |one: &Peer, other: &Peer| one.id().cmp(&other.id());
-        sort_by(&mut peers, by_id);
-        peers.dedup();
-        let mut none: Vec<Peer> = recipients.except.names().flat_map(of).collect();
-        sort_by(&mut none, by_id);
-        let is_left_out = |peer: &Peer| none.binary_search_by(|other| by_id(other, peer)).is_ok();
-        peers.retain(|peer| recipients.only.admits(peer) && !is_left_out(peer));
+        let mut peers = Vec::new();
+        self.visit(scope, |_, namespace| {
+            peers.extend(namespace.audience(recipients).members(except));
+        });
         peers
     }
 }

@@ -5,25 +5,21 @@ use std::sync::Arc;
 
 use crate::hub::budget::Budget;
 use crate::peer::Peer;
-use crate::pubsub::cursor::Sequence;
-use crate::pubsub::members::Key;
-use crate::pubsub::publication::Publication;
-use crate::pubsub::recipients::{Recipients, Target};
+use crate::peer::members::Key;
+use crate::pubsub::log::Sequence;
 use crate::pubsub::registry::patterns::Patterns;
-use crate::pubsub::registry::retaining::Holds;
-use crate::pubsub::retained::Retained;
-use crate::pubsub::topic;
-use crate::pubsub::topic::{Several, SubscribersOf, Told, Topic};
+use crate::pubsub::retained::{Retained, RetainedBy};
+use crate::pubsub::topic::{Several, Topic};
 use crate::pubsub::topic_kind::TopicKind;
-use crate::pubsub::topics::Topics;
 use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicUsize, Ordering};
 
 pub(super) struct Namespace {
     /// The order of all publications in this namespace.
     pub(super) clock: Sequence,
     /// The peers of the namespace, as the topic that `broadcast` publishes to.
     pub(super) everyone: Arc<Topic>,
-    pub(super) retained: Retained,
+    pub(super) retained: Mutex<Retained>,
     pub(super) holds: Holds,
     pub(super) index: Mutex<Index>,
 }
@@ -32,9 +28,9 @@ impl Default for Namespace {
     fn default() -> Self {
         let clock = Sequence::default();
         Self {
-            everyone: Topic::everyone(clock.clone()),
+            everyone: Topic::new(TopicKind::Topic, None, clock.clone()),
             clock,
-            retained: Retained::default(),
+            retained: Mutex::default(),
             holds: Holds::default(),
             index: Mutex::default(),
         }
@@ -46,75 +42,10 @@ pub(super) struct Index {
     /// Each peer's own `Subscriptions` are the other direction, changed under this lock too.
     pub(super) topics: BTreeMap<Arc<str>, Arc<Topic>>,
     // A pointer, because most namespaces have none.
-    pub(super) patterns: Option<Box<Patterns>>,
+    pub(super) patterns: Option<Box<Patterns<Arc<Topic>>>>,
 }
 
 impl Namespace {
-    /// Returns the topics of the addressed peers.
-    pub(super) fn audience<'a, 'f>(&self, recipients: &'a Recipients<'f>) -> SubscribersOf<'a, 'f> {
-        let any = match &recipients.to {
-            Target::Everyone => std::iter::once(Arc::clone(&self.everyone)).collect(),
-            Target::Topics(topics) => self.several(topics),
-            Target::Own(peer) => {
-                let mut any = peer.subscriptions().topics();
-                self.index.lock().add_matching(&mut any);
-                any
-            }
-        };
-        SubscribersOf::new(
-            any,
-            self.without_patterns(&recipients.except),
-            &recipients.only,
-        )
-    }
-
-    /// Queues a publication at every subscriber of `topic`, or at every peer when there is none given.
-    #[inline(never)]
-    pub(super) fn publish(
-        &self,
-        topic: Option<&str>,
-        except: Option<&Peer>,
-        publication: &Publication,
-        told: &mut Told,
-    ) {
-        let Some(name) = topic else {
-            return self.everyone.publish(except, publication, told);
-        };
-        let index = self.index.lock();
-        let topic = index.topics.get(name).cloned();
-        if let Some(patterns) = &index.patterns
-            && let Some(patterns) = patterns.found(name)
-        {
-            drop(index);
-            return topic::publish_matched(topic, *patterns, except, publication, told);
-        }
-        drop(index);
-        if let Some(topic) = topic {
-            topic.publish(except, publication, told);
-        }
-    }
-
-    /// Returns those of these topics with members, and the patterns that match one of their names.
-    pub(super) fn several(&self, topics: &Topics<'_>) -> Several {
-        let mut several = self.without_patterns(topics);
-        if let Some(patterns) = &self.index.lock().patterns {
-            for name in topics.names() {
-                patterns.matching(name, &mut several);
-            }
-        }
-        several
-    }
-
-    /// Returns those of these topics with members.
-    pub(super) fn without_patterns(&self, topics: &Topics<'_>) -> Several {
-        if topics.is_empty() {
-            return Several::new();
-        }
-        let index = self.index.lock();
-        let found = topics.names().filter_map(|name| index.topics.get(name));
-        found.cloned().collect()
-    }
-
     /// Removes one peer from a topic, and the topic from the index with its last peer.
     pub(super) fn remove_member(
         &self,
@@ -141,11 +72,14 @@ impl Index {
     }
 
     pub(super) fn insert(&mut self, topic: Arc<Topic>) {
-        match topic.kind() {
+        match topic.kind {
             TopicKind::Topic => {
                 self.topics.insert(topic.shared_name(), topic);
             }
-            TopicKind::Pattern => self.patterns.get_or_insert_default().insert(topic),
+            TopicKind::Pattern => {
+                let patterns = self.patterns.get_or_insert_default();
+                patterns.insert(topic.shared_name(), topic);
+            }
         }
     }
 
@@ -165,12 +99,12 @@ impl Index {
         topic: &Arc<Topic>,
         count: &Budget,
     ) -> Option<Arc<Topic>> {
-        let found = self.get(topic.kind(), topic.name())?;
+        let found = self.get(topic.kind, topic.name())?;
         if !Arc::ptr_eq(found, topic) || !topic.is_empty() {
             return None;
         }
         count.give_back(1);
-        match topic.kind() {
+        match topic.kind {
             TopicKind::Topic => self.topics.remove(topic.name()),
             TopicKind::Pattern => {
                 let patterns = self.patterns.as_mut()?;
@@ -181,5 +115,28 @@ impl Index {
                 unused
             }
         }
+    }
+}
+
+/// The messages that the hub retains in a namespace, and the publications of one in progress. While
+/// there are any, the namespace exists without peers.
+#[derive(Default)]
+pub(super) struct Holds(AtomicUsize);
+
+impl Holds {
+    pub(super) fn add(&self, by: RetainedBy) {
+        if by == RetainedBy::Hub {
+            self.0.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    pub(super) fn end(&self, by: RetainedBy) {
+        if by == RetainedBy::Hub {
+            self.0.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    pub(super) fn any(&self) -> bool {
+        self.0.load(Ordering::Acquire) > 0
     }
 }

@@ -4,29 +4,46 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::pubsub::pattern::{ONE, REST};
-use crate::pubsub::topic::{Several, Topic};
 
-/// The patterns with subscribers in a namespace, each as the topic of its subscribers.
-#[derive(Default)]
-pub(crate) struct Patterns {
-    by_name: BTreeMap<Arc<str>, Arc<Topic>>,
-    root: Node,
+/// The patterns with subscribers in a namespace, each with its value.
+pub(crate) struct Patterns<T> {
+    by_name: BTreeMap<Arc<str>, T>,
+    root: Node<T>,
 }
 
 /// The continuations of the patterns with one prefix.
-#[derive(Default)]
-struct Node {
-    literal: HashMap<Box<str>, Node>,
+struct Node<T> {
+    literal: HashMap<Box<str>, Node<T>>,
     /// After `*`.
-    one: Option<Box<Node>>,
+    one: Option<Box<Node<T>>>,
     /// The pattern that ends here.
-    end: Option<Arc<Topic>>,
+    end: Option<T>,
     /// The pattern that ends in `**` here.
-    rest: Option<Arc<Topic>>,
+    rest: Option<T>,
 }
 
-impl Patterns {
-    pub(crate) fn get(&self, pattern: &str) -> Option<&Arc<Topic>> {
+impl<T> Default for Patterns<T> {
+    fn default() -> Self {
+        Self {
+            by_name: BTreeMap::new(),
+            root: Node::default(),
+        }
+    }
+}
+
+impl<T> Default for Node<T> {
+    fn default() -> Self {
+        Self {
+            literal: HashMap::new(),
+            one: None,
+            end: None,
+            rest: None,
+        }
+    }
+}
+
+impl<T: Clone> Patterns<T> {
+    pub(crate) fn get(&self, pattern: &str) -> Option<&T> {
         self.by_name.get(pattern)
     }
 
@@ -39,36 +56,25 @@ impl Patterns {
     }
 
     /// Adds a valid pattern that is not present yet.
-    pub(crate) fn insert(&mut self, topic: Arc<Topic>) {
-        let name = topic.shared_name();
-        *self.root.place(&name) = Some(Arc::clone(&topic));
-        self.by_name.insert(name, topic);
+    pub(crate) fn insert(&mut self, pattern: Arc<str>, value: T) {
+        *self.root.place(&pattern) = Some(value.clone());
+        self.by_name.insert(pattern, value);
     }
 
-    pub(crate) fn remove(&mut self, pattern: &str) -> Option<Arc<Topic>> {
-        let topic = self.by_name.remove(pattern)?;
+    pub(crate) fn remove(&mut self, pattern: &str) -> Option<T> {
+        let value = self.by_name.remove(pattern)?;
         self.root.remove(pattern.split('/'));
-        Some(topic)
-    }
-
-    /// Returns the patterns that match a topic's name, if any do. Out of line, for namespaces
-    /// without patterns.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn found(&self, name: &str) -> Option<Box<Several>> {
-        let mut found = Several::new();
-        self.matching(name, &mut found);
-        (!found.is_empty()).then(|| Box::new(found))
+        Some(value)
     }
 
     /// Adds the patterns that match a topic's name.
-    pub(crate) fn matching(&self, name: &str, into: &mut Several) {
+    pub(crate) fn matching(&self, name: &str, into: &mut impl Extend<T>) {
         self.root.matching(Some(name), into);
     }
 }
 
-impl Node {
-    fn place(&mut self, pattern: &str) -> &mut Option<Arc<Topic>> {
+impl<T: Clone> Node<T> {
+    fn place(&mut self, pattern: &str) -> &mut Option<T> {
         let mut node = self;
         for segment in pattern.split('/') {
             node = match segment {
@@ -109,7 +115,7 @@ impl Node {
     }
 
     /// Recurses at most as deep as the longest pattern.
-    fn matching(&self, name: Option<&str>, into: &mut Several) {
+    fn matching(&self, name: Option<&str>, into: &mut impl Extend<T>) {
         let Some(name) = name else {
             into.extend(self.end.clone());
             return;
@@ -133,26 +139,22 @@ impl Node {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pubsub::cursor::Sequence;
     use crate::pubsub::pattern::{TopicPattern, check_pattern};
-    use crate::pubsub::topic_kind::TopicKind;
 
-    fn patterns(names: &[&str]) -> Patterns {
+    fn patterns(names: &[&str]) -> Patterns<Arc<str>> {
         let mut patterns = Patterns::default();
         for name in names {
             check_pattern(name).unwrap();
-            let kind = TopicKind::Pattern;
-            patterns.insert(Topic::new(kind, Arc::from(*name), Sequence::default()));
+            patterns.insert(Arc::from(*name), Arc::from(*name));
         }
         patterns
     }
 
-    fn matching(patterns: &Patterns, name: &str) -> Vec<String> {
-        let mut found = Several::new();
+    fn matching(patterns: &Patterns<Arc<str>>, name: &str) -> Vec<String> {
+        let mut found: Vec<Arc<str>> = Vec::new();
         patterns.matching(name, &mut found);
-        let mut names: Vec<_> = found.iter().map(|topic| topic.name().to_owned()).collect();
-        names.sort();
-        names
+        found.sort();
+        found.iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -211,8 +213,8 @@ mod tests {
             for end in ["b", "c", "*"] {
                 let name = segments.clone().chain([end]).collect::<Vec<_>>().join("/");
                 if check_pattern(&name).is_ok() && end != "*" {
-                    let name = Arc::from(name);
-                    patterns.insert(Topic::new(TopicKind::Pattern, name, Sequence::default()));
+                    let name: Arc<str> = Arc::from(name);
+                    patterns.insert(Arc::clone(&name), name);
                 }
             }
         }

@@ -5,36 +5,17 @@ use std::sync::Arc;
 use crate::error::SubscribeError;
 use crate::hub::settings::limits::Limits;
 use crate::peer::Peer;
+use crate::peer::told::Told;
 use crate::pubsub::pattern::check_pattern;
 use crate::pubsub::registry::Registry;
-use crate::pubsub::topic::{Told, Topic};
+use crate::pubsub::topic::Topic;
 use crate::pubsub::topic_kind::TopicKind;
 use crate::sort::sort_by;
 
 impl Registry {
-    /// Subscribes a peer to a topic or a pattern, and sends it what is retained there.
+    /// Subscribes a peer to a topic or a pattern. A new subscriber is sent what is retained there; one
+    /// that was subscribed before a sleep is not.
     pub(crate) fn subscribe(
-        &self,
-        peer: &Peer,
-        kind: TopicKind,
-        name: &str,
-        limits: &Limits,
-    ) -> Result<bool, SubscribeError> {
-        self.subscribe_after(peer, kind, name, limits, true)
-    }
-
-    /// As [`subscribe`](Self::subscribe), for a peer that was subscribed before a sleep.
-    pub(crate) fn resubscribe(
-        &self,
-        peer: &Peer,
-        kind: TopicKind,
-        name: &str,
-        limits: &Limits,
-    ) -> Result<bool, SubscribeError> {
-        self.subscribe_after(peer, kind, name, limits, false)
-    }
-
-    fn subscribe_after(
         &self,
         peer: &Peer,
         kind: TopicKind,
@@ -46,7 +27,7 @@ impl Registry {
         if kind == TopicKind::Pattern {
             check_pattern(name)?;
         }
-        let Some(namespace) = self.namespace_of(peer) else {
+        let Some(namespace) = self.namespace(peer.namespace()) else {
             return Err(SubscribeError::Closed);
         };
         // Held until the peer has joined: no message is published and retained meanwhile.
@@ -70,7 +51,7 @@ impl Registry {
                 if !self.topics.take(1, limits.max_hub_topics) {
                     return Err(SubscribeError::HubFull(limits.max_hub_topics.get()));
                 }
-                let topic = Topic::new(kind, Arc::from(name), namespace.clock.clone());
+                let topic = Topic::new(kind, Some(Arc::from(name)), namespace.clock.clone());
                 index.insert(Arc::clone(&topic));
                 topic
             }
@@ -81,8 +62,7 @@ impl Registry {
             let joins = peer.subscriptions().insert(Arc::clone(&topic), key);
             if joins {
                 for publication in &first {
-                    let receipt = peer.transport().publish(publication);
-                    told.count(peer, receipt);
+                    told.publish(peer, publication);
                 }
             }
             joins
@@ -119,24 +99,25 @@ impl Registry {
         let mut new: Vec<_> = topics.iter().collect();
         sort_by(&mut new, Ord::cmp);
         new.dedup();
-        self.visit(Some(namespace), |namespace| {
+        self.visit(Some(namespace), |_, namespace| {
             let index = namespace.index.lock();
             new.retain(|topic| !index.topics.contains_key(*topic));
         });
         new.len() <= room
     }
 
-    pub(crate) fn unsubscribe(&self, peer: &Peer, kind: TopicKind, name: &str) -> bool {
-        let Some(namespace) = self.namespace_of(peer) else {
-            return false;
-        };
-        let Some((topic, key)) = peer.subscriptions().get(kind, name) else {
-            return false;
-        };
-        let handle = namespace.remove_member(&topic, key, peer, &self.topics);
-        if handle.is_some() {
-            peer.subscriptions().remove(&topic, key);
-        }
-        handle.is_some()
+    /// Ends a subscription. Returns its topic, if there was one.
+    pub(crate) fn unsubscribe(
+        &self,
+        peer: &Peer,
+        kind: TopicKind,
+        name: &str,
+    ) -> Option<Arc<Topic>> {
+        let namespace = self.namespace(peer.namespace())?;
+        let (topic, key) = peer.subscriptions().get(kind, name)?;
+        // Not the last handle: the caller holds one.
+        namespace.remove_member(&topic, key, peer, &self.topics)?;
+        peer.subscriptions().remove(&topic, key);
+        Some(topic)
     }
 }

@@ -1,9 +1,18 @@
 //! What waits in a topic's logs for its readers.
 
-use crate::pubsub::cursor::{LogSlice, QueueSize, Reader, Remains};
-use crate::pubsub::log::Cuts;
-use crate::pubsub::topic::Topic;
+use crate::pubsub::log::{Cuts, LogSlice};
+use crate::pubsub::queue_size::QueueSize;
+use crate::pubsub::topic::{Reader, Topic};
 use crate::sync::atomic::Ordering;
+
+/// The rest of a feed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Remains {
+    /// The publications after this size.
+    Since(QueueSize),
+    /// This size. The peer has left the topic.
+    Ended(QueueSize),
+}
 
 impl Topic {
     /// See [`Backlog::take`](crate::adapter::Backlog::take). Returns the rest, if there is one.
@@ -15,7 +24,7 @@ impl Topic {
         into: &mut Vec<LogSlice>,
     ) -> Option<Remains> {
         let mut state = self.state.lock();
-        let reading = state.reading(reader)?;
+        let reading = state.reading_mut(reader)?;
         if let Some(rest) = &mut reading.rest
             && rest.read(before, cuts, into)
         {
@@ -28,7 +37,7 @@ impl Topic {
             && let Some(left) = lane.log.read(cursor, key, before, cuts, into)
         {
             let start = self.published().since(lane.log.lag(&left));
-            if let Some(reading) = state.reading(reader) {
+            if let Some(reading) = state.reading_mut(reader) {
                 reading.cursor = Some(left);
                 return Some(Remains::Since(start));
             }
@@ -45,7 +54,7 @@ impl Topic {
     /// Removes a feed.
     pub(crate) fn forget(&self, reader: Reader) {
         let mut state = self.state.lock();
-        let Some(reading) = state.reading(reader) else {
+        let Some(reading) = state.reading_mut(reader) else {
             return;
         };
         if let Some(cursor) = reading.cursor.take() {
@@ -59,36 +68,31 @@ impl Topic {
 
     /// Returns how much waits for a reader.
     pub(crate) fn lag(&self, reader: Reader) -> QueueSize {
-        let mut state = self.state.lock();
-        let state = &mut *state;
+        let state = self.state.lock();
         let Some(reading) = state.reading(reader) else {
             return QueueSize::default();
         };
-        if let Some(rest) = &reading.rest {
-            return rest.lag();
-        }
-        let lane = usize::from(reading.lane);
-        let reading = state.readers.get(reader.key as usize);
-        match (reading, state.lanes.get(lane)) {
-            (Some(reading), Some(lane)) => {
-                let cursor = reading.cursor.as_ref();
-                cursor.map_or(QueueSize::default(), |cursor| lane.log.lag(cursor))
+        match (&reading.rest, &reading.cursor) {
+            (Some(rest), _) => rest.lag(),
+            (None, Some(cursor)) => {
+                let lane = state.lanes.get(usize::from(reading.lane));
+                lane.map_or(QueueSize::default(), |lane| lane.log.lag(cursor))
             }
-            _ => QueueSize::default(),
+            (None, None) => QueueSize::default(),
         }
     }
 
     /// Returns how much waits for a reader that has left.
     pub(crate) fn rest(&self, reader: Reader) -> Option<QueueSize> {
-        let mut state = self.state.lock();
-        let reading = state.reading(reader)?;
-        reading.rest.as_ref().map(|rest| rest.lag())
+        let state = self.state.lock();
+        let rest = state.reading(reader)?.rest.as_ref();
+        rest.map(|rest| rest.lag())
     }
 
     /// Returns how many bytes stay in memory because of a reader, if it has left: chunks of the log
     /// are kept whole. 0 for a member, for which the log keeps them.
     pub(crate) fn kept(&self, reader: Reader) -> usize {
-        let mut state = self.state.lock();
+        let state = self.state.lock();
         let reading = state.reading(reader);
         let rest = reading.and_then(|reading| reading.rest.as_ref());
         rest.map_or(0, |rest| rest.span())

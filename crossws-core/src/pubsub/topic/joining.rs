@@ -1,7 +1,7 @@
 //! How peers become members of a topic, and leave it.
 
 use crate::peer::Peer;
-use crate::pubsub::members::Key;
+use crate::peer::members::Key;
 use crate::pubsub::topic::{Place, Topic};
 
 impl Topic {

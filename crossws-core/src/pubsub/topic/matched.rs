@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
-use super::several::{self, LockedTopic, hand_on};
-use super::{Several, State, SubscribersOf, Told, Topic};
+use super::several::{self, for_each_member, lock_all};
+use super::{Several, State, SubscribersOf, Topic};
 use crate::peer::Peer;
+use crate::peer::told::Told;
 use crate::pubsub::filter::Filter;
 use crate::pubsub::publication::Publication;
 
@@ -54,20 +53,12 @@ impl Topic {
             }
         }
         let then = |state: &State, told: &mut Told| {
-            let states: SmallVec<[_; 4]> = patterns
-                .iter()
-                .map(|pattern| pattern.state.lock())
-                .collect();
-            let mut places: SmallVec<[LockedTopic<'_>; 4]> = SmallVec::new();
-            places.push((self, state));
-            places.extend(
-                patterns
-                    .iter()
-                    .zip(&states)
-                    .map(|(topic, state)| (topic, &**state)),
-            );
-            let leaves_out = |peer: &Peer| except.is_some_and(|except| except.is(peer));
-            hand_on(&places, 1, leaves_out, |_| publication, told);
+            let is_left_out = |peer: &Peer| {
+                except.is_some_and(|except| except.is(peer)) || state.key_of(self, peer).is_some()
+            };
+            for_each_member(&lock_all(&patterns), is_left_out, |peer| {
+                told.publish(peer, publication);
+            });
         };
         self.publish_then(except, publication, told, Some(&then));
     }

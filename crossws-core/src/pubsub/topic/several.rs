@@ -4,27 +4,30 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{State, Told, Topic};
+use super::{Several, State, Topic};
 use crate::message::formats::InFormats;
 use crate::peer::Peer;
-use crate::peer::topics::subscriptions::Known;
+use crate::peer::told::Told;
 use crate::pubsub::filter::Filter;
 use crate::pubsub::publication::Publication;
 use crate::pubsub::publication::wire::Wire;
 use crate::sort::sort_by;
 use crate::sync::MutexGuard;
 
-/// Several topics of one namespace.
-pub(crate) type Several = SmallVec<[Arc<Topic>; 4]>;
-
 /// A topic and its state, while it is locked.
-pub(super) type LockedTopic<'a> = (&'a Arc<Topic>, &'a State);
+pub(super) type LockedTopic<'a> = (&'a Arc<Topic>, MutexGuard<'a, State>);
 
 /// Sorts topics that are locked together into the one order in which topics are locked: patterns last,
 /// and otherwise by address.
 pub(super) fn sort(topics: &mut [Arc<Topic>]) {
     let order = |topic: &Arc<Topic>| (topic.is_pattern(), Arc::as_ptr(topic));
     sort_by(topics, |one, other| order(one).cmp(&order(other)));
+}
+
+/// Locks topics that are [sorted](sort).
+pub(super) fn lock_all(topics: &[Arc<Topic>]) -> SmallVec<[LockedTopic<'_>; 4]> {
+    let topics = topics.iter();
+    topics.map(|topic| (topic, topic.state.lock())).collect()
 }
 
 /// The members of any of these topics that are members of no excluded topic and that the filter
@@ -54,50 +57,45 @@ impl<'a, 'f> SubscribersOf<'a, 'f> {
         publication: InFormats<'_>,
         told: &mut Told,
     ) {
-        let states = self.lock(publication);
-        let places = self.places(&states);
+        let topics = self.lock(publication);
         let is_left_out = |peer: &Peer| self.leaves_out(peer, except);
-        hand_on(
-            &places,
-            0,
-            is_left_out,
-            |peer| peer.format_of(publication),
-            told,
-        );
+        for_each_member(&topics, is_left_out, |peer| {
+            told.publish(peer, peer.format_of(publication));
+        });
     }
 
-    pub(super) fn places<'s>(
-        &'s self,
-        states: &'s [MutexGuard<'_, State>],
-    ) -> SmallVec<[LockedTopic<'s>; 4]> {
-        let places = self.any.iter().zip(states);
-        places.map(|(topic, state)| (topic, &**state)).collect()
+    /// Returns the members, each once, except `except`.
+    pub(crate) fn members(&self, except: Option<&Peer>) -> Vec<Peer> {
+        let mut members = Vec::new();
+        let is_left_out = |peer: &Peer| self.leaves_out(peer, except);
+        for_each_member(&lock_all(&self.any), is_left_out, |peer| {
+            members.push(peer.clone());
+        });
+        members
     }
 
     /// Returns whether a member is excluded.
     #[inline]
-    pub(super) fn leaves_out(&self, peer: &Peer, except: Option<&Peer>) -> bool {
-        let is_member = |known: &Known<'_>| {
-            let mut none = self.none.iter();
-            none.any(|topic| known.key(topic).is_some())
+    fn leaves_out(&self, peer: &Peer, except: Option<&Peer>) -> bool {
+        let is_in_none = || {
+            let known = peer.subscriptions().lock();
+            self.none.iter().any(|topic| known.key(topic).is_some())
         };
         except.is_some_and(|except| except.is(peer))
-            || (!self.none.is_empty() && is_member(&peer.subscriptions().lock()))
+            || (!self.none.is_empty() && is_in_none())
             || !self.only.admits(peer)
     }
 
     /// Locks every topic whose members get the message. Slow encodings are computed before.
-    fn lock(&self, publication: InFormats<'_>) -> SmallVec<[MutexGuard<'_, State>; 4]> {
+    fn lock(&self, publication: InFormats<'_>) -> SmallVec<[LockedTopic<'_>; 4]> {
         loop {
-            let states: SmallVec<[_; 4]> =
-                self.any.iter().map(|topic| topic.state.lock()).collect();
-            let wanted = states
-                .iter()
-                .find_map(|state| state.wants_formats(publication));
+            let topics = lock_all(&self.any);
+            let mut states = topics.iter().map(|(_, state)| state);
+            let wanted = states.find_map(|state| state.wants_formats(publication));
             let Some((publication, wire)) = wanted else {
-                return states;
+                return topics;
             };
-            drop(states);
+            drop(topics);
             publication.encoded(wire);
         }
     }
@@ -120,37 +118,29 @@ impl State {
     }
 }
 
-/// Passes its publication to each member of the topics from `first` on that is in no earlier topic, and
-/// is not excluded. `of` returns a member's.
-pub(super) fn hand_on<'p>(
-    places: &[LockedTopic<'_>],
-    first: usize,
+/// Visits the members of these topics that are not excluded, each once.
+pub(super) fn for_each_member(
+    topics: &[LockedTopic<'_>],
     is_left_out: impl Fn(&Peer) -> bool,
-    of: impl Fn(&Peer) -> &'p Publication,
-    told: &mut Told,
+    mut visit: impl FnMut(&Peer),
 ) {
-    for (at, (_, state)) in places.iter().enumerate().skip(first) {
-        let earlier = places.get(..at).unwrap_or_default();
+    for (at, (_, state)) in topics.iter().enumerate() {
+        let earlier = topics.get(..at).unwrap_or_default();
         for (peer, _) in state.members.iter() {
-            if is_left_out(peer) || is_member(earlier, peer) {
-                continue;
+            if !is_left_out(peer) && !is_member(earlier, peer) {
+                visit(peer);
             }
-            let receipt = peer.transport().publish(of(peer));
-            told.published.queued += usize::from(receipt.queued);
-            told.count(peer, receipt);
         }
     }
 }
 
-/// Returns whether the peer is a member of one of these topics, whose members have already got the
-/// message.
-pub(super) fn is_member(places: &[LockedTopic<'_>], peer: &Peer) -> bool {
-    if places.is_empty() {
+/// Returns whether the peer is a member of one of these topics.
+pub(super) fn is_member(topics: &[LockedTopic<'_>], peer: &Peer) -> bool {
+    if topics.is_empty() {
         return false;
     }
     let known = peer.subscriptions().lock();
-    // A peer knows a topic a moment longer than the topic knows the peer.
-    places.iter().any(|(topic, state)| {
+    topics.iter().any(|(topic, state)| {
         let key = known.key(topic);
         key.is_some_and(|key| state.members.is_at(key, peer))
     })

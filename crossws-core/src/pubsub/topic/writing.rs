@@ -1,16 +1,100 @@
-//! One publication on its way to the readers of one wire format.
+//! One publication on its way to the members of a topic.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use slab::Slab;
 
-use super::{Lane, LaneNumber, Place, Reading, Told, Topic};
-use crate::peer::events::PeerEvents;
-use crate::pubsub::cursor::{Cursor, QueueSize, Reader};
+use super::{Lane, LaneNumber, Place, Reader, Reading, State, Topic};
+use crate::peer::Peer;
+use crate::peer::members::{Key, Members};
+use crate::peer::told::Told;
+use crate::pubsub::cursor::Cursor;
 use crate::pubsub::log::Mark;
-use crate::pubsub::members::{Key, Members};
 use crate::pubsub::publication::Publication;
+use crate::pubsub::queue_size::QueueSize;
+use crate::sync::atomic::Ordering;
+
+/// Runs under the lock, after a topic's members have got a publication.
+type Then<'a> = &'a dyn Fn(&State, &mut Told);
+
+impl Topic {
+    /// Passes a publication to the members that want each, and appends it to the logs of the
+    /// others.
+    pub(crate) fn publish(
+        self: &Arc<Self>,
+        except: Option<&Peer>,
+        publication: &Publication,
+        told: &mut Told,
+    ) {
+        self.publish_then(except, publication, told, None);
+    }
+
+    /// As [`publish`](Self::publish), and calls a function before the lock is released.
+    // Not generic: inlining its callees into one function is enough.
+    pub(super) fn publish_then(
+        self: &Arc<Self>,
+        except: Option<&Peer>,
+        publication: &Publication,
+        told: &mut Told,
+        then: Option<Then<'_>>,
+    ) {
+        let mut state = self.state.lock();
+        let (author, author_reads) = loop {
+            let author = except.and_then(|peer| state.key_of(self, peer));
+            let reads = author.and_then(|key| state.reads(key));
+            let Some(wire) = state.wants_encoded(reads.map(|(lane, _)| lane), publication) else {
+                break (author, reads);
+            };
+            // Without the lock, because compressing would keep every other publisher out.
+            drop(state);
+            publication.encoded(wire);
+            state = self.state.lock();
+        };
+        let State {
+            members,
+            handed,
+            lanes,
+            readers,
+        } = &mut *state;
+        for key in handed.iter().filter(|key| author != Some(**key)) {
+            if let Some((peer, _)) = members.get_mut(*key) {
+                told.publish(peer, publication);
+            }
+        }
+        if lanes.iter().all(|lane| lane.members == 0) {
+            if let Some(then) = then {
+                then(&state, told);
+            }
+            return;
+        }
+        let seq = self.clock.tick();
+        let before = self.published();
+        let recheck =
+            self.recheck.load(Ordering::Relaxed) && self.recheck.swap(false, Ordering::AcqRel);
+        let mut longest = 0;
+        for (number, lane) in lanes.iter_mut().enumerate() {
+            let number = number as LaneNumber;
+            let mut write = Writing {
+                topic: self,
+                before,
+                number,
+                recheck,
+                author,
+                author_reads: author_reads
+                    .filter(|(lane, _)| *lane == number)
+                    .map(|(_, reader)| reader),
+                members,
+                readers,
+                told,
+            };
+            write.publish(lane, seq, publication, &mut longest);
+        }
+        if let Some(then) = then {
+            then(&state, told);
+        }
+    }
+}
 
 /// A publication on its way into one lane.
 pub(super) struct Writing<'a> {
@@ -136,12 +220,7 @@ impl Writing<'_> {
                     until,
                 });
                 *place = Place::Reading(reader.key);
-                if room.wake {
-                    self.told.asleep.push(PeerEvents::new(peer.clone()));
-                }
-                if room.settle {
-                    self.told.grown.push(peer.clone());
-                }
+                self.told.note(peer, room.wake, room.settle);
             }
             Err(feed) => {
                 feed.disarm();
@@ -160,10 +239,7 @@ impl Writing<'_> {
         let end = lane.log.end();
         lane.check = QueueSize::MOST;
         for (_, reading) in self.readers.iter_mut() {
-            if reading.lane != self.number {
-                continue;
-            }
-            if reading.cursor.is_none() {
+            if reading.lane != self.number || reading.cursor.is_none() {
                 continue;
             }
             // Members that are told of this publication were asked a moment ago.
@@ -174,9 +250,7 @@ impl Writing<'_> {
             {
                 let room = reader.lags();
                 reading.until = end.plus_all(room.lag());
-                if room.settle {
-                    self.told.grown.push(peer.clone());
-                }
+                self.told.note(peer, false, room.settle);
             }
             lane.check = lane.check.min(reading.until);
         }

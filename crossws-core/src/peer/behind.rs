@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::observe::watch;
 use crate::peer::Peer;
 use crate::peer::weak::WeakPeer;
 use crate::sync::Mutex;
@@ -90,7 +89,7 @@ impl Behind {
         list.push(peer.namespace_shared(), peer.downgrade());
         self.count.store(list.len, Ordering::Relaxed);
         drop(list);
-        watch::slow(peer);
+        peer.report_slow();
     }
 
     /// Returns whether a peer of this namespace is behind. Those of the namespace that have caught up

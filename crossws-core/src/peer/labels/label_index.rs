@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::hub::group::roster::Roster;
 use crate::hub::settings::limits::Limits;
 use crate::peer::Peer;
+use crate::peer::members::Key;
+use crate::peer::roster::{Roster, Rosters};
 use crate::peer::snapshot::persist_error::PersistError;
-use crate::pubsub::members::Key;
 use crate::sync::{Mutex, MutexGuard};
 
 /// Why a peer did not get an identity or a tag.
@@ -74,37 +74,24 @@ fn check_name(name: &str, limits: &Limits) -> Result<(), LabelError> {
     }
 }
 
-/// A kind of label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LabelKind {
-    Identity,
-    Tag,
-}
-
 /// The peers of a hub by their labels.
 #[derive(Default)]
 pub(crate) struct LabelIndex {
-    identities: RostersByName,
-    tags: RostersByName,
+    pub(crate) identities: RostersByName,
+    pub(crate) tags: RostersByName,
 }
 
-type RostersByName = Mutex<HashMap<Arc<str>, Arc<Roster>>>;
+#[derive(Default)]
+pub(crate) struct RostersByName(Mutex<HashMap<Arc<str>, Arc<Roster>>>);
 
-impl LabelIndex {
-    fn rosters(&self, kind: LabelKind) -> &RostersByName {
-        match kind {
-            LabelKind::Identity => &self.identities,
-            LabelKind::Tag => &self.tags,
-        }
-    }
-
+impl RostersByName {
     /// Returns the peers with a label, if there are any.
-    pub(crate) fn find(&self, kind: LabelKind, name: &str) -> Option<Arc<Roster>> {
-        self.rosters(kind).lock().get(name).cloned()
+    pub(crate) fn find(&self, name: &str) -> Rosters {
+        self.0.lock().get(name).cloned().into_iter().collect()
     }
 
-    fn insert(&self, kind: LabelKind, name: Arc<str>, peer: &Peer) -> Label {
-        let mut rosters = self.rosters(kind).lock();
+    fn insert(&self, name: Arc<str>, peer: &Peer) -> Label {
+        let mut rosters = self.0.lock();
         let (name, roster) = match rosters.get_key_value(&*name) {
             Some((name, roster)) => (Arc::clone(name), Arc::clone(roster)),
             None => {
@@ -123,19 +110,20 @@ impl LabelIndex {
         Label { name, place }
     }
 
-    /// Removes a peer from a roster, and the roster from the index with its last peer. The caller
-    /// must drop the handle where that may run user code.
-    fn remove(&self, kind: LabelKind, label: &mut Label, peer: &Peer) -> Option<Peer> {
-        let (roster, key) = label.place.take()?;
-        let removed = roster.remove(key, peer);
+    /// Removes a peer from a roster, and the roster from the index with its last peer. The caller holds
+    /// another handle to the peer.
+    fn remove(&self, label: &mut Label, peer: &Peer) {
+        let Some((roster, key)) = label.place.take() else {
+            return;
+        };
+        roster.remove(key, peer);
         if roster.is_empty() {
-            let mut rosters = self.rosters(kind).lock();
+            let mut rosters = self.0.lock();
             let is_it = |found: &Arc<Roster>| Arc::ptr_eq(found, &roster) && found.is_empty();
             if rosters.get(&label.name).is_some_and(is_it) {
                 rosters.remove(&label.name);
             }
         }
-        removed
     }
 }
 
@@ -173,7 +161,7 @@ impl Labels {
         limits: &Limits,
     ) -> Result<Option<Arc<str>>, LabelError> {
         check_labels(identity.as_ref(), [].iter(), limits)?;
-        let index = peer.hub().registry().labels();
+        let index = &peer.hub().registry().labels.identities;
         let mut known = self.lock();
         if !peer.subscriptions().is_listed() {
             return Err(LabelError::Closed);
@@ -182,11 +170,10 @@ impl Labels {
             // It would be on the same roster twice for a moment, and get a message twice.
             return Ok(identity);
         }
-        let new = identity.map(|name| index.insert(LabelKind::Identity, name, peer));
+        let new = identity.map(|name| index.insert(name, peer));
         let mut old = std::mem::replace(&mut known.identity, new);
-        // Not the last handle: the caller holds one.
         if let Some(old) = &mut old {
-            index.remove(LabelKind::Identity, old, peer);
+            index.remove(old, peer);
         }
         Ok(old.map(|old| old.name))
     }
@@ -199,7 +186,6 @@ impl Labels {
         limits: &Limits,
     ) -> Result<bool, LabelError> {
         check_labels(None, std::iter::once(&tag), limits)?;
-        let index = peer.hub().registry().labels();
         let mut known = self.lock();
         if !peer.subscriptions().is_listed() {
             return Err(LabelError::Closed);
@@ -210,7 +196,7 @@ impl Labels {
         if !limits.max_tags.allows(known.tags.len() + 1) {
             return Err(LabelError::TooMany(limits.max_tags.get()));
         }
-        let label = index.insert(LabelKind::Tag, tag, peer);
+        let label = peer.hub().registry().labels.tags.insert(tag, peer);
         known.tags.insert(at, label);
         Ok(true)
     }
@@ -222,23 +208,20 @@ impl Labels {
             return false;
         };
         let mut label = known.tags.remove(at);
-        let index = peer.hub().registry().labels();
-        // Not the last handle: the caller holds one.
-        index.remove(LabelKind::Tag, &mut label, peer);
+        peer.hub().registry().labels.tags.remove(&mut label, peer);
         true
     }
 
     /// Removes the peer from the index: it is found by none of its labels, which it keeps.
     pub(crate) fn leave(&self, peer: &Peer) {
-        let index = peer.hub().registry().labels();
+        let index = &peer.hub().registry().labels;
         let mut known = self.lock();
         let LabelSet { identity, tags } = &mut *known;
-        // None is the last handle: the caller holds one.
         if let Some(label) = identity {
-            index.remove(LabelKind::Identity, label, peer);
+            index.identities.remove(label, peer);
         }
         for label in tags {
-            index.remove(LabelKind::Tag, label, peer);
+            index.tags.remove(label, peer);
         }
     }
 }

@@ -1,8 +1,12 @@
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
 use crate::message::formats::InFormats;
 use crate::peer::Peer;
+use crate::peer::members::{Key, Members};
+use crate::peer::told::Told;
 use crate::pubsub::filter::Filter;
-use crate::pubsub::members::{Key, Members};
-use crate::pubsub::topic::Told;
 use crate::sync::Mutex;
 
 /// Peers that are addressed together in all namespaces: those of a route, of an identity or with a
@@ -14,6 +18,9 @@ pub(crate) struct Roster {
     /// the members' lock, and before a peer's own locks.
     order: Mutex<()>,
 }
+
+/// The rosters of a group: several routes may have one name.
+pub(crate) type Rosters = SmallVec<[Arc<Roster>; 1]>;
 
 impl Roster {
     /// Adds a peer that is not a member yet. `remember` notes the key at the peer, or returns `false`
@@ -68,9 +75,7 @@ impl Roster {
         let _order = self.order.lock();
         self.peers_into(&mut peers);
         for peer in peers.iter().filter(|peer| only.admits(peer)) {
-            let receipt = peer.transport().publish(peer.format_of(publication));
-            told.published.queued += usize::from(receipt.queued);
-            told.count(peer, receipt);
+            told.publish(peer, peer.format_of(publication));
         }
     }
 }
