@@ -90,8 +90,9 @@ impl Input {
         result
     }
 
+    /// Returns the bytes.
     #[inline]
-    fn bytes(&mut self) -> &mut [u8] {
+    pub(super) fn bytes(&mut self) -> &mut [u8] {
         self.0
             .as_mut()
             .and_then(|buffer| buffer.bytes.get_mut(buffer.start..buffer.end))
@@ -110,7 +111,7 @@ impl Input {
 
     /// Discards all but the last `left` bytes.
     #[inline]
-    fn keep(&mut self, left: usize) {
+    pub(super) fn keep(&mut self, left: usize) {
         match &mut self.0 {
             Some(buffer) if left > 0 => buffer.start = buffer.end - left,
             _ => self.clear(),

@@ -17,8 +17,12 @@ impl<I: Io, R: Runtime> Link<I, R> {
     /// waits.
     #[inline(always)]
     pub(crate) fn next_message(&mut self) -> Option<Message> {
-        let connection = &mut self.connection;
-        self.input.consume(|input| connection.next_message(input))
+        // Not by a closure, which the compiler would call.
+        let mut rest = self.input.bytes();
+        let message = self.connection.next_message(&mut rest)?;
+        let left = rest.len();
+        self.input.keep(left);
+        Some(message)
     }
 
     /// Returns the next step in the bytes that have been read, if there is one.
