@@ -21,8 +21,8 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     type Sleep: Future<Output = ()> + Send + 'static;
 
     /// Returns a timer that ends after this time, and not before it has passed by
-    /// [`now`](Self::now). The timer's first poll must register the wake-up: it is polled again
-    /// only when its time has come, or for another waker.
+    /// [`now`](Self::now). The timer's first poll must register the wake-up: an open connection polls
+    /// its timer again only when the time has come. Others are polled whenever their future is.
     fn sleep(&self, duration: Duration) -> Self::Sleep;
 
     /// Returns the time of the runtime's timers. Monotonic; virtual in tests.

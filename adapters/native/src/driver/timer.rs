@@ -7,8 +7,7 @@ use pin_project_lite::pin_project;
 use crate::runtime::Runtime;
 
 /// One timer for all deadlines of a task: armed for the nearest, and not moved when that one moves
-/// away, which is what every arriving byte does to it. It wakes the task that polled it last. A pointer
-/// while it is not armed.
+/// away, which is what every arriving byte does to it. A pointer while it is not armed.
 pub(crate) struct Timer<R: Runtime>(Option<Pin<Box<Armed<R::Sleep>>>>);
 
 pin_project! {
@@ -22,6 +21,12 @@ pin_project! {
 impl<R: Runtime> Timer<R> {
     pub(crate) fn new() -> Self {
         Self(None)
+    }
+
+    /// Returns whether the timer is armed for a time up to `deadline`, which has not come.
+    pub(crate) fn is_armed(&self, now: Instant, deadline: Option<Instant>) -> bool {
+        let armed = self.0.as_ref().zip(deadline);
+        armed.is_some_and(|(armed, deadline)| now < armed.at && armed.at <= deadline)
     }
 
     /// Arranges a wake-up at `deadline` or before; `now` is the runtime's time. Ready if the

@@ -37,7 +37,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         self.transmit(cx);
         // What was read may have ended the connection, and the end of the writing may have
         // brought the next phase.
-        while self.keep_time(cx) {
+        while self.keep_time() {
             self.transmit(cx);
         }
         self.connection.end_transmit();
