@@ -208,6 +208,7 @@ impl Hub {
         let counts = &self.0.counts;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (published, queued) = self.watch().map_or((0, 0), Watch::publications);
+        let refused = *counts.refused.lock();
         Stats {
             peers: self.registry().len(),
             sessions: self.0.sessions.load(Ordering::Acquire),
@@ -215,7 +216,7 @@ impl Hub {
             retained: self.registry().retained_bytes(),
             accepted: read(&counts.accepted),
             closed: counts.closed.total(),
-            refused: *counts.refused.lock(),
+            refused,
             published: read(&counts.published) + published,
             queued: read(&counts.queued) + queued,
             dropped: read(&counts.dropped),

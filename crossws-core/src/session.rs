@@ -195,7 +195,7 @@ impl<H: Hooks + ?Sized> Session<H> {
     }
 
     /// Returns what was due when the futures were last polled, the oldest first. An adapter takes all of
-    /// it before the client's next message: what messages bring about must not pile up after them.
+    /// it before the client's next message: what messages bring about must not pile up meanwhile.
     #[inline]
     pub fn next_notice(&mut self) -> Option<Notice> {
         self.tasks.take_notice()

@@ -10,7 +10,7 @@ mod windows {
     use std::fmt;
     use std::io;
     use std::pin::Pin;
-    use std::task::{Context, Poll};
+    use std::task::{Context, Poll, ready};
 
     use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
 
@@ -42,24 +42,29 @@ mod windows {
                 false => Poll::Pending,
             }
         };
-        Ok(StopSignal(Box::pin(async move {
+        Ok(StopSignal(Some(Box::pin(async move {
             std::future::poll_fn(&mut next).await;
             tokio::spawn(async move {
                 std::future::poll_fn(&mut next).await;
                 std::process::exit(1);
             });
-        })))
+        }))))
     }
 
-    /// A future that resolves when a signal stops the process: see [`stop_signal`].
+    /// A future that resolves when a signal stops the process: see [`stop_signal`]. It may be polled again
+    /// after that.
     #[must_use = "a future does nothing until it is polled"]
-    pub struct StopSignal(Pin<Box<dyn Future<Output = ()> + Send>>);
+    pub struct StopSignal(Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
 
     impl Future for StopSignal {
         type Output = ();
 
         fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-            self.0.as_mut().poll(cx)
+            if let Some(signal) = &mut self.0 {
+                ready!(signal.as_mut().poll(cx));
+                self.0 = None;
+            }
+            Poll::Ready(())
         }
     }
 

@@ -146,8 +146,9 @@ fn owners(code: &str) -> Vec<&str> {
     let mut owners = Vec::new();
     let mut owner = None;
     for line in code.split("mod tests {").next().unwrap().lines() {
-        let line = line.split("//").next().unwrap();
+        let line = line.split("//").next().unwrap().trim_end();
         let name = line
+            .trim_start()
             .strip_prefix("static ")
             .or_else(|| Some(line.split_once("struct ")?.1));
         if let Some(name) = name {

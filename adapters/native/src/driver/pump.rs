@@ -209,7 +209,7 @@ fn poll_next<I: Io, R: Runtime, H: Hooks + ?Sized>(
     if is_over {
         link.turn_out(cx);
     } else {
-        // Before the next message: what messages bring about must not pile up after them.
+        // Before the next message: what messages bring about must not pile up meanwhile.
         if let Some(notice) = session.next_notice() {
             return Poll::Ready(Next::Notice(notice));
         }

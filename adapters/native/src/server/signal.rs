@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use crossws_proto::sync::Mutex;
 
@@ -41,7 +41,9 @@ pub fn stop_signal() -> io::Result<StopSignal> {
         None => watched.insert(watch()?),
     };
     let watch = stop.watch();
-    Ok(StopSignal(Box::pin(async move { watch.stopping().await })))
+    Ok(StopSignal(Some(Box::pin(
+        async move { watch.stopping().await },
+    ))))
 }
 
 /// Starts the thread that watches.
@@ -83,20 +85,41 @@ fn watch() -> io::Result<Stop> {
     ))
 }
 
-/// A future that resolves when a signal stops the process: see [`stop_signal`].
+/// A future that resolves when a signal stops the process: see [`stop_signal`]. It may be polled again after
+/// that.
 #[must_use = "a future does nothing until it is polled"]
-pub struct StopSignal(Pin<Box<dyn Future<Output = ()> + Send + Sync>>);
+pub struct StopSignal(Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>);
 
 impl Future for StopSignal {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.0.as_mut().poll(cx)
+        if let Some(signal) = &mut self.0 {
+            ready!(signal.as_mut().poll(cx));
+            self.0 = None;
+        }
+        Poll::Ready(())
     }
 }
 
 impl fmt::Debug for StopSignal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("StopSignal(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    #[test]
+    fn a_signal_that_has_come_may_be_polled_again() {
+        let mut signal = StopSignal(Some(Box::pin(std::future::ready(()))));
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..3 {
+            assert!(Pin::new(&mut signal).poll(&mut cx).is_ready());
+        }
     }
 }

@@ -92,7 +92,7 @@ async fn due<H: Hooks + ?Sized>(session: &mut Session<H>) -> Option<Notice> {
 }
 
 /// Returns what comes next: a notice before an event, because what messages bring about must not pile up
-/// after them; or an event first.
+/// meanwhile; or an event first.
 async fn next<H: Hooks + ?Sized>(link: &Link, session: &mut Session<H>, event_first: bool) -> Next {
     poll_fn(|cx| {
         session.poll_tasks(cx);
