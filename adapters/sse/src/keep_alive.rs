@@ -36,22 +36,24 @@ impl KeepAlive {
 
     /// Polls a stream for its next bytes, and adds a comment when nothing was written for the time of the
     /// keep-alive.
+    #[inline(always)]
     pub(crate) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
         poll: impl FnOnce(Duration, &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let now = self.now();
-        let polled = match poll(now, cx) {
-            Poll::Pending => Poll::Ready(Some(Ok(ready!(self.poll_comment(now, cx))))),
-            polled => polled,
+        let bytes = match poll(now, cx) {
+            Poll::Ready(Some(Ok(bytes))) => bytes,
+            Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
+            Poll::Ready(None) => return Poll::Ready(None),
+            Poll::Pending => ready!(self.poll_comment(now, cx)),
         };
-        if let Poll::Ready(Some(Ok(_))) = &polled {
-            self.last = now;
-        }
-        polled.map_ok(Frame::data)
+        self.last = now;
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
 
+    #[cold]
     fn poll_comment(&mut self, mut now: Duration, cx: &mut Context<'_>) -> Poll<Bytes> {
         let Some(every) = self.every else {
             return Poll::Pending;

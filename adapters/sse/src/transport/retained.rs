@@ -43,7 +43,10 @@ impl Retained {
         for piece in events.pieces() {
             let mut rest = piece;
             while !rest.is_empty() {
-                let end = (!is_one).then(|| EventFrame::len_of_first(rest)).flatten();
+                let end = match is_one {
+                    true => None,
+                    false => EventFrame::len_of_first(rest),
+                };
                 let (event, after) = rest.split_at(end.unwrap_or(rest.len()));
                 self.last += 1;
                 put_numbered(&mut self.page, event, id, self.last);
