@@ -53,7 +53,7 @@ impl KeepAlive {
         Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
 
-    #[cold]
+    #[inline]
     fn poll_comment(&mut self, mut now: Duration, cx: &mut Context<'_>) -> Poll<Bytes> {
         let Some(every) = self.every else {
             return Poll::Pending;

@@ -37,7 +37,7 @@ impl Retained {
             let page = self.bytes.clamp(PAGE.0, PAGE.1);
             self.page = BytesMut::with_capacity(len.max(page));
         }
-        let first = self.last + 1;
+        let (first, mut number) = (self.last + 1, self.last);
         // Nearly always one, whose end need not be found.
         let is_one = events.frames() == 1;
         for piece in events.pieces() {
@@ -48,11 +48,12 @@ impl Retained {
                     false => EventFrame::len_of_first(rest),
                 };
                 let (event, after) = rest.split_at(end.unwrap_or(rest.len()));
-                self.last += 1;
-                put_numbered(&mut self.page, event, id, self.last);
+                number += 1;
+                put_numbered(&mut self.page, event, id, number);
                 rest = after;
             }
         }
+        self.last = number;
         let numbered = self.page.split().freeze();
         if numbered.len() > PAGE.1 {
             // The rest of the page would keep all of it.
