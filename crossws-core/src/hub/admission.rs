@@ -126,17 +126,19 @@ impl Hub {
         snapshot: &Snapshot,
         transport: impl Transport,
     ) -> Result<RestoredPeer, Rejection> {
-        let (limits, registry) = (self.limits(), self.registry());
-        let topics = snapshot.topics_shared();
-        limits.check_topics(&topics).map_err(Rejection::internal)?;
-        let (identity, tags) = snapshot.labels();
-        check_labels(identity.as_ref(), tags.iter(), limits).map_err(Rejection::internal)?;
         if snapshot.expires.is_some() && !transport.capabilities().contains(Capabilities::EXPIRY) {
             // A peer is never admitted for longer than asked.
             return Err(Rejection::internal(ExpiryError::Unsupported));
         }
         let peer = self.peer_of(snapshot, transport);
         let peer = peer.map_err(Rejection::internal)?;
+        // The route's limits, with which the upgrade was checked where it was accepted.
+        let (settings, registry) = (peer.settings(), self.registry());
+        let limits = &settings.limits;
+        let topics = snapshot.topics_shared();
+        limits.check_topics(&topics).map_err(Rejection::internal)?;
+        let (identity, tags) = snapshot.labels();
+        check_labels(identity.as_ref(), tags.iter(), limits).map_err(Rejection::internal)?;
         registry
             .check(peer.id(), peer.namespace(), limits)
             .map_err(|error| error.into_rejection(peer.id()))?;
