@@ -9,7 +9,7 @@ use http::StatusCode;
 use crate::error::{HookKind, SubscribeError};
 use crate::hooks::catch::catch_panic;
 use crate::hub::Hub;
-use crate::hub::settings::limits::{Limit, Limits};
+use crate::hub::settings::limits::Limits;
 use crate::observe::{RejectReason, watch};
 use crate::peer;
 use crate::peer::Peer;
@@ -173,14 +173,7 @@ impl Hub {
         snapshot: &Snapshot,
         transport: impl Transport,
     ) -> Result<RestoredPeer, RestoreError> {
-        let limits = Limits::default()
-            .max_peers(Limit::Unlimited)
-            .max_namespaces(Limit::Unlimited)
-            .max_topics(Limit::Unlimited)
-            .max_hub_topics(Limit::Unlimited)
-            .max_tags(Limit::Unlimited)
-            .max_patterns(Limit::Unlimited)
-            .max_name_len(Limit::Unlimited);
+        let limits = Limits::unlimited();
         let peer = self.peer_of(snapshot, transport)?;
         let membership = Membership::begin(peer, Ongoing::new(self), &limits)
             .map_err(|frame| RestoreError::new(frame.reason().to_string()))?;

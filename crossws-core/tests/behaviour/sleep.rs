@@ -352,7 +352,7 @@ fn long(name: &str) -> String {
 }
 
 #[test]
-fn a_peer_is_admitted_within_its_routes_limits() {
+fn a_peer_is_admitted_and_restored_within_its_routes_limits() {
     const ROOM: usize = 200_000;
     let settings = Arc::new(
         RouteSettings::new()
@@ -377,4 +377,24 @@ fn a_peer_is_admitted_within_its_routes_limits() {
     let unrouted = without_limits(&snapshot);
     let refused = Hub::default().admit(&unrouted, Wire::sleepy(ROOM).transport());
     assert_eq!(refused.unwrap_err().status(), 500, "the hub's limits hold");
+
+    // After a sleep no limit is checked again.
+    for n in 0..30 {
+        let pattern = format!("{}/*", long(&n.to_string()));
+        peer.subscribe_pattern(pattern).unwrap();
+        let hour = Duration::from_secs(3600);
+        peer.set_timer(long(&format!("timer {n}")), hour).unwrap();
+    }
+    let stored = without_limits(&wire.stored().unwrap());
+    let none = Limits::default()
+        .max_peers(0)
+        .max_namespaces(0)
+        .max_hub_topics(0);
+    let hub = Hub::builder().limits(none).build();
+    let awake = hub.restore(&stored, Wire::sleepy(ROOM).transport());
+    let awake = awake.unwrap();
+    let peer = awake.peer();
+    let counts = (peer.topics().len(), peer.tags().len());
+    assert_eq!((counts, peer.patterns().len()), ((150, 30), 30));
+    assert_eq!(peer.identity().as_deref(), Some(&*long("i")));
 }
