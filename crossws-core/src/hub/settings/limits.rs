@@ -249,7 +249,7 @@ limits! {
     /// earlier one counts as well. One more is refused with
     /// [`RetainError::Full`](crate::RetainError::Full). A bound of the hub. Default 16 MiB.
     max_retained: Limit = Limit::At(16 << 20);
-    /// Longest name of a topic, a pattern, a namespace, an identity or a tag, in bytes. Default 255.
+    /// Longest name of a topic, a pattern, a namespace, an identity, a tag or a timer, in bytes. Default 255.
     max_name_len: Limit = Limit::At(255);
     /// Longest target of a request, path and query together, in bytes; a longer one is refused with
     /// 414 before any other code reads it. A bound of the hub. Default 8 KiB.
