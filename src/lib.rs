@@ -36,13 +36,13 @@ pub use crossws_core::{
     LabelError, Level, Limit, Limits, MaybeSend, MaybeSync, Message, NamespaceSnapshot,
     NotAttached, Observer, OnCloseError, OnError, Origin, Overflow, Params, Pass, PathNotUtf8,
     Peer, PeerContext, PeerId, PeerSnapshot, PeerState, PeerStats, PersistError, PublishError,
-    Published, Refused, RejectReason, Rejected, Rejection, Report, Resolution, Resolve,
-    ResolveWith, Responded, Route, RouteSettings, RouteSnapshot, Scope, SendError, SendOptions,
-    Sent, Settings, SettingsError, SharedHooks, SharedResolver, Shutdown, Sleep, Stats,
-    SubscribeError, Subscription, Swap, TimerError, To, TopicOverflow, TopicPattern, TopicSnapshot,
-    Topics, Trace, Traffic, Unsupported, Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer, Wrap,
-    Wrapped, handler, hooks, http, keep_open, keep_open_then, normal_path, ok, pass, resolve_with,
-    wrap, yield_now,
+    Published, Redacted, Refused, RejectReason, Rejected, Rejection, Report, Resolution, Resolve,
+    ResolveWith, Responded, RetainError, Route, RouteSettings, RouteSnapshot, Scope, SendError,
+    SendOptions, Sent, Settings, SettingsError, SharedHooks, SharedResolver, Shutdown, Sleep,
+    Stats, SubscribeError, Subscription, Swap, TimerError, To, TopicOverflow, TopicPattern,
+    TopicSnapshot, Topics, Trace, Traffic, Unsupported, Upgrade, UpgradeRequest, Utf8Bytes,
+    WeakPeer, Wrap, Wrapped, handler, hooks, http, keep_open, keep_open_then, normal_path, ok,
+    pass, resolve_with, wrap, yield_now,
 };
 
 #[cfg(any(feature = "http", feature = "memory", feature = "sse-transport"))]

@@ -89,7 +89,7 @@ impl Peer {
             .capabilities()
             .contains(Capabilities::HIBERNATION)
         {
-            let most = inner.hub.limits().max_kept_head.get();
+            let most = inner.settings.limits.max_kept_head.get();
             inner.request.settle(most, inner.hub.kept_headers());
         }
         let counts = inner.settings.limits.count_traffic;

@@ -185,17 +185,7 @@ impl Control {
             Self::Topics { namespace } => json!(names(&scope(hub, &namespace).topics())),
             Self::Namespaces => json!(names(&hub.namespaces())),
             Self::Count { namespace, topic } => json!(scope(hub, &namespace).count(topic)),
-            Self::Stats => {
-                let stats = hub.stats();
-                json!({
-                    "peers": stats.peers,
-                    "sessions": stats.sessions,
-                    "accepted": stats.accepted,
-                    "published": stats.published,
-                    "queued": stats.queued,
-                    "dropped": stats.dropped,
-                })
-            }
+            Self::Stats => json!(hub.stats()),
             Self::Idle => {
                 hub.idle().await;
                 Value::Null

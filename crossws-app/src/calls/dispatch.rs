@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crossws_core::{
-    BoxError, BoxFuture, Closed, DecodeError, HookResult, Hooks, Hub, Message, Peer, Subscription,
-    Wrap,
+    BoxError, BoxFuture, DecodeError, HookResult, Hooks, Hub, Message, Peer, Wrap, hook_table,
 };
 use serde_json::Value;
 
@@ -38,6 +37,22 @@ pub(super) struct Inner<H> {
     pub(super) about: AboutCalls,
 }
 
+/// The hooks of a peer. One that has slept has no extensions until the first of them runs.
+macro_rules! connected_hooks {
+    ({} $($kind:ident $name:ident $name_dyn:ident $setter:ident $arguments:tt as $given:tt -> $output:ty;)*) => {
+        $(connected_hooks!(@ $name $arguments $output);)*
+    };
+    (@ start $($row:tt)*) => {};
+    (@ message $($row:tt)*) => {};
+    (@ upgrade $($row:tt)*) => {};
+    (@ $name:ident (&$peer:ident: $peer_type:ty $(, &$lent:ident: $lent_type:ty)* $(; $own:ident: $own_type:ty)?) $output:ty) => {
+        async fn $name(&self, $peer: &$peer_type $(, $lent: &$lent_type)* $(, $own: $own_type)?) -> $output {
+            self.connection($peer);
+            self.hooks.$name($peer $(, $lent)* $(, $own)?).await
+        }
+    };
+}
+
 impl<H: Hooks> Wrap for Inner<H> {
     type Inner = H;
 
@@ -45,30 +60,11 @@ impl<H: Hooks> Wrap for Inner<H> {
         &self.hooks
     }
 
+    hook_table!(connected_hooks, Peer, Message,);
+
     async fn start(&self, hub: &Hub) -> HookResult {
         started(hub, self.settings());
         self.hooks.start(hub).await
-    }
-
-    async fn open(&self, peer: &Peer) -> HookResult {
-        self.connection(peer);
-        self.hooks.open(peer).await
-    }
-
-    // A peer that has slept has no extensions until one of its hooks runs.
-    async fn timer(&self, peer: &Peer, name: &str) -> HookResult {
-        self.connection(peer);
-        self.hooks.timer(peer, name).await
-    }
-
-    async fn subscription(&self, peer: &Peer, event: Subscription) -> HookResult {
-        self.connection(peer);
-        self.hooks.subscription(peer, event).await
-    }
-
-    async fn close(&self, peer: &Peer, closed: Closed) -> HookResult {
-        self.connection(peer);
-        self.hooks.close(peer, closed).await
     }
 
     async fn message(&self, peer: &Peer, message: Message) -> HookResult {

@@ -7,8 +7,9 @@ use crossws_app::Router;
 use crossws_app::calls::{PeerCalls, calls};
 use crossws_core::adapter::{Publication, Receipt, Snapshot, Transport};
 use crossws_core::{
-    Capabilities, CloseFrame, Hooks, Hub, Message, Peer, PeerId, Resolve, SendError, SendOptions,
-    Sent, hooks,
+    Bytes, Capabilities, CloseFrame, Closed, DropCause, Dropped, Error, HookKind, HookResult,
+    Hooks, Hub, Message, OnError, Overflow, Peer, PeerId, Resolve, SendError, SendOptions, Sent,
+    hooks,
 };
 use crossws_memory::TestServer;
 use serde_json::{Value, json};
@@ -97,4 +98,53 @@ fn an_event_reaches_a_peer_although_no_hook_of_any_has_run() {
     assert_eq!(*on_paper.0.lock().unwrap(), [told]);
     let refused = eve.peer().emit("told", "hi");
     assert!(matches!(refused, Err(SendError::Unsupported(_))));
+}
+
+/// Greets the peer.
+async fn greet(peer: Peer) -> HookResult {
+    peer.emit("told", "hi")?;
+    Ok(())
+}
+
+#[test]
+fn every_hook_of_a_peer_may_emit_after_a_sleep() {
+    let app = calls(
+        hooks()
+            .on_open(greet)
+            .on_drain(greet)
+            .on_ping(|peer, _| greet(peer))
+            .on_pong(|peer, _| greet(peer))
+            .on_message(|peer, _| greet(peer))
+            .on_dropped(|peer, _| greet(peer))
+            .on_timer(|peer, _| greet(peer))
+            .on_close(|peer, _| greet(peer))
+            .on_error(|peer, _| async move {
+                greet(peer).await.unwrap();
+                OnError::Keep
+            }),
+    );
+    let hub = Hub::default();
+    let mut id = 0;
+    // A peer for each hook: the first one that runs prepares its peer for the others.
+    let mut woken = || {
+        id += 1;
+        let id = PeerId::from_u128(id);
+        let snapshot = json!({"i": id, "n": "/", "u": "/"});
+        let snapshot: Snapshot = serde_json::from_value(snapshot).unwrap();
+        hub.restore(&snapshot, Paper::default()).unwrap()
+    };
+    let dropped = Dropped::new(1, DropCause::Overflow(Overflow::DropOldest));
+    let failed = Error::hook(HookKind::Message, "failed".into());
+    block_on(async {
+        app.open(woken().peer()).await.unwrap();
+        app.drain(woken().peer()).await.unwrap();
+        app.ping(woken().peer(), Bytes::new()).await.unwrap();
+        app.pong(woken().peer(), Bytes::new()).await.unwrap();
+        app.message(woken().peer(), "m".into()).await.unwrap();
+        app.dropped(woken().peer(), dropped).await.unwrap();
+        app.timer(woken().peer(), "t").await.unwrap();
+        let closed = Closed::by_client(None);
+        app.close(woken().peer(), closed).await.unwrap();
+        assert_eq!(app.error(woken().peer(), failed).await, OnError::Keep);
+    });
 }

@@ -9,7 +9,7 @@ use http::StatusCode;
 use crate::error::{HookKind, SubscribeError};
 use crate::hooks::catch::catch_panic;
 use crate::hub::Hub;
-use crate::hub::settings::limits::{Limit, Limits};
+use crate::hub::settings::limits::Limits;
 use crate::observe::{RejectReason, watch};
 use crate::peer;
 use crate::peer::Peer;
@@ -126,17 +126,19 @@ impl Hub {
         snapshot: &Snapshot,
         transport: impl Transport,
     ) -> Result<RestoredPeer, Rejection> {
-        let (limits, registry) = (self.limits(), self.registry());
-        let topics = snapshot.topics_shared();
-        limits.check_topics(&topics).map_err(Rejection::internal)?;
-        let (identity, tags) = snapshot.labels();
-        check_labels(identity.as_ref(), tags.iter(), limits).map_err(Rejection::internal)?;
         if snapshot.expires.is_some() && !transport.capabilities().contains(Capabilities::EXPIRY) {
             // A peer is never admitted for longer than asked.
             return Err(Rejection::internal(ExpiryError::Unsupported));
         }
         let peer = self.peer_of(snapshot, transport);
         let peer = peer.map_err(Rejection::internal)?;
+        // The route's limits, with which the upgrade was checked where it was accepted.
+        let (settings, registry) = (peer.settings(), self.registry());
+        let limits = &settings.limits;
+        let topics = snapshot.topics_shared();
+        limits.check_topics(&topics).map_err(Rejection::internal)?;
+        let (identity, tags) = snapshot.labels();
+        check_labels(identity.as_ref(), tags.iter(), limits).map_err(Rejection::internal)?;
         registry
             .check(peer.id(), peer.namespace(), limits)
             .map_err(|error| error.into_rejection(peer.id()))?;
@@ -171,14 +173,7 @@ impl Hub {
         snapshot: &Snapshot,
         transport: impl Transport,
     ) -> Result<RestoredPeer, RestoreError> {
-        let limits = Limits::default()
-            .max_peers(Limit::Unlimited)
-            .max_namespaces(Limit::Unlimited)
-            .max_topics(Limit::Unlimited)
-            .max_hub_topics(Limit::Unlimited)
-            .max_tags(Limit::Unlimited)
-            .max_patterns(Limit::Unlimited)
-            .max_name_len(Limit::Unlimited);
+        let limits = Limits::unlimited();
         let peer = self.peer_of(snapshot, transport)?;
         let membership = Membership::begin(peer, Ongoing::new(self), &limits)
             .map_err(|frame| RestoreError::new(frame.reason().to_string()))?;

@@ -353,6 +353,19 @@ fn a_routes_topics_are_joined_before_open() {
 }
 
 #[test]
+fn a_route_chooses_how_much_of_the_request_its_peers_keep() {
+    let cookie = "c".repeat(6_000);
+    for (most, keeps) in [(8_000, true), (1_000, false)] {
+        let resolver = routed(RouteSettings::new().max_kept_head(most));
+        let request = request_with("/", &[("cookie", &cookie)]);
+        let accepted = upgrade(&Hub::default(), &resolver, request).unwrap();
+        let joined = accepted.join(Wire::default().transport()).unwrap();
+        let kept = joined.peer().request().header("cookie").is_some();
+        assert_eq!(kept, keeps, "{most}");
+    }
+}
+
+#[test]
 fn a_routes_deadline_and_compression_are_the_accepted_upgrades() {
     let resolver = routed(
         RouteSettings::new()

@@ -327,3 +327,74 @@ fn the_limits_of_a_route_hold_before_its_hooks_are_asked_for() {
         .unwrap();
     assert_eq!(seat.peer().settings().limits, *hub().limits());
 }
+
+/// A peer with more of everything than the default limits allow.
+struct Large;
+
+impl Hooks for Large {
+    async fn upgrade(&self, _: &UpgradeRequest) -> Result<Upgrade, Rejection> {
+        let upgrade = Upgrade::new().namespace(long("n")).identity(long("i"));
+        let upgrade = (0..150).fold(upgrade, |it, n| it.topic(long(&format!("topic {n}"))));
+        Ok((0..30).fold(upgrade, |it, n| it.tag(long(&format!("tag {n}")))))
+    }
+}
+
+/// Returns the snapshot without the limits of its route.
+fn without_limits(snapshot: &Snapshot) -> Snapshot {
+    let mut stored = serde_json::to_value(snapshot).unwrap();
+    stored.as_object_mut().unwrap().remove("k");
+    serde_json::from_value(stored).unwrap()
+}
+
+/// Returns a name that is longer than the default limits allow.
+fn long(name: &str) -> String {
+    format!("{name} {}", "x".repeat(300))
+}
+
+#[test]
+fn a_peer_is_admitted_and_restored_within_its_routes_limits() {
+    const ROOM: usize = 200_000;
+    let settings = Arc::new(
+        RouteSettings::new()
+            .max_topics(200)
+            .max_patterns(40)
+            .max_tags(40)
+            .max_timers(40)
+            .max_name_len(400),
+    );
+    let resolver = Arc::new(resolve_with(move |_| {
+        Route::new(Arc::new(Large)).settings(&settings)
+    }));
+    let accepted = upgrade(&Hub::default(), &resolver, request("/")).unwrap();
+    let snapshot = again(&accepted.snapshot(wall_clock()).unwrap());
+    let (hub, wire) = (Hub::default(), Wire::sleepy(ROOM));
+    let seat = hub.admit(&snapshot, wire.transport()).unwrap();
+    let session = block_on(async { seat.claim(&resolver).await.unwrap().open().await });
+    let peer = session.peer();
+    assert_eq!((peer.topics().len(), peer.tags().len()), (150, 30));
+    assert_eq!(peer.identity().as_deref(), Some(&*long("i")));
+
+    let unrouted = without_limits(&snapshot);
+    let refused = Hub::default().admit(&unrouted, Wire::sleepy(ROOM).transport());
+    assert_eq!(refused.unwrap_err().status(), 500, "the hub's limits hold");
+
+    // After a sleep no limit is checked again.
+    for n in 0..30 {
+        let pattern = format!("{}/*", long(&n.to_string()));
+        peer.subscribe_pattern(pattern).unwrap();
+        let hour = Duration::from_secs(3600);
+        peer.set_timer(long(&format!("timer {n}")), hour).unwrap();
+    }
+    let stored = without_limits(&wire.stored().unwrap());
+    let none = Limits::default()
+        .max_peers(0)
+        .max_namespaces(0)
+        .max_hub_topics(0);
+    let hub = Hub::builder().limits(none).build();
+    let awake = hub.restore(&stored, Wire::sleepy(ROOM).transport());
+    let awake = awake.unwrap();
+    let peer = awake.peer();
+    let counts = (peer.topics().len(), peer.tags().len());
+    assert_eq!((counts, peer.patterns().len()), ((150, 30), 30));
+    assert_eq!(peer.identity().as_deref(), Some(&*long("i")));
+}

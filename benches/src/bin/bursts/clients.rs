@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossws_bench::wire;
+use crossws_core::CloseFrame;
 use mio::{Events, Interest, Poll, Token};
 
 use super::{CROWD, Case, Publisher};
@@ -145,7 +146,11 @@ const PLENTY: usize = 16 << 20;
 fn is_closed_as_slow(mut idler: TcpStream) -> io::Result<bool> {
     let mut bytes = Vec::new();
     match idler.read_to_end(&mut bytes) {
-        Ok(_) => Ok(bytes.ends_with(b"\x03\xf5slow consumer")),
+        Ok(_) => {
+            let frame = CloseFrame::slow_consumer();
+            let code = frame.code().get().to_be_bytes();
+            Ok(bytes.ends_with(&[&code[..], &frame.reason().as_bytes()[..]].concat()))
+        }
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
         // Where the burst took longer than `close_timeout`.
         Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(true),

@@ -249,7 +249,7 @@ limits! {
     /// earlier one counts as well. One more is refused with
     /// [`RetainError::Full`](crate::RetainError::Full). A bound of the hub. Default 16 MiB.
     max_retained: Limit = Limit::At(16 << 20);
-    /// Longest name of a topic, a pattern, a namespace, an identity or a tag, in bytes. Default 255.
+    /// Longest name of a topic, a pattern, a namespace, an identity, a tag or a timer, in bytes. Default 255.
     max_name_len: Limit = Limit::At(255);
     /// Longest target of a request, path and query together, in bytes; a longer one is refused with
     /// 414 before any other code reads it. A bound of the hub. Default 8 KiB.
@@ -296,6 +296,15 @@ limits! {
 
 // Loops over all limits, and no code for each: a Worker has it all.
 impl Limits {
+    /// Returns limits with which nothing is checked: no bound on any size, count or time.
+    pub(crate) fn unlimited() -> Self {
+        let mut limits = Self::default();
+        for limit in limits.each() {
+            limit.set(None);
+        }
+        limits
+    }
+
     /// Returns the limits that differ from these, for storage.
     pub(crate) fn to_stored(&self, hub: &Self) -> Stored {
         let (mut own, mut hub) = (self.clone(), hub.clone());
@@ -352,3 +361,19 @@ impl Limits {
 /// How many bytes must have been queued for one peer before the `drain` hook runs when the queue is
 /// empty again: 64 KiB, about the size of a socket's own buffer.
 pub const DRAIN_MARK: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::{Limit, Limits};
+
+    #[test]
+    fn unlimited_raises_every_limit() {
+        let debug = format!("{:?}", Limits::unlimited());
+        assert!(!debug.contains("At("), "{debug}");
+        let defaults = format!("{:?}", Limits::default());
+        let count = |text: &str, what: &str| text.matches(what).count();
+        let bounds = count(&defaults, "At(") + count(&defaults, "Unlimited");
+        assert_eq!(count(&debug, &format!("{:?}", Limit::Unlimited)), bounds);
+        assert!(!debug.contains("Some("), "{debug}");
+    }
+}

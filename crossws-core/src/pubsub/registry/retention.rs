@@ -136,8 +136,8 @@ impl Registry {
         let others = &others;
         let message = InFormats { first, others };
         let kept = Kept::new(topic, message, by, budget, Limit::Unlimited);
-        let unlimited = Limits::default().max_namespaces(Limit::Unlimited);
-        let (Ok(kept), Ok(namespace)) = (kept, self.hold(name, by, &unlimited)) else {
+        let namespace = self.hold(name, by, &Limits::unlimited());
+        let (Ok(kept), Ok(namespace)) = (kept, namespace) else {
             return;
         };
         let Some(namespace) = namespace else {
