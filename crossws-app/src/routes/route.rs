@@ -311,7 +311,19 @@ impl RouteBuilder {
 opaque_debug!([] RouteBuilder, self => settings: self.settings);
 
 /// The argument of [`Router::route`](crate::Router::route): hooks, or [`route`]`(hooks)` with
-/// settings. See [`RouteBuilder::name`].
+/// settings.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// fn app(chat: impl IntoRoute) -> Router {
+///     Router::new().route("/chat", chat)
+/// }
+///
+/// app(hooks()).check()?;
+/// app(route(hooks()).name("chat")).check()?;
+/// # Ok::<_, RouterError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot handle a route",
     label = "expected hooks, or `route(hooks)` with settings",
