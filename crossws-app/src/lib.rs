@@ -8,7 +8,6 @@
 mod auth;
 pub mod calls;
 mod codec;
-mod debug;
 pub mod description;
 mod function;
 mod layers;

@@ -1,4 +1,4 @@
-/// Implements `Debug` for types whose contents are not shown.
+/// Implements `Debug` for types whose contents are not shown: the name, and the parts that are listed.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! opaque_debug {
@@ -6,6 +6,18 @@ macro_rules! opaque_debug {
         impl $(<$($generic),*>)? std::fmt::Debug for $type $(<$($generic),*>)? {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(concat!(stringify!($type), "(..)"))
+            }
+        }
+    };
+    (
+        [$($generics:tt)*] $type:ident $(<$($argument:tt),+>)?,
+        $this:ident => $($part:ident: $value:expr),+ $(,)?
+    ) => {
+        impl<$($generics)*> std::fmt::Debug for $type $(<$($argument),+>)? {
+            fn fmt(&$this, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($type))
+                    $(.field(stringify!($part), &$value))+
+                    .finish_non_exhaustive()
             }
         }
     };

@@ -68,8 +68,6 @@ pub use typed::{TypedClient, TypedConnect};
 pub use wire::{HttpProxy, MAX_HEAD, ProxyError};
 
 use crate::platform::Platform;
-#[cfg(all(feature = "sockets", not(target_family = "wasm")))]
-use crate::platform::native::Native;
 
 /// Returns the platform of the caller.
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -83,12 +81,18 @@ fn default_platform() -> Result<Arc<dyn Platform>, ConnectError> {
 fn default_platform() -> Result<Arc<dyn Platform>, ConnectError> {
     #[cfg(all(feature = "tokio", not(target_family = "wasm")))]
     if tokio::runtime::Handle::try_current().is_ok() {
-        return Ok(Native::platform(crossws_tokio::Tokio::default()));
+        return Ok(platform::native::Native::platform(
+            crossws_tokio::Tokio::default(),
+        ));
     }
     #[cfg(all(feature = "smol", not(target_family = "wasm")))]
-    return Ok(Native::platform(crossws_smol::Smol::default()));
+    return Ok(platform::native::Native::platform(
+        crossws_smol::Smol::default(),
+    ));
     #[cfg(all(feature = "async-std", not(target_family = "wasm")))]
-    return Ok(Native::platform(crossws_async_std::AsyncStd::default()));
+    return Ok(platform::native::Native::platform(
+        crossws_async_std::AsyncStd::default(),
+    ));
     Err(ConnectError::Unsupported(
         "connections here: a client needs a tokio runtime, or the feature `smol` or `async-std`",
     ))

@@ -96,6 +96,15 @@ pub struct Called<U>(std::marker::PhantomData<U>);
 #[non_exhaustive]
 pub struct Awaited<F>(std::marker::PhantomData<F>);
 
+/// A fixed URL. It needs no copy of the request.
+struct Url(String);
+
+impl Target for Url {
+    fn find(&self, _: &UpgradeRequest) -> BoxFuture<'static, Result<String, Rejection>> {
+        Box::pin(ready(Ok(self.0.clone())))
+    }
+}
+
 struct Wait<F>(F);
 
 impl<F, Fut> Target for Wait<F>
@@ -121,7 +130,7 @@ impl IntoTarget<Fixed> for String {
     const FIXED: bool = true;
 
     fn into_target(self) -> FoundTarget {
-        FoundTarget(Box::new(Wait(move |_| ready(self.clone()))))
+        FoundTarget(Box::new(Url(self)))
     }
 }
 

@@ -20,6 +20,15 @@ mod windows {
     ///
     /// Windows itself ends the process some seconds after a close.
     ///
+    /// ```no_run
+    /// # use crossws_core::Resolve;
+    /// # use crossws_tokio::{Server, Shutdown, stop_signal};
+    /// # async fn run<R: Resolve>(server: Server<R>) -> std::io::Result<()> {
+    /// let report = server.run_until(stop_signal()?, Shutdown::default()).await?;
+    /// println!("{report}");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// When the console's events cannot be watched.
     ///

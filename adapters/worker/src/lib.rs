@@ -29,7 +29,7 @@
 //! async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
 //!     match Objects::new(&env, "ROOM")?.upgrade(request, Chat).await? {
 //!         Upgraded::Answered(response) => Ok(response),
-//!         Upgraded::NotHandled(_) => Response::error("not a WebSocket", 426),
+//!         Upgraded::NotHandled(_) => Response::error("not found", 404),
 //!     }
 //! }
 //! ```

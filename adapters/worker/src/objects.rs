@@ -37,7 +37,7 @@ use crate::room::{Room, RoomGroup, unreadable};
 /// # async fn example(request: Request, env: Env, chat: impl Hooks) -> Result<Response> {
 /// match Objects::new(&env, "ROOM")?.upgrade(request, chat).await? {
 ///     Upgraded::Answered(response) => Ok(response),
-///     Upgraded::NotHandled(_) => Response::error("not a WebSocket", 426),
+///     Upgraded::NotHandled(_) => Response::error("not found", 404),
 /// }
 /// # }
 /// ```

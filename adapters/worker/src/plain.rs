@@ -39,7 +39,7 @@ use crate::options::Options;
 ///     let echo = hooks().on_message(|peer, message| async move { peer.send(message) });
 ///     match Plain::new().upgrade(request, &context, echo).await? {
 ///         Upgraded::Answered(response) => Ok(response),
-///         Upgraded::NotHandled(_) => Response::error("not a WebSocket", 426),
+///         Upgraded::NotHandled(_) => Response::error("not found", 404),
 ///     }
 /// }
 /// ```

@@ -1,8 +1,7 @@
-use crossws_core::{BoxError, MaybeSend, MaybeSync, Rejection, UpgradeRequest};
+use crossws_core::{BoxError, MaybeSend, MaybeSync, Rejection, UpgradeRequest, opaque_debug};
 
 use crate::auth::challenge::Challenge;
 use crate::auth::token::NoToken;
-use crate::debug::debug;
 use crate::layers::layer::Layer;
 
 /// A function that identifies the client: `async fn(&UpgradeRequest)`, or a closure `async
@@ -99,7 +98,7 @@ pub struct Admitted(Option<Attach>);
 // Not the value itself: the function's output may borrow the request until here.
 type Attach = Box<dyn FnOnce(&mut UpgradeRequest)>;
 
-debug!([] Admitted);
+opaque_debug!(Admitted);
 
 /// See [`Router::authenticate`](crate::Router::authenticate).
 pub(crate) struct Authenticate<F>(pub(crate) F);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crossws_core::{
     BoxFuture, DecodeError, EncodeError, MaybeSend, Message, Peer, PeerState, SendError, Sent,
+    opaque_debug,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,7 +15,6 @@ use serde_json::Value;
 use crate::calls::connection::Connection;
 use crate::calls::error::CallError;
 use crate::calls::event_message::event;
-use crate::debug::debug;
 
 /// Calls to the client and events for it, on routes with [`calls`](crate::calls::calls).
 pub trait PeerCalls {
@@ -148,4 +148,4 @@ impl<T: DeserializeOwned + MaybeSend + 'static> IntoFuture for Call<T> {
     }
 }
 
-debug!([T] Call<T>, self => method: self.method, timeout: self.timeout);
+opaque_debug!([T] Call<T>, self => method: self.method, timeout: self.timeout);

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use crossws_core::{Hooks, Wrap};
+use crossws_core::{Hooks, Wrap, opaque_debug};
 use serde::de::DeserializeOwned;
 
 use crate::calls::dispatch::Inner;
@@ -9,7 +9,6 @@ use crate::calls::handler::DescribedMethod;
 use crate::calls::handler::{Event, EventHandler, MethodHandler, any_handler};
 use crate::calls::wire::WireForm;
 use crate::codec::limits::DecodeLimits;
-use crate::debug::debug;
 #[cfg(feature = "schema")]
 use crate::description::SchemaOf;
 use crate::description::{AboutCalls, AboutMethod};
@@ -243,7 +242,7 @@ impl<H: Hooks> Hooks for Calls<H> {
     crossws_core::forward_hooks!(self => self.0);
 }
 
-debug!([H] Calls<H>, self =>
+opaque_debug!([H] Calls<H>, self =>
     form: self.0.form,
     methods: self.0.methods.len(),
     events: self.0.events.len(),

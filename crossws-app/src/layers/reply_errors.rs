@@ -1,9 +1,10 @@
 use std::error::Error as _;
 
-use crossws_core::{Error, ErrorKind, HookKind, Hooks, Json, OnError, Peer, Wrap, Wrapped, wrap};
+use crossws_core::{
+    Error, ErrorKind, HookKind, Hooks, Json, OnError, Peer, Wrap, Wrapped, opaque_debug, wrap,
+};
 
 use crate::codec::ErrorMessage;
-use crate::debug::debug;
 
 /// Wraps hooks so that the client is told of their errors: `{"type":"error","message":TEXT}` with
 /// the text of the error that a hook returned. The connection stays open.
@@ -61,4 +62,4 @@ impl<H: Hooks> Wrap for ReplyErrors<H> {
     }
 }
 
-debug!([H] ReplyErrors<H>);
+opaque_debug!(ReplyErrors<H>);

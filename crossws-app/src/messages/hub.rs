@@ -1,10 +1,9 @@
 use std::sync::Arc;
 
-use crossws_core::{Hub, PublishError, Published, Topics};
+use crossws_core::{Hub, PublishError, Published, Topics, opaque_debug};
 
 use crate::codec::Encode;
 use crate::codec::json::JsonCodec;
-use crate::debug::debug;
 use crate::messages::outgoing::Outgoing;
 use crate::messages::peer::TypedPeer;
 use crate::messages::typed::Typed;
@@ -144,4 +143,4 @@ impl<Out> Clone for TypedHub<Out> {
     }
 }
 
-debug!([Out] TypedHub<Out>);
+opaque_debug!(TypedHub<Out>);

@@ -1,6 +1,5 @@
-use crossws_core::{Filter, PublishError, Published, SendOptions, To, Topics};
+use crossws_core::{Filter, PublishError, Published, SendOptions, To, Topics, opaque_debug};
 
-use crate::debug::debug;
 use crate::messages::outgoing::Outgoing;
 use crate::messages::peer::TypedPeer;
 
@@ -94,4 +93,4 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
     }
 }
 
-debug!([Out] TypedTo<'_, Out>, self => to: self.to, only: self.only, options: self.options);
+opaque_debug!([Out] TypedTo<'_, Out>, self => to: self.to, only: self.only, options: self.options);

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use crossws_core::{
-    BoxError, HookResult, Hooks, MaybeSend, MaybeSync, Message, Peer, Wrap, Wrapped, wrap,
+    BoxError, HookResult, Hooks, MaybeSend, MaybeSync, Message, Peer, Wrap, Wrapped, opaque_debug,
+    wrap,
 };
 
-use crate::debug::debug;
 use crate::function::Function;
 use crate::messages::malformed::{Malformed, OnMalformed};
 
@@ -70,4 +70,4 @@ impl<H: Hooks> Wrap for Transformed<H> {
     }
 }
 
-debug!([H] Transformed<H>);
+opaque_debug!(Transformed<H>);

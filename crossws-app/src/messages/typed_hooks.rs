@@ -2,13 +2,12 @@ use std::sync::Arc;
 
 use crossws_core::{
     BoxError, HookResult, Hooks, Hub, MaybeSend, MaybeSync, Message, Peer, Rejection, Upgrade,
-    UpgradeRequest, hook_table,
+    UpgradeRequest, hook_table, opaque_debug,
 };
 
 use crate::codec::json::JsonCodec;
 use crate::codec::limits::DecodeLimits;
 use crate::codec::{Decode, Encode};
-use crate::debug::debug;
 use crate::messages::malformed::OnMalformed;
 use crate::messages::outgoing::Outgoing;
 use crate::messages::peer::TypedPeer;
@@ -260,7 +259,7 @@ impl<T: Typed> Hooks for TypedHooks<T> {
     hook_table!(typed_hooks, Peer, Message,);
 }
 
-debug!([T: Typed] TypedHooks<T>, self =>
+opaque_debug!([T: Typed] TypedHooks<T>, self =>
     limits: self.reader.limits,
     on_malformed: self.reader.on_malformed,
 );

@@ -2,14 +2,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use crossws_core::{BoxError, Closed, Incoming, MaybeSend, MaybeSync, Message, Peer};
+use crossws_core::{BoxError, Closed, Incoming, MaybeSend, MaybeSync, Message, Peer, opaque_debug};
 use futures_core::Stream;
 use serde::de::DeserializeOwned;
 
 use crate::codec::Decode;
 use crate::codec::json::JsonCodec;
 use crate::codec::limits::DecodeLimits;
-use crate::debug::debug;
 use crate::messages::malformed::{Malformed, OnMalformed};
 use crate::messages::reader::Reader;
 use crate::messages::transform::any_transform;
@@ -208,4 +207,4 @@ impl<T: MaybeSend + 'static> Stream for TypedIncoming<T> {
     }
 }
 
-debug!([T] TypedIncoming<T>);
+opaque_debug!(TypedIncoming<T>);

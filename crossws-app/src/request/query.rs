@@ -97,7 +97,7 @@ impl From<QueryError> for Rejection {
 mod tests {
     use std::collections::BTreeMap;
 
-    use serde::Deserialize;
+    use serde::{Deserialize, Deserializer, de};
 
     use super::*;
 
@@ -199,6 +199,70 @@ mod tests {
         let error = read::<Strict>("page=x").unwrap_err();
         assert_eq!(error.field(), Some("page"));
         assert_eq!(Rejection::from(error).status(), StatusCode::BAD_REQUEST);
+    }
+
+    #[test]
+    fn errors_of_variants_say_what_a_text_cannot_be() {
+        #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum Shape {
+            Plain,
+            One(u8),
+            Two(u8, u8),
+            Named { _a: u8 },
+        }
+        #[derive(Debug, Deserialize)]
+        #[expect(dead_code, reason = "never read")]
+        struct Draw {
+            shape: Shape,
+        }
+        for (query, wrong) in [
+            ("shape=one", "a text cannot be a variant with a value"),
+            ("shape=two", "a text cannot be a variant with values"),
+            ("shape=named", "a text cannot be a variant with fields"),
+            ("shape=secret", "expected one of plain, one, two, named"),
+        ] {
+            let wrong = format!("the query: `shape` is not valid: {wrong}");
+            assert_eq!(text::<Draw>(query), wrong, "{query}");
+        }
+        let key = "the query: expected one of plain, one, two, named";
+        assert_eq!(text::<BTreeMap<Shape, u8>>("secret=1"), key);
+        let map: BTreeMap<Shape, u8> = read("plain=1").unwrap();
+        assert_eq!(map, BTreeMap::from([(Shape::Plain, 1)]));
+    }
+
+    #[test]
+    fn the_own_text_of_an_unknown_variant_is_not_shown() {
+        /// The name of a variant, whose error has what the client sent.
+        struct Loud;
+        impl<'de> Deserialize<'de> for Loud {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let sent = String::deserialize(deserializer)?;
+                Err(de::Error::custom(format!("no variant {sent}")))
+            }
+        }
+        #[derive(Debug)]
+        struct Order;
+        impl<'de> Deserialize<'de> for Order {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_enum("Order", &["newest", "oldest"], Self)
+            }
+        }
+        impl<'de> de::Visitor<'de> for Order {
+            type Value = Self;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an order")
+            }
+
+            fn visit_enum<A: de::EnumAccess<'de>>(self, data: A) -> Result<Self, A::Error> {
+                data.variant::<Loud>().map(|_| self)
+            }
+        }
+        assert_eq!(
+            text::<BTreeMap<String, Order>>("order=secret"),
+            "the query: `order` is not valid: expected one of newest, oldest"
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use crossws_core::{
     BoxError, HookResult, Hooks, Hub, InvalidPattern, Json, Message, Peer, TopicPattern, Wrap,
+    opaque_debug,
 };
 use serde_json::Value;
 
@@ -9,7 +10,6 @@ use super::grant::{Action, Allow, Authorize, Grant, Wish};
 use super::wire::{Published, Request, Verb, code};
 use crate::codec::json::parse;
 use crate::codec::limits::DecodeLimits;
-use crate::debug::debug;
 
 /// Wraps hooks so that clients subscribe, unsubscribe and publish by themselves. Only what is
 /// allowed here is allowed.
@@ -260,7 +260,7 @@ impl<H: Hooks> Layer<H> {
     }
 }
 
-debug!([H] Rooms<H>, self =>
+opaque_debug!([H] Rooms<H>, self =>
     topics: self.0.entries.iter().map(|(topics, _)| topics).collect::<Vec<_>>(),
     patterns: self.0.patterns,
 );

@@ -3,10 +3,9 @@ use std::sync::Arc;
 use crossws_core::adapter::sync::Mutex;
 use crossws_core::{
     BeforeUpgrade, BoxFuture, HookResult, Hooks, Hub, Params, Rejection, Route, RouteSettings,
-    SharedHooks, UpgradeRequest,
+    SharedHooks, UpgradeRequest, opaque_debug,
 };
 
-use crate::debug::debug;
 use crate::layers::layer::SharedLayer;
 use crate::routes::route::RouteBuilder;
 
@@ -71,7 +70,7 @@ impl PreparedRoute {
     }
 }
 
-debug!([] PreparedRoute, self => settings: self.0.settings);
+opaque_debug!([] PreparedRoute, self => settings: self.0.settings);
 
 /// The hooks of a route inside of its layers, ready for any number of connections.
 pub(crate) struct Layered {

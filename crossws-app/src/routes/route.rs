@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use crossws_core::{
     Deflate, Hooks, MaybeSend, MaybeSync, Origin, Rejection, RouteSettings, SharedHooks,
-    UpgradeRequest, wrap,
+    UpgradeRequest, opaque_debug, wrap,
 };
 use serde::de::DeserializeOwned;
 
 use crate::auth::authenticate::{Authenticate, AuthenticateFn};
 use crate::auth::identity::identity;
-use crate::debug::debug;
 use crate::description::About;
 use crate::layers::layer::{Attaching, Before, BeforeFn, Layer, SharedLayer, Wrap};
 use crate::layers::reply_errors::reply_errors;
@@ -309,10 +308,22 @@ impl RouteBuilder {
     }
 }
 
-debug!([] RouteBuilder, self => settings: self.settings);
+opaque_debug!([] RouteBuilder, self => settings: self.settings);
 
 /// The argument of [`Router::route`](crate::Router::route): hooks, or [`route`]`(hooks)` with
-/// settings. See [`RouteBuilder::name`].
+/// settings.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// fn app(chat: impl IntoRoute) -> Router {
+///     Router::new().route("/chat", chat)
+/// }
+///
+/// app(hooks()).check()?;
+/// app(route(hooks()).name("chat")).check()?;
+/// # Ok::<_, RouterError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot handle a route",
     label = "expected hooks, or `route(hooks)` with settings",

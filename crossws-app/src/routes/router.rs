@@ -134,28 +134,40 @@ impl Router {
     /// assert_eq!(app.routes().next().unwrap().pattern.to_string(), "/rooms/{room}");
     /// ```
     pub fn nest(self, path: &str, router: Self) -> Self {
-        // The switch of the other router has no effect: it is a part of this one.
+        let Self {
+            routes,
+            fallbacks,
+            layers,
+            globals,
+            settings,
+            trailing_slash,
+            error,
+            reports_errors,
+            // It has no effect: the other router is a part of this one.
+            switch: _,
+            table: _,
+        } = router;
         self.change(|outer| {
-            if let Some(error) = router.error {
+            if let Some(error) = error {
                 return Err(error);
             }
-            outer.globals.extend(router.globals);
+            outer.globals.extend(globals);
             let path = Pattern::parse(path)?;
             let below = |entry: Entry| -> Result<Entry, RouterError> {
-                let mut route = inside(entry.route, &router.layers, &router.settings);
-                if router.reports_errors {
+                let mut route = inside(entry.route, &layers, &settings);
+                if reports_errors {
                     route = route.tell(|about| about.reports_errors = true);
                 }
                 Ok(Entry {
                     pattern: path.join(&entry.pattern)?,
                     route,
-                    trailing_slash: entry.trailing_slash.or(router.trailing_slash),
+                    trailing_slash: entry.trailing_slash.or(trailing_slash),
                 })
             };
-            for entry in router.routes {
+            for entry in routes {
                 outer.routes.push(below(entry)?);
             }
-            for entry in router.fallbacks {
+            for entry in fallbacks {
                 outer.fallbacks.push(below(entry)?);
             }
             Ok(())

@@ -1,11 +1,10 @@
 use std::sync::Arc;
 
-use crossws_core::{HookResult, Hooks, Message, Peer, Wrap};
+use crossws_core::{HookResult, Hooks, Message, Peer, Wrap, opaque_debug};
 use serde_json::Value;
 
 use crate::codec::json::parse;
 use crate::codec::limits::{DecodeLimits, LimitExceeded};
-use crate::debug::debug;
 use crate::function::Function;
 use crate::rules::condition::Condition;
 use crate::rules::file::RuleSet;
@@ -104,4 +103,4 @@ impl<H> Ruled<H> {
     }
 }
 
-debug!([H] Rules<H>, self => rules: self.0.rules.len());
+opaque_debug!([H] Rules<H>, self => rules: self.0.rules.len());

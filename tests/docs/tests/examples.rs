@@ -35,6 +35,8 @@ const EXCEPTIONS: [(&str, &[&str]); 4] = [
 ];
 
 struct Crate {
+    /// As paths begin with it.
+    name: String,
     lib: String,
     files: Vec<String>,
     /// The files of the modules that the crate exports as such.
@@ -65,7 +67,15 @@ fn crates() -> Vec<Crate> {
         let read = |name: &str| fs::read_to_string(src.join(name).with_extension("rs")).unwrap();
         let mut files = Vec::new();
         sources(&src, &mut files);
+        if read("lib").contains("export_adapter!(") {
+            // The macro declares the rest of the crate.
+            let expanded = root.join("adapters/native/src/runtime/adapter.rs");
+            files.push(fs::read_to_string(expanded).unwrap());
+        }
+        let package = name.rsplit('/').next().unwrap_or(name);
+        let package = package.trim_start_matches("crossws-").replace('-', "_");
         Crate {
+            name: format!("crossws_{package}"),
             lib: read("lib"),
             files,
             modules: modules.iter().map(|name| read(name)).collect(),
@@ -251,31 +261,30 @@ fn links(documentation: &str) -> Vec<String> {
 }
 
 /// Whether the documentation of a type or one of its methods has an example.
-fn is_shown_type(all: &[Crate], name: &str) -> bool {
-    all.iter().any(|one| {
-        let documentation = documentation_of_type(&one.files, name);
-        let methods = || bodies(&one.files, name);
-        documentation.is_some_and(|docs| {
-            !examples(&docs).is_empty() || methods().iter().any(|body| !examples(body).is_empty())
-        })
+fn is_shown_type(one: &Crate, name: &str) -> bool {
+    let documentation = documentation_of_type(&one.files, name);
+    let methods = || bodies(&one.files, name);
+    documentation.is_some_and(|docs| {
+        !examples(&docs).is_empty() || methods().iter().any(|body| !examples(body).is_empty())
     })
 }
 
-/// Whether the item that a link of a type's documentation names has an example.
-fn is_shown_link(all: &[Crate], from: &str, link: &str) -> bool {
+/// Whether the item that a link of a type's documentation names has an example. It is an item of the type's
+/// own crate, unless the path begins with another one.
+fn is_shown_link(all: &[Crate], one: &Crate, from: &str, link: &str) -> bool {
+    let other = all
+        .iter()
+        .find(|other| link.split("::").next() == Some(&other.name));
+    let one = other.unwrap_or(one);
     let mut path = link.rsplit("::");
     let name = path.next().unwrap_or_default();
     let owner = path
         .next()
         .map(|owner| if owner == "Self" { from } else { owner });
     match owner.filter(|owner| is_type(owner)) {
-        _ if is_type(name) => is_shown_type(all, name),
-        Some(owner) => all
-            .iter()
-            .any(|one| is_shown_function(bodies(&one.files, owner), name)),
-        None => all
-            .iter()
-            .any(|one| is_shown_function(one.files.iter().map(String::as_str), name)),
+        _ if is_type(name) => is_shown_type(one, name),
+        Some(owner) => is_shown_function(bodies(&one.files, owner), name),
+        None => is_shown_function(one.files.iter().map(String::as_str), name),
     }
 }
 
@@ -314,10 +323,10 @@ fn every_type_that_users_meet_has_an_example() {
     for (one, name) in met {
         let documentation = documentation_of_type(&one.files, name)
             .unwrap_or_else(|| panic!("{name} is declared nowhere"));
-        let is_shown = is_shown_type(std::slice::from_ref(one), name)
+        let is_shown = is_shown_type(one, name)
             || links(&documentation)
                 .iter()
-                .any(|link| is_shown_link(&all, name, link));
+                .any(|link| is_shown_link(&all, one, name, link));
         if !is_shown {
             without.insert(name);
         }
@@ -349,17 +358,25 @@ fn examples_links_and_types_are_found() {
 #[test]
 fn an_example_counts_where_it_stands() {
     let file = "\n/// A.\npub struct Shown;\n\nimpl Shown {\n    /// ```\n    /// Other;\n    /// ```\n    pub fn new() {}\n\n             /// None.\n    pub fn rest() {}\n}\n\n/// See [`Shown::new`].\npub struct Other;\n";
-    let one = Crate {
+    let named = |name: &str, file: &str| Crate {
+        name: name.to_owned(),
         lib: String::new(),
         files: vec![file.to_owned()],
         modules: Vec::new(),
     };
-    let all = [one];
-    assert!(is_shown_type(&all, "Shown"));
+    let all = [named("crossws_a", file), named("crossws_b", "")];
+    let [one, without] = &all;
+    assert!(is_shown_type(one, "Shown"));
     assert!(
-        !is_shown_type(&all, "Other"),
+        !is_shown_type(one, "Other"),
         "the word in an example is not enough"
     );
-    assert!(is_shown_link(&all, "Other", "Shown::new"));
-    assert!(!is_shown_link(&all, "Other", "Shown::rest"));
+    assert!(is_shown_link(&all, one, "Other", "Shown::new"));
+    assert!(!is_shown_link(&all, one, "Other", "Shown::rest"));
+    assert!(
+        !is_shown_link(&all, without, "Other", "crate::Shown::new"),
+        "another crate's type of this name"
+    );
+    let link = "crossws_a::Shown::new";
+    assert!(is_shown_link(&all, without, "Other", link));
 }

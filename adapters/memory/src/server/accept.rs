@@ -41,7 +41,7 @@ pub(crate) trait App: MaybeSend + MaybeSync {
 
 pub(crate) struct Resolved<R> {
     pub(crate) hub: Hub,
-    pub(crate) background: Arc<Virtual>,
+    pub(crate) background: Virtual,
     pub(crate) resolver: Arc<R>,
     /// What the builder found wrong with its settings.
     pub(crate) checked: Result<(), SettingsError>,
@@ -125,12 +125,12 @@ impl<R: Resolve> Resolved<R> {
                 hub.claim(&self.resolver, request).await
             };
             let limit = hub.limits().upgrade_timeout;
-            let mut claim = hub.in_time(&*self.background, limit, claim).await?;
+            let mut claim = hub.in_time(&self.background, limit, claim).await?;
             if let Some(id) = self.chance.peer_id() {
                 claim = claim.with_id(id);
             }
             let limit = claim.deadline();
-            hub.in_time(&*self.background, limit, claim.upgrade()).await
+            hub.in_time(&self.background, limit, claim.upgrade()).await
         };
         match (accepted.await, &self.http) {
             (Ok(accepted), _) => {

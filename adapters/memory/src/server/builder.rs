@@ -120,11 +120,10 @@ impl<R: Resolve> TestServerBuilder<R> {
         }
         let clock = Arc::new(Clock::default());
         let world = Arc::new_cyclic(|world| {
-            let background = Arc::new(Virtual {
+            let background = Virtual {
                 clock: Arc::clone(&clock),
                 world: Weak::clone(world),
-            });
-            hub.lend_background(Arc::clone(&background) as _);
+            };
             let app = Resolved {
                 hub: hub.clone(),
                 background,
@@ -146,6 +145,11 @@ impl<R: Resolve> TestServerBuilder<R> {
                 clients: AtomicU16::new(0),
             }
         });
+        // Only now, because nothing can be spawned in a world that does not exist yet.
+        world.hub.lend_background(Arc::new(Virtual {
+            clock: Arc::clone(&world.clock),
+            world: Arc::downgrade(&world),
+        }));
         world.executor.spawn(Arc::clone(&world.app).start());
         TestServer { world }
     }

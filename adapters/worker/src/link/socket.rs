@@ -240,9 +240,11 @@ impl Socket {
     }
 
     pub(crate) fn persist(&self, snapshot: Snapshot) -> Result<(), PersistError> {
+        // Read first: the locks must not be held while the platform is called.
+        let (heard, spoke) = (self.last_heard(), self.last_spoke());
         self.store(&Attachment {
-            heard: *self.heard.lock(),
-            spoke: *self.spoke.lock(),
+            heard,
+            spoke,
             ..Attachment::new(snapshot, self.began)
         })
     }

@@ -54,10 +54,13 @@ impl Watch {
         live.heard(Duration::from_millis(heard));
         let spoke = spoke.unwrap_or(began);
         live.active(Duration::from_millis(spoke));
+        // As in `Liveness`: silence counts only if the limits ask for no pings.
+        let idle = limits.idle_timeout;
+        let idle = idle.filter(|_| limits.ping_interval.is_none());
         Self {
             live,
             last: heard,
-            heard: Stored::new(heard, limits.idle_timeout),
+            heard: Stored::new(heard, idle),
             spoke: Stored::new(spoke, limits.inactivity_timeout),
         }
     }
@@ -126,6 +129,12 @@ mod tests {
     fn pings_that_cannot_be_sent_end_no_connection() {
         let watch = Watch::new(&Limits::default(), id(), 5, None, None);
         assert_eq!(watch.next_due(), None);
+    }
+
+    #[test]
+    fn a_sign_of_life_is_not_stored_if_no_deadline_depends_on_it() {
+        let mut watch = Watch::new(&Limits::default(), id(), 0, None, None);
+        assert!(!watch.heard(600 * SECOND));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use crossws_core::adapter::excerpt;
-use serde::de::{self, Expected, Unexpected};
+use serde::de;
 
 /// What is wrong with one of the values, and its name if it has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,18 +102,6 @@ impl de::Error for FieldError {
 
     fn missing_field(field: &'static str) -> Self {
         Self::named(field, FieldErrorKind::Missing)
-    }
-
-    // Does not show what the client sent.
-    fn unknown_variant(_: &str, known: &'static [&'static str]) -> Self {
-        Self::custom(format!("expected one of {}", known.join(", ")))
-    }
-
-    fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        match unexpected {
-            Unexpected::UnitVariant => Self::shape(format!("a text cannot be a {expected}")),
-            _ => Self::custom(format!("invalid type: {unexpected}, expected {expected}")),
-        }
     }
 
     fn unknown_field(field: &str, _: &'static [&'static str]) -> Self {

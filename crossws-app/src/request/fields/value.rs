@@ -1,7 +1,9 @@
 use std::borrow::Cow;
 
-use serde::de::value::{CowStrDeserializer, SeqDeserializer};
-use serde::de::{self, Deserializer, IntoDeserializer, Visitor};
+use serde::de::value::SeqDeserializer;
+use serde::de::{
+    self, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, VariantAccess, Visitor,
+};
 use serde::forward_to_deserialize_any;
 
 use crate::request::fields::error::{FieldError, FieldErrorKind};
@@ -62,10 +64,11 @@ impl<'de> Deserializer<'de> for Name<'de> {
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, FieldError> {
-        visitor.visit_enum(CowStrDeserializer::new(self.0))
+        let value = self.0;
+        visitor.visit_enum(Variant { value, variants })
     }
 
     forward_to_deserialize_any! {
@@ -193,10 +196,11 @@ impl<'de> Deserializer<'de> for Value<'de> {
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, FieldError> {
-        visitor.visit_enum(CowStrDeserializer::new(self.one()?))
+        let value = self.one()?;
+        visitor.visit_enum(Variant { value, variants })
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, _: V) -> Result<V::Value, FieldError> {
@@ -232,6 +236,57 @@ impl<'de> IntoDeserializer<'de, FieldError> for Value<'de> {
 
     fn into_deserializer(self) -> Self {
         self
+    }
+}
+
+/// A variant without fields, by its name.
+struct Variant<'de> {
+    value: Cow<'de, str>,
+    variants: &'static [&'static str],
+}
+
+impl<'de> EnumAccess<'de> for Variant<'de> {
+    type Error = FieldError;
+    type Variant = Unit;
+
+    fn variant_seed<S: DeserializeSeed<'de>>(
+        self,
+        seed: S,
+    ) -> Result<(S::Value, Unit), FieldError> {
+        match seed.deserialize(Name(self.value)) {
+            Ok(variant) => Ok((variant, Unit)),
+            // The type's own text may show what the client sent.
+            Err(_) => {
+                let known = self.variants.join(", ");
+                Err(de::Error::custom(format!("expected one of {known}")))
+            }
+        }
+    }
+}
+
+struct Unit;
+
+impl<'de> VariantAccess<'de> for Unit {
+    type Error = FieldError;
+
+    fn unit_variant(self) -> Result<(), FieldError> {
+        Ok(())
+    }
+
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, _: S) -> Result<S::Value, FieldError> {
+        Err(FieldError::shape("a text cannot be a variant with a value"))
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, FieldError> {
+        Err(FieldError::shape("a text cannot be a variant with values"))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, FieldError> {
+        Err(FieldError::shape("a text cannot be a variant with fields"))
     }
 }
 
