@@ -39,3 +39,41 @@ macro_rules! hook_table {
         }
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::error::HookKind::*;
+
+    macro_rules! method_names {
+        ({} $(
+            $kind:ident $hook:ident $hook_dyn:ident $setter:ident
+                ($($lent:tt)*) as ($($given:tt)*) -> $output:ty;
+        )*) => {
+            const METHODS: &[&str] = &[$(stringify!($hook)),*];
+        };
+    }
+
+    crate::hook_table!(method_names, (), (),);
+
+    #[test]
+    fn hook_kinds_have_the_names_of_the_methods() {
+        let kinds = [
+            Start,
+            Open,
+            Message,
+            Drain,
+            Ping,
+            Pong,
+            Subscription,
+            Dropped,
+            Timer,
+            Close,
+            Upgrade,
+            Error,
+        ];
+        let kinds = kinds.map(|kind| kind.to_string());
+        assert_eq!(kinds, METHODS);
+        let others = [Resolve, Task, OnClose].map(|kind| kind.to_string());
+        assert_eq!(others, ["resolve", "task", "on_close"]);
+    }
+}
