@@ -6,6 +6,7 @@
 /// A row has the hook's kind, which is `plain` if it does nothing by default; its name in
 /// [`Hooks`](crate::Hooks), in [`DynHooks`](crate::DynHooks) and as a setter; its borrowed arguments and,
 /// after `;`, the one that it owns; after `as` what a closure gets instead; and its output.
+/// [`loop_hooks`](crate::loop_hooks) repeats the rows of `upgrade`, `timer` and `error`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! hook_table {
