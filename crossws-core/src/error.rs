@@ -13,6 +13,8 @@ use crate::pubsub::retained::RetainError;
 
 /// A hook, by name: in errors, in logs and in tests.
 ///
+/// `Display` writes what serde does, the name of the hook's method, such as `open`.
+///
 /// ```
 /// # use crossws_core::*;
 /// fn is_upgrade(error: &Error) -> bool {

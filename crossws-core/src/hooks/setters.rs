@@ -163,6 +163,7 @@ macro_rules! loop_hooks {
                     }
                 }
             }
+            // As in `hook_table`, for the hooks that a loop leaves.
             upgrade upgrade upgrade_dyn on_upgrade(&request: $crate::UpgradeRequest)
                 as (request: $crate::UpgradeRequest) -> Result<$crate::Upgrade, $crate::Rejection>;
             plain timer timer_dyn on_timer(&peer: $peer, &name: str)

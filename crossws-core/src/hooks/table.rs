@@ -6,6 +6,7 @@
 /// A row has the hook's kind, which is `plain` if it does nothing by default; its name in
 /// [`Hooks`](crate::Hooks), in [`DynHooks`](crate::DynHooks) and as a setter; its borrowed arguments and,
 /// after `;`, the one that it owns; after `as` what a closure gets instead; and its output.
+/// [`loop_hooks`](crate::loop_hooks) repeats the rows of `upgrade`, `timer` and `error`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! hook_table {
@@ -38,4 +39,42 @@ macro_rules! hook_table {
                 as (peer: $peer, error: $crate::Error) -> $crate::OnError;
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::error::HookKind::*;
+
+    macro_rules! method_names {
+        ({} $(
+            $kind:ident $hook:ident $hook_dyn:ident $setter:ident
+                ($($lent:tt)*) as ($($given:tt)*) -> $output:ty;
+        )*) => {
+            const METHODS: &[&str] = &[$(stringify!($hook)),*];
+        };
+    }
+
+    crate::hook_table!(method_names, (), (),);
+
+    #[test]
+    fn hook_kinds_have_the_names_of_the_methods() {
+        let kinds = [
+            Start,
+            Open,
+            Message,
+            Drain,
+            Ping,
+            Pong,
+            Subscription,
+            Dropped,
+            Timer,
+            Close,
+            Upgrade,
+            Error,
+        ];
+        let kinds = kinds.map(|kind| kind.to_string());
+        assert_eq!(kinds, METHODS);
+        let others = [Resolve, Task, OnClose].map(|kind| kind.to_string());
+        assert_eq!(others, ["resolve", "task", "on_close"]);
+    }
 }

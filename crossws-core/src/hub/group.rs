@@ -1,5 +1,7 @@
 pub(crate) mod route_members;
 
+use std::fmt;
+
 use crate::error::{PublishError, Unsupported};
 use crate::hub::Hub;
 use crate::message::close::CloseFrame;
@@ -76,7 +78,7 @@ impl Hub {
 /// hub.identity("eve").close_all(CloseCode::POLICY)?;
 /// # Ok(()) }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "nothing is sent until `send`"]
 pub struct Group<'a> {
     hub: &'a Hub,
@@ -248,5 +250,18 @@ impl<'a> Group<'a> {
             GroupOf::Identity => registry.labels.identities.find(self.name),
             GroupOf::Tag => registry.labels.tags.find(self.name),
         })
+    }
+}
+
+/// Without the hub, whose own takes locks.
+impl fmt::Debug for Group<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Group")
+            .field("of", &self.of)
+            .field("name", &self.name)
+            .field("only", &self.only)
+            .field("options", &self.options)
+            .field("here", &self.here)
+            .finish_non_exhaustive()
     }
 }

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 
 use crate::error::PublishError;
@@ -59,7 +60,7 @@ impl Hub {
 /// room.broadcast("for every peer of the room")?;
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Scope<'a> {
     hub: &'a Hub,
     namespace: Option<&'a str>,
@@ -253,5 +254,14 @@ impl<'a> Scope<'a> {
     /// ```
     pub fn close_all(self, frame: impl Into<CloseFrame>) {
         Peer::close_all(self.peers(), &frame.into(), End::Server);
+    }
+}
+
+/// Without the hub, whose own takes locks.
+impl fmt::Debug for Scope<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope")
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
     }
 }

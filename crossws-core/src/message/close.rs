@@ -316,3 +316,16 @@ impl Closed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::ClosedBy;
+
+    #[test]
+    fn a_cause_is_serialized_as_its_name() {
+        use ClosedBy::*;
+        for by in [Client, Server, Network, Timeout, Shutdown] {
+            assert_eq!(serde_json::to_value(by).unwrap(), by.name());
+        }
+    }
+}

@@ -86,7 +86,7 @@ impl Cursor {
         if self.ended {
             return self.before;
         }
-        self.topic.published().since(self.before)
+        self.topic.published().past(self.before)
     }
 
     /// Arranges for the topic to call [`LogReader::lags`](crate::adapter::LogReader::lags) of this

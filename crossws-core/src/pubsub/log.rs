@@ -71,7 +71,7 @@ pub(crate) struct Log {
     tail: Tail,
     /// The size of the last chunk: a hint for the next.
     hint: Size,
-    /// The size of everything that was ever appended.
+    /// The size of everything that was ever appended, which wraps around.
     end: QueueSize,
 }
 
@@ -185,7 +185,7 @@ impl Log {
 
     /// Returns how much a reader keeps in memory: its own publications included.
     pub(crate) fn span(&self, cursor: &Position) -> QueueSize {
-        self.end.since(cursor.mark.at)
+        self.end.past(cursor.mark.at)
     }
 
     /// Takes the messages before the number `before` that `reader` has not published itself, in
@@ -213,8 +213,8 @@ impl Log {
                 cuts,
             };
             let stop = index.take(mark.message, &take, into, &mut own);
-            mark.at.bytes += index.start_of(stop) - start;
-            mark.at.messages += stop - mark.message;
+            let taken = QueueSize::new(index.start_of(stop) - start, stop - mark.message);
+            mark.at = mark.at.advanced(taken);
             mark.message = stop;
             more = stop < index.messages();
             if !more {

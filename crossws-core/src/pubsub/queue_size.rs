@@ -23,7 +23,7 @@ impl QueueSize {
         Self { bytes, messages }
     }
 
-    /// Adds one message.
+    /// Adds one message. A total wraps around: 32 bits count 4 GiB.
     pub(crate) fn plus(self, len: usize) -> Self {
         Self {
             bytes: self.bytes.wrapping_add(len),
@@ -39,7 +39,23 @@ impl QueueSize {
         }
     }
 
-    /// Returns the difference to a smaller size.
+    /// Adds a size to a total, which wraps around.
+    pub(crate) fn advanced(self, by: Self) -> Self {
+        Self {
+            bytes: self.bytes.wrapping_add(by.bytes),
+            messages: self.messages.wrapping_add(by.messages),
+        }
+    }
+
+    /// Returns the difference to an earlier total, or the total that was this size earlier.
+    pub(crate) fn past(self, start: Self) -> Self {
+        Self {
+            bytes: self.bytes.wrapping_sub(start.bytes),
+            messages: self.messages.wrapping_sub(start.messages),
+        }
+    }
+
+    /// Returns the difference to a smaller size, not of totals.
     pub fn since(self, start: Self) -> Self {
         Self {
             bytes: self.bytes.saturating_sub(start.bytes),
@@ -116,5 +132,21 @@ impl Allowance {
 
     pub(crate) fn lag(self) -> QueueSize {
         QueueSize::new(self.bytes, self.messages)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_wrap_around() {
+        let start = QueueSize::new(usize::MAX - 2, usize::MAX);
+        let end = start.plus(5);
+        assert_eq!(end, QueueSize::new(2, 0));
+        assert_eq!(start.advanced(QueueSize::new(5, 1)), end);
+        assert_eq!(end.past(start), QueueSize::new(5, 1));
+        assert_eq!(end.past(QueueSize::new(5, 1)), start);
+        assert_eq!(end.past(end), QueueSize::default());
     }
 }

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use crate::error::PublishError;
 use crate::hub::Hub;
 use crate::message::formats::{Formats, InFormats};
@@ -27,7 +29,7 @@ use crate::transport::capabilities::Capabilities;
 ///     Ok(())
 /// }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "nothing is sent until `send`"]
 pub struct To<'a> {
     hub: &'a Hub,
@@ -271,5 +273,19 @@ impl<'a> To<'a> {
         Ok(self
             .hub
             .deliver_retained(namespace, to, by, self.without(), publication)?)
+    }
+}
+
+/// Without the hub, whose own takes locks.
+impl fmt::Debug for To<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("To")
+            .field("namespace", &self.namespace)
+            .field("recipients", &self.recipients)
+            .field("from", &self.from)
+            .field("including_self", &self.including_self)
+            .field("retained", &self.retained)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }

@@ -485,8 +485,11 @@ fn a_message_in_several_formats_is_one_publication_to_its_topic() {
     for to in [scope.topic("t"), scope.all(), scope.topic("t").retained()] {
         to.send_formats("one".into(), others.clone()).unwrap();
     }
+    // The first format alone.
+    let to = scope.topic("t");
+    to.send_formats("one".into(), Formats::default()).unwrap();
     let topic = "emitted one (false, Some(\"/\"), Some(\"t\")) 2";
     let all = "emitted one (false, Some(\"/\"), None) 2";
-    assert_eq!(log.take(), [topic, all, topic]);
-    assert_eq!((hub.stats().published, hub.stats().queued), (3, 6));
+    assert_eq!(log.take(), [topic, all, topic, topic]);
+    assert_eq!((hub.stats().published, hub.stats().queued), (4, 8));
 }

@@ -8,6 +8,29 @@ use crossws_core::{Hub, InvalidPattern, Limits, PersistError, SubscribeError, ho
 use crate::common::{Log, Wire, assert_empty, open, request, turn, upgrade, wall_clock};
 
 #[test]
+fn a_subscriber_is_behind_once_however_many_subscriptions_match() {
+    let hub = Hub::default();
+    let hooks = Arc::new(hooks());
+    let [both, pattern, other] = [(); 3].map(|()| open(&hub, &hooks, "/"));
+    both.0.peer().subscribe("room/7").unwrap();
+    for peer in [&both, &pattern] {
+        peer.0.peer().subscribe_pattern("room/*").unwrap();
+    }
+    other.0.peer().subscribe("room/8").unwrap();
+    for scope in [hub.in_namespace("/"), hub.in_all_namespaces()] {
+        assert_eq!(scope.behind("room/7"), 0);
+    }
+    for (_, wire) in [&both, &pattern, &other] {
+        wire.buffer(1 << 20);
+    }
+    for scope in [hub.in_namespace("/"), hub.in_all_namespaces()] {
+        assert_eq!(scope.behind("room/7"), 2);
+        assert_eq!(scope.behind("room/8"), 3);
+        assert_eq!(scope.behind("elsewhere"), 0);
+    }
+}
+
+#[test]
 fn each_publication_comes_once_however_many_patterns_match() {
     let hub = Hub::default();
     let hooks = Arc::new(hooks());

@@ -167,8 +167,11 @@ impl Subscriptions {
     /// key.
     pub(crate) fn remove(&self, topic: &Arc<Topic>, key: Key) {
         let mut state = self.0.lock();
-        let is_it = |(found, other): &(Arc<Topic>, Key)| Arc::ptr_eq(found, topic) && *other == key;
-        let at = state.topics.iter().position(is_it);
+        let is_it = |at: &usize| match state.topics.get(*at) {
+            Some((found, other)) => Arc::ptr_eq(found, topic) && *other == key,
+            None => false,
+        };
+        let at = state.find_topic(topic).ok().filter(is_it);
         let removed = at.map(|at| state.topics.remove(at));
         drop(state);
         drop(removed);

@@ -36,7 +36,7 @@ impl Topic {
             && let Some(lane) = state.lanes.get_mut(usize::from(lane))
             && let Some(left) = lane.log.read(cursor, key, before, cuts, into)
         {
-            let start = self.published().since(lane.log.lag(&left));
+            let start = self.published().past(lane.log.lag(&left));
             if let Some(reading) = state.reading_mut(reader) {
                 reading.cursor = Some(left);
                 return Some(Remains::Since(start));
