@@ -99,9 +99,9 @@ pub enum ErrorKind {
 /// The text is for people and may change; decide by [`kind`](Self::kind) and
 /// [`downcast_ref`](Self::downcast_ref).
 // Boxed, so that a `Result` that hardly ever fails carries only a pointer.
-pub struct Error(Box<Inner>);
+pub struct Error(Box<ErrorParts>);
 
-struct Inner {
+struct ErrorParts {
     kind: ErrorKind,
     text: String,
     source: Option<BoxError>,
@@ -134,7 +134,7 @@ impl Error {
     }
 
     fn new(kind: ErrorKind, text: String, source: Option<BoxError>) -> Self {
-        Self(Box::new(Inner { kind, text, source }))
+        Self(Box::new(ErrorParts { kind, text, source }))
     }
 
     /// Returns the kind of failure.
@@ -164,7 +164,7 @@ impl Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, text, source } = &*self.0;
+        let ErrorParts { kind, text, source } = &*self.0;
         f.debug_struct("Error")
             .field("kind", kind)
             .field("text", text)

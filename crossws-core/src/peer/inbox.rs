@@ -11,10 +11,10 @@ use crate::sync::Mutex;
 /// The futures that live as long as one connection: the application passes them to the peer, and
 /// the session polls them.
 #[derive(Default)]
-pub(crate) struct Inbox(Mutex<State>);
+pub(crate) struct Inbox(Mutex<InboxState>);
 
 #[derive(Default)]
-struct State {
+struct InboxState {
     /// Boxed, because most peers have none.
     new: Option<Box<New>>,
     waker: Option<Waker>,

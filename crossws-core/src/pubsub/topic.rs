@@ -40,11 +40,11 @@ pub(crate) struct Topic {
     messages: AtomicUsize,
     /// Every reader must be asked again at the next publication.
     recheck: AtomicBool,
-    state: Mutex<State>,
+    state: Mutex<TopicState>,
 }
 
 #[derive(Default)]
-struct State {
+struct TopicState {
     members: Members<Place>,
     /// The members that are passed each publication.
     handed: Vec<Key>,
@@ -166,7 +166,7 @@ impl Topic {
     }
 }
 
-impl State {
+impl TopicState {
     /// Returns a wire format in which the publication is not yet encoded, that readers other than
     /// the author use, and whose encoding takes long.
     fn wants_encoded(&self, author: Option<LaneNumber>, publication: &Publication) -> Option<Wire> {

@@ -16,10 +16,10 @@ use crate::upgrade::request::UpgradeRequest;
 /// through the service's middleware [takes](Self::take) the upgrade and runs the connection. Every
 /// other response refuses, and drops the upgrade.
 #[derive(Clone, Default)]
-pub struct UpgradeDoor(Arc<Mutex<Inner>>);
+pub struct UpgradeDoor(Arc<Mutex<DoorState>>);
 
 #[derive(Default)]
-struct Inner {
+struct DoorState {
     accepted: Option<Accepted<SharedHooks>>,
     /// The values that were attached to the request before it became one for HTTP.
     attached: Extensions,

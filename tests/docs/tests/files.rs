@@ -277,6 +277,43 @@ fn no_file_is_longer_than_a_noun() {
     }
 }
 
+/// A name that two types of core share, and the files of these types.
+const TWINS: (&str, [&str; 2]) = ("Inner", ["hub", "peer"]);
+
+/// Returns the names of the types that a file defines, outside of functions and tests.
+fn types(code: &str) -> impl Iterator<Item = &str> {
+    code.lines().filter_map(|line| {
+        let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let is_item = line.starts_with(char::is_alphabetic);
+        let kinds = ["struct", "enum", "union", "trait", "type"];
+        words.find(|word| is_item && kinds.contains(word))?;
+        words.next()
+    })
+}
+
+#[test]
+fn no_two_types_of_core_share_a_name() {
+    let mut files = Files::new();
+    read(&root().join("crossws-core/src"), "", &mut files);
+    let mut owners: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for (module, text) in &files {
+        for name in types(&code_of(text)) {
+            owners.entry(name.to_owned()).or_default().insert(module);
+        }
+    }
+    assert!(owners.len() > 200, "{owners:?}");
+    owners.retain(|_, files| files.len() > 1);
+    let twins = BTreeMap::from([(TWINS.0.to_owned(), BTreeSet::from(TWINS.1))]);
+    assert_eq!(owners, twins);
+}
+
+#[test]
+fn types_are_found() {
+    let code =
+        "pub(crate) struct A<T>(T);\nenum B {\n    type C = D;\n}\nuse x::type_of;\ntype E = B;";
+    assert!(types(code).eq(["A", "B", "E"]));
+}
+
 /// A text that closes, and also says something else in this file.
 const ALSO: [(&str, &str); 1] = [("internal error", "calls::dispatch")];
 

@@ -37,10 +37,10 @@ impl RouteNames {
 
 /// The routes of a hub, by their keys.
 #[derive(Default)]
-pub(crate) struct Routes(Mutex<State>);
+pub(crate) struct Routes(Mutex<RoutesByKey>);
 
 #[derive(Default)]
-struct State {
+struct RoutesByKey {
     by_key: HashMap<String, SmallVec<[Weak<RouteMembers>; 1]>>,
     /// How many keys there are when those without a route are removed.
     sweep_at: usize,

@@ -19,17 +19,17 @@ type SleepKey = (SystemTime, u64);
 /// The sleeps and the timers of one peer.
 // A pointer, because most peers have none.
 #[derive(Default)]
-pub(crate) struct Sleepers(OnceBox<Mutex<State>>);
+pub(crate) struct Sleepers(OnceBox<Mutex<Sleeping>>);
 
 #[derive(Default)]
-struct State {
+struct Sleeping {
     /// In the order of their keys. A peer has few.
     sleeping: Vec<(SleepKey, Waker)>,
     last: u64,
     timers: Timers,
 }
 
-impl State {
+impl Sleeping {
     fn first(&self) -> Option<SystemTime> {
         let sleep = self.sleeping.first().map(|((at, _), _)| *at);
         sleep.into_iter().chain(self.timers.first()).min()

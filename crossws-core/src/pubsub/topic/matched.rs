@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::several::{self, for_each_member, lock_all};
-use super::{Several, State, SubscribersOf, Topic};
+use super::{Several, SubscribersOf, Topic, TopicState};
 use crate::peer::Peer;
 use crate::peer::told::Told;
 use crate::pubsub::filter::Filter;
@@ -52,7 +52,7 @@ impl Topic {
                 publication.encoded(wire);
             }
         }
-        let then = |state: &State, told: &mut Told| {
+        let then = |state: &TopicState, told: &mut Told| {
             let is_left_out = |peer: &Peer| {
                 except.is_some_and(|except| except.is(peer)) || state.key_of(self, peer).is_some()
             };

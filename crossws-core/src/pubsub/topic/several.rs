@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{Several, State, Topic};
+use super::{Several, Topic, TopicState};
 use crate::message::formats::InFormats;
 use crate::peer::Peer;
 use crate::peer::told::Told;
@@ -15,7 +15,7 @@ use crate::sort::sort_by;
 use crate::sync::MutexGuard;
 
 /// A topic and its state, while it is locked.
-pub(super) type LockedTopic<'a> = (&'a Arc<Topic>, MutexGuard<'a, State>);
+pub(super) type LockedTopic<'a> = (&'a Arc<Topic>, MutexGuard<'a, TopicState>);
 
 /// Sorts topics that are locked together into the one order in which topics are locked: patterns last,
 /// and otherwise by address.
@@ -101,7 +101,7 @@ impl<'a, 'f> SubscribersOf<'a, 'f> {
     }
 }
 
-impl State {
+impl TopicState {
     /// As [`wants_encoded`](Self::wants_encoded), for a publication in several formats. Returns the
     /// format too.
     #[inline]

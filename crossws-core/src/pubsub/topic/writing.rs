@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use slab::Slab;
 
-use super::{Lane, LaneNumber, Place, Reader, Reading, State, Topic};
+use super::{Lane, LaneNumber, Place, Reader, Reading, Topic, TopicState};
 use crate::peer::Peer;
 use crate::peer::members::{Key, Members};
 use crate::peer::told::Told;
@@ -16,7 +16,7 @@ use crate::pubsub::queue_size::QueueSize;
 use crate::sync::atomic::Ordering;
 
 /// Runs under the lock, after a topic's members have got a publication.
-type Then<'a> = &'a dyn Fn(&State, &mut Told);
+type Then<'a> = &'a dyn Fn(&TopicState, &mut Told);
 
 impl Topic {
     /// Passes a publication to the members that want each, and appends it to the logs of the
@@ -51,7 +51,7 @@ impl Topic {
             publication.encoded(wire);
             state = self.state.lock();
         };
-        let State {
+        let TopicState {
             members,
             handed,
             lanes,
