@@ -11,7 +11,6 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-use std::fmt;
 use std::time::Duration;
 
 use crossws_core::{
@@ -142,11 +141,7 @@ impl Default for Metrics {
     }
 }
 
-impl fmt::Debug for Metrics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Metrics(..)")
-    }
-}
+crossws_core::opaque_debug!(Metrics);
 
 impl Observer for Metrics {
     fn connected(&self, _: &Peer) {

@@ -124,12 +124,8 @@ impl Tls {
     }
 }
 
-/// Shows nothing of the configuration, which contains a private key.
-impl fmt::Debug for Tls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Tls(..)")
-    }
-}
+// Shows nothing of the configuration, which contains a private key.
+crossws_core::opaque_debug!(Tls);
 
 /// Why TLS cannot be configured. `Debug` prints the same sentence as `Display`, because a `main`
 /// that returns this error prints `Debug`.

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -102,8 +101,4 @@ impl Drop for EventBody {
     }
 }
 
-impl fmt::Debug for EventBody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("EventBody(..)")
-    }
-}
+crossws_core::opaque_debug!(EventBody);

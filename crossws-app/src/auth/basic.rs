@@ -1,7 +1,5 @@
 //! Names and passwords in the `Authorization` header (RFC 7617).
 
-use std::fmt;
-
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use crossws_core::UpgradeRequest;
@@ -61,11 +59,7 @@ impl BasicCredentials {
     }
 }
 
-impl fmt::Debug for BasicCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BasicCredentials(..)")
-    }
-}
+crossws_core::opaque_debug!(BasicCredentials);
 
 pub(crate) fn basic(
     request: &UpgradeRequest,

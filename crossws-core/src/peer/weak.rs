@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::Weak;
 
 use crate::peer::{Inner, Peer};
@@ -32,8 +31,4 @@ impl WeakPeer {
     }
 }
 
-impl fmt::Debug for WeakPeer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("WeakPeer(..)")
-    }
-}
+crate::opaque_debug!(WeakPeer);

@@ -171,8 +171,4 @@ impl Backlog {
     }
 }
 
-impl fmt::Debug for Backlog {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Backlog(..)")
-    }
-}
+crate::opaque_debug!(Backlog);

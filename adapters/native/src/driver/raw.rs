@@ -1,4 +1,3 @@
-use std::fmt;
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll};
 
@@ -77,11 +76,7 @@ impl Io for RawStream {
     }
 }
 
-impl fmt::Debug for RawStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RawStream(..)")
-    }
-}
+crossws_core::opaque_debug!(RawStream);
 
 #[cfg(feature = "futures-io")]
 mod traits {

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -46,11 +45,7 @@ impl<R, T> Clone for WebSocketLayer<R, T> {
     }
 }
 
-impl<R, T> fmt::Debug for WebSocketLayer<R, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("WebSocketLayer(..)")
-    }
-}
+crossws_core::opaque_debug!(WebSocketLayer<R, T>);
 
 /// A service wrapped by a layer: see [`WebSocketLayer`].
 pub struct WebSocketService<R, S, T> {
@@ -98,8 +93,4 @@ impl<R, S: Clone, T> Clone for WebSocketService<R, S, T> {
     }
 }
 
-impl<R, S, T> fmt::Debug for WebSocketService<R, S, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("WebSocketService(..)")
-    }
-}
+crossws_core::opaque_debug!(WebSocketService<R, S, T>);

@@ -1,6 +1,5 @@
 //! The signals that tell a process to stop.
 
-use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -102,11 +101,7 @@ impl Future for StopSignal {
     }
 }
 
-impl fmt::Debug for StopSignal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("StopSignal(..)")
-    }
-}
+crossws_core::opaque_debug!(StopSignal);
 
 #[cfg(test)]
 mod tests {

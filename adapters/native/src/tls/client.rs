@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::Arc;
 
 use rustls::client::UnbufferedClientConnection;
@@ -95,9 +94,5 @@ impl ClientTls {
     }
 }
 
-/// Shows nothing of the configuration, which may contain a private key.
-impl fmt::Debug for ClientTls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ClientTls(..)")
-    }
-}
+// Shows nothing of the configuration, which may contain a private key.
+crossws_core::opaque_debug!(ClientTls);

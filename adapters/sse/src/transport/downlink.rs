@@ -1,5 +1,4 @@
 use std::collections::VecDeque;
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -61,8 +60,4 @@ impl Drop for Downlink {
     }
 }
 
-impl fmt::Debug for Downlink {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Downlink(..)")
-    }
-}
+crossws_core::opaque_debug!(Downlink);
