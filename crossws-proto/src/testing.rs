@@ -1,5 +1,6 @@
-//! Two connections with a pipe between them, in virtual time: the one fake for tests, fuzz targets and
-//! benchmarks of what is built on this crate.
+//! Two connections with a pipe between them, in virtual time: the one fake of a peer's other end, for
+//! tests, fuzz targets and benchmarks of connections. What drives a connection over a stream of a runtime is
+//! tested with streams of its own.
 //!
 //! ```
 //! use crossws_core::{CloseCode, ClosedBy, Limits, Message};
