@@ -42,9 +42,9 @@ use crate::transport::capabilities::Capabilities;
 /// }
 /// ```
 #[derive(Clone)]
-pub struct Hub(Arc<Inner>);
+pub struct Hub(Arc<HubInner>);
 
-struct Inner {
+struct HubInner {
     registry: Registry,
     settings: Arc<Settings>,
     kept_headers: Vec<HeaderName>,

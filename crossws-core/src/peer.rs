@@ -62,9 +62,9 @@ use crate::upgrade::request::attached::NotAttached;
 /// }
 /// ```
 #[derive(Clone)]
-pub struct Peer(Arc<Inner>);
+pub struct Peer(Arc<PeerInner>);
 
-pub(crate) struct Inner {
+pub(crate) struct PeerInner {
     pub(crate) id: PeerId,
     pub(crate) namespace: Arc<str>,
     pub(crate) request: UpgradeRequest,
@@ -82,7 +82,7 @@ pub(crate) struct Inner {
 }
 
 impl Peer {
-    pub(crate) fn new(mut inner: Inner) -> Self {
+    pub(crate) fn new(mut inner: PeerInner) -> Self {
         // A transport that stores the request with the peer reads all of it on every change.
         if !inner
             .transport

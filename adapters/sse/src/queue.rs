@@ -10,7 +10,7 @@ use crate::error::PushError;
 
 /// What was pushed and not yet written, between the application and the response's body.
 pub(crate) struct Queue {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     /// There is room, or the stream has ended.
     changed: Notify,
     /// The most bytes that wait. One event is always taken.
@@ -18,7 +18,7 @@ pub(crate) struct Queue {
 }
 
 #[derive(Default)]
-struct State {
+struct QueueState {
     waiting: BytesMut,
     ended: Ended,
     body: Option<Waker>,

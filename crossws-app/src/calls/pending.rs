@@ -11,10 +11,10 @@ use crate::calls::error::{CallError, Failure};
 /// The calls of one connection that wait for their answers.
 #[doc(hidden)] // for the client
 #[derive(Debug, Default)]
-pub struct PendingCalls(Mutex<State>);
+pub struct PendingCalls(Mutex<CallSlots>);
 
 #[derive(Debug, Default)]
-struct State {
+struct CallSlots {
     last_id: u64,
     slots: HashMap<u64, CallSlot>,
 }

@@ -14,12 +14,12 @@ use crate::calls::error::Failure;
 
 /// The calls of one connection that run, by their ids.
 #[derive(Default)]
-pub(super) struct Running(Mutex<HashMap<String, State>>);
+pub(super) struct Running(Mutex<HashMap<String, CallState>>);
 
 /// The number of calls without an id so far.
 static NAMELESS: AtomicU64 = AtomicU64::new(0);
 
-enum State {
+enum CallState {
     Running(Option<Waker>),
     Cancelled,
 }
@@ -42,7 +42,7 @@ impl Running {
             let text = "a call with this id runs";
             return Err(Failure::new(Failure::INVALID_REQUEST, text));
         }
-        running.insert(id.clone(), State::Running(None));
+        running.insert(id.clone(), CallState::Running(None));
         drop(running);
         let running = Arc::clone(self);
         Ok(Run { running, id })
@@ -54,9 +54,9 @@ impl Running {
         let Some(state) = running.get_mut(&id.to_string()) else {
             return;
         };
-        let old = std::mem::replace(state, State::Cancelled);
+        let old = std::mem::replace(state, CallState::Cancelled);
         drop(running);
-        if let State::Running(Some(waker)) = old {
+        if let CallState::Running(Some(waker)) = old {
             waker.wake();
         }
     }
@@ -74,7 +74,7 @@ impl Run {
         poll_fn(|cx| {
             let mut running = self.running.0.lock();
             match running.get_mut(&self.id) {
-                Some(State::Running(waker)) => {
+                Some(CallState::Running(waker)) => {
                     let old = waker.replace(cx.waker().clone());
                     drop(running);
                     drop(old);

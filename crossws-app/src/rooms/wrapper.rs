@@ -54,7 +54,7 @@ use crate::codec::limits::DecodeLimits;
 /// Every other message reaches the inner hooks, which may publish to the same topics in any form.
 /// JSON is read within [`DecodeLimits`], once for this layer and the layers and typed hooks inside.
 pub fn rooms<H: Hooks>(hooks: H) -> Rooms<H> {
-    Rooms(Layer {
+    Rooms(RoomsLayer {
         hooks,
         entries: Vec::new(),
         patterns: Vec::new(),
@@ -64,7 +64,7 @@ pub fn rooms<H: Hooks>(hooks: H) -> Rooms<H> {
 
 /// See [`rooms`].
 #[must_use = "hooks do nothing until a server runs them"]
-pub struct Rooms<H>(Layer<H>);
+pub struct Rooms<H>(RoomsLayer<H>);
 
 impl<H: Hooks> Rooms<H> {
     /// Allows every client this action on the topics that match: one topic's name, or a pattern as
@@ -122,7 +122,7 @@ impl<H: Hooks> Hooks for Rooms<H> {
     crossws_core::forward_hooks!(self => self.0);
 }
 
-struct Layer<H> {
+struct RoomsLayer<H> {
     hooks: H,
     entries: Vec<(TopicPattern, Grant)>,
     /// Those that clients may subscribe to.
@@ -135,7 +135,7 @@ struct Layer<H> {
 #[error("`{0}` is no pattern of topics: {1}")]
 struct Invalid(String, InvalidPattern);
 
-impl<H: Hooks> Wrap for Layer<H> {
+impl<H: Hooks> Wrap for RoomsLayer<H> {
     type Inner = H;
 
     fn inner(&self) -> &H {
@@ -168,7 +168,7 @@ fn read(message: &Message) -> Option<Result<Request, Value>> {
     Request::read(value.as_object()?)
 }
 
-impl<H: Hooks> Layer<H> {
+impl<H: Hooks> RoomsLayer<H> {
     async fn answer(&self, peer: &Peer, request: Request) -> Value {
         let action = match request.verb {
             Verb::Subscribe => Action::Subscribe,

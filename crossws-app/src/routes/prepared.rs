@@ -19,9 +19,9 @@ use crate::routes::route::RouteBuilder;
 /// let route = prepared.route("/rooms/{room}", [("room", "7")].into_iter().collect());
 /// ```
 #[derive(Clone)]
-pub struct PreparedRoute(Arc<Inner>);
+pub struct PreparedRoute(Arc<RouteParts>);
 
-struct Inner {
+struct RouteParts {
     layered: Layered,
     settings: RouteSettings,
     /// One for each pattern under which the framework has the route: few, and all known after the
@@ -33,7 +33,7 @@ impl RouteBuilder {
     /// Returns the route for a framework that matches paths itself, such as axum.
     pub fn prepare(self) -> PreparedRoute {
         let (layered, settings) = Layered::new(self);
-        PreparedRoute(Arc::new(Inner {
+        PreparedRoute(Arc::new(RouteParts {
             layered,
             settings,
             patterns: Mutex::default(),

@@ -210,7 +210,7 @@ impl Hub {
         // The snapshot's limits hold at once. The route's further settings are known once the
         // resolver has returned it.
         let settings = snapshot.settings(self.settings());
-        Ok(Peer::new(peer::Inner {
+        Ok(Peer::new(peer::PeerInner {
             id: snapshot.id,
             namespace: Arc::from(snapshot.namespace()),
             request: snapshot.request()?,

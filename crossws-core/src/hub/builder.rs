@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
-use super::{Hub, Inner};
+use super::{Hub, HubInner};
 use crate::hub::budget::Budget;
 use crate::hub::settings::Settings;
 use crate::hub::settings::topic_overflow::{TopicOverflow, TopicOverflows};
@@ -149,7 +149,7 @@ impl HubBuilder {
     pub fn build(self) -> Hub {
         let watch = Watch::new(self.observers, self.trace);
         let is_watched = self.counters || watch.has_watcher();
-        Hub(Arc::new(Inner {
+        Hub(Arc::new(HubInner {
             watch: is_watched.then(|| Box::new(watch)),
             registry: Registry::with_store(self.retained_store),
             settings: Arc::new(self.settings),

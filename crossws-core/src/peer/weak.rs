@@ -1,6 +1,6 @@
 use std::sync::Weak;
 
-use crate::peer::{Inner, Peer};
+use crate::peer::{Peer, PeerInner};
 
 /// A handle to a peer that does not keep it alive: what a long-lived collection should hold.
 ///
@@ -17,7 +17,7 @@ use crate::peer::{Inner, Peer};
 /// }
 /// ```
 #[derive(Clone, Default)]
-pub struct WeakPeer(pub(super) Weak<Inner>);
+pub struct WeakPeer(pub(super) Weak<PeerInner>);
 
 impl WeakPeer {
     /// Returns whether a handle to the peer exists.

@@ -26,7 +26,7 @@ use crate::peer::rare::RareCell;
 use crate::peer::snapshot::persist_error::PersistError;
 use crate::peer::snapshot::{Snapshot, owned};
 use crate::peer::topics::subscriptions::Subscriptions;
-use crate::peer::{Inner, Peer};
+use crate::peer::{Peer, PeerInner};
 use crate::session::OpeningPeer;
 use crate::transport::Transport;
 use crate::transport::capabilities::Capabilities;
@@ -256,7 +256,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
                 return Err(credentials_expired());
             }
         }
-        let peer = Peer::new(Inner {
+        let peer = Peer::new(PeerInner {
             id: accepted.id,
             namespace: accepted.namespace,
             request: accepted.request,

@@ -92,7 +92,7 @@ async fn open(dial: Dial) -> Result<Opened, ConnectError> {
 }
 
 #[derive(Default)]
-struct State {
+struct BrowserState {
     open: bool,
     messages: VecDeque<Message>,
     waiting: usize,
@@ -103,8 +103,8 @@ struct State {
 
 /// Returns a function for an event, which changes the state and wakes the client.
 fn listener<E: FromWasmAbi + 'static>(
-    state: &Rc<RefCell<State>>,
-    mut on: impl FnMut(&mut State, E) + 'static,
+    state: &Rc<RefCell<BrowserState>>,
+    mut on: impl FnMut(&mut BrowserState, E) + 'static,
 ) -> Closure<dyn FnMut(E)> {
     let state = Rc::clone(state);
     Closure::new(move |event: E| {
@@ -120,7 +120,7 @@ fn listener<E: FromWasmAbi + 'static>(
 
 struct BrowserSocket {
     socket: WebSocket,
-    state: Rc<RefCell<State>>,
+    state: Rc<RefCell<BrowserState>>,
     /// The close frame that a handle asked for, and the time until which the server may answer.
     closing: Option<(CloseFrame, Duration)>,
     close_timeout: Duration,
@@ -135,7 +135,7 @@ struct BrowserSocket {
 impl BrowserSocket {
     fn new(socket: WebSocket, close_timeout: Duration) -> Self {
         socket.set_binary_type(BinaryType::Arraybuffer);
-        let state = Rc::<RefCell<State>>::default();
+        let state = Rc::<RefCell<BrowserState>>::default();
         let opened = listener(&state, |state, _: JsValue| state.open = true);
         let own = socket.clone();
         let message = listener(&state, move |state, event: MessageEvent| {

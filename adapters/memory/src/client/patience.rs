@@ -14,13 +14,13 @@ pub(crate) struct Patience {
 }
 
 struct Watch {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<WatchState>>,
     /// The thread ends when this is dropped.
     _waits: Sender<()>,
 }
 
 #[derive(Default)]
-struct State {
+struct WatchState {
     waker: Option<Waker>,
     over: bool,
 }
@@ -41,7 +41,7 @@ impl Patience {
 
 /// Without threads everything is waited for.
 fn begin(limit: Duration) -> Watch {
-    let state = Arc::<Mutex<State>>::default();
+    let state = Arc::<Mutex<WatchState>>::default();
     let (waits, left) = channel();
     let watched = Arc::clone(&state);
     let run = move || {

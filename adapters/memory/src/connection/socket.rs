@@ -21,10 +21,10 @@ use crate::time::clock::Clock;
 
 pub(crate) struct Socket {
     clock: Arc<Clock>,
-    state: Mutex<State>,
+    state: Mutex<SocketState>,
 }
 
-struct State {
+struct SocketState {
     // ---- the server's end
     pump: Option<Waker>,
     /// No byte passes any more, in either direction.
@@ -70,7 +70,7 @@ impl Socket {
     pub(crate) fn new(clock: Arc<Clock>, offer: Option<ClientHandshake>) -> Self {
         Self {
             clock,
-            state: Mutex::new(State {
+            state: Mutex::new(SocketState {
                 pump: None,
                 over: false,
                 network: BytesMut::new(),
@@ -102,19 +102,19 @@ impl Socket {
     }
 
     /// Changes the state and wakes the server's end.
-    fn tell_pump<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    fn tell_pump<T>(&self, change: impl FnOnce(&mut SocketState) -> T) -> T {
         self.tell(change, |state| state.pump.take())
     }
 
     /// Changes the state and wakes the client's end.
-    fn tell_reader<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    fn tell_reader<T>(&self, change: impl FnOnce(&mut SocketState) -> T) -> T {
         self.tell(change, |state| state.reader.take())
     }
 
     fn tell<T>(
         &self,
-        change: impl FnOnce(&mut State) -> T,
-        waker: impl FnOnce(&mut State) -> Option<Waker>,
+        change: impl FnOnce(&mut SocketState) -> T,
+        waker: impl FnOnce(&mut SocketState) -> Option<Waker>,
     ) -> T {
         let mut state = self.state.lock();
         let result = change(&mut state);

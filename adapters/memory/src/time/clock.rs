@@ -10,7 +10,7 @@ use crossws_core::adapter::sync::Mutex;
 pub(crate) struct Clock {
     /// The wall clock when virtual time began.
     began: SystemTime,
-    state: Mutex<State>,
+    state: Mutex<ClockState>,
 }
 
 impl Default for Clock {
@@ -28,7 +28,7 @@ impl Default for Clock {
 }
 
 #[derive(Default)]
-struct State {
+struct ClockState {
     now: Duration,
     alarms: BTreeMap<(Duration, u64), Set>,
     last_id: u64,

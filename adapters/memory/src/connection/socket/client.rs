@@ -7,7 +7,7 @@ use crossws_core::{CloseFrame, Closed, ControlError, Message, SendError, Utf8Byt
 use crossws_proto::deflate::Deflater;
 use crossws_proto::frame::{Event, Opcode, Role, put_masked_close, put_masked_frame};
 
-use super::{Answer, Socket, State, no_limits};
+use super::{Answer, Socket, SocketState, no_limits};
 use crate::client::CloseEvent;
 use crate::client::frame::Frame;
 use crate::client::refusal::ConnectError;
@@ -44,7 +44,7 @@ impl Socket {
     }
 
     /// Puts something into the network of an open connection. Returns whether it is there.
-    fn client_puts(&self, put: impl FnOnce(&mut State) -> bool) -> bool {
+    fn client_puts(&self, put: impl FnOnce(&mut SocketState) -> bool) -> bool {
         self.tell_pump(|state| !state.client_has_ended() && put(state))
     }
 
@@ -107,7 +107,7 @@ impl Socket {
     fn poll_client<T>(
         &self,
         cx: Option<&Context<'_>>,
-        poll: impl FnOnce(&mut State) -> Poll<T>,
+        poll: impl FnOnce(&mut SocketState) -> Poll<T>,
     ) -> Poll<T> {
         let mut state = self.state.lock();
         let polled = poll(&mut state);
@@ -120,7 +120,7 @@ impl Socket {
     }
 }
 
-impl State {
+impl SocketState {
     /// Returns what has arrived, or `None` once nothing arrives any more.
     fn arrived<T>(&self, next: Option<T>) -> Poll<Option<T>> {
         match next {
