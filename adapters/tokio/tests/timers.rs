@@ -125,12 +125,12 @@ async fn all_sleeps_end() {
 
 // One test, because there is one counter.
 #[tokio::test]
-async fn a_servers_connections_share_one_timer() {
+async fn each_connection_has_one_timer_which_ends_with_it() {
     let server = Server::<_, Counting>::builder(app()).hub(hub());
     let server = server.bind("127.0.0.1:0").await.unwrap();
     let (addr, handle) = (server.local_addr(), server.handle());
     let running = tokio::spawn(server.run());
-    assert_eq!(hear(addr).await, 1);
+    assert_eq!(hear(addr).await, CLIENTS);
     handle.shutdown(Shutdown::default()).await;
     soon("the end of the accept loop", running)
         .await
@@ -138,7 +138,7 @@ async fn a_servers_connections_share_one_timer() {
         .unwrap();
     all_sleeps_end().await;
 
-    // Each connection of a foreign server has its own timer.
+    // In a foreign server too.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let acceptor = Arc::new(Acceptor::<_, Counting>::new(app(), hub()));
