@@ -26,6 +26,11 @@ fn links(text: &str) -> Vec<&str> {
     links
 }
 
+/// Returns what stands between the backticks of a text.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
 #[test]
 fn the_readme_shows_every_line_of_its_code() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
@@ -110,7 +115,7 @@ fn the_source_files_that_the_guides_name_exist() {
     ] {
         let text = fs::read_to_string(root().join(guide)).unwrap();
         // Names between backticks, outside of code blocks.
-        for name in text.split('`').skip(1).step_by(2) {
+        for name in names(&text) {
             let name = name.split("::").next().unwrap();
             let is_file = name.ends_with(".rs") && !name.contains(char::is_whitespace);
             if is_file && !found.iter().any(|path| path.ends_with(&format!("/{name}"))) {
@@ -124,10 +129,7 @@ fn the_source_files_that_the_guides_name_exist() {
 #[test]
 fn the_functions_that_the_architecture_names_exist() {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let named: Vec<_> = text
-        .split('`')
-        .skip(1)
-        .step_by(2)
+    let named: Vec<_> = names(&text)
         .filter_map(|name| name.split_once(".rs::"))
         .collect();
     assert!(named.len() > 20, "{named:?}");
@@ -175,11 +177,6 @@ fn rows<'t>(text: &'t str, heading: &str) -> Vec<Vec<&'t str>> {
     let rows = rows.take_while(|line| line.starts_with('|'));
     rows.map(|line| line.split('|').map(str::trim).skip(1).collect())
         .collect()
-}
-
-/// Returns what stands between the backticks of a text.
-fn names(text: &str) -> impl Iterator<Item = &str> {
-    text.split('`').skip(1).step_by(2)
 }
 
 #[test]
@@ -260,7 +257,7 @@ fn the_architecture_names_every_folder_once() {
         let heading = format!("| folder of `{krate}/src/` |");
         let (_, table) = text.split_once(&heading).unwrap();
         let table = table.split("\n\n").next().unwrap();
-        let mut named: Vec<_> = table.split('`').skip(1).step_by(2).collect();
+        let mut named: Vec<_> = names(table).collect();
         let mut found = Vec::new();
         folders(&root().join(krate).join("src"), "", &mut found);
         named.sort_unstable();
@@ -278,9 +275,8 @@ fn without(text: &str, heading: &str) -> String {
 
 /// Returns the names of code files between the backticks of a text.
 fn files(text: &str) -> Vec<&str> {
-    let names = text.split('`').skip(1).step_by(2);
     let is_file = |name: &&str| name.ends_with(".rs") && !name.contains(char::is_whitespace);
-    names.filter(is_file).collect()
+    names(text).filter(is_file).collect()
 }
 
 /// The drawn paths name the files that they go through again, and roles are not files of core.
