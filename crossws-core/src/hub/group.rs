@@ -1,7 +1,5 @@
 pub(crate) mod route_members;
 
-use std::fmt;
-
 use crate::error::{PublishError, Unsupported};
 use crate::hub::Hub;
 use crate::message::close::CloseFrame;
@@ -253,15 +251,6 @@ impl<'a> Group<'a> {
     }
 }
 
-/// Without the hub, whose own takes locks.
-impl fmt::Debug for Group<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Group")
-            .field("of", &self.of)
-            .field("name", &self.name)
-            .field("only", &self.only)
-            .field("options", &self.options)
-            .field("here", &self.here)
-            .finish_non_exhaustive()
-    }
-}
+// Without the hub, whose own takes locks.
+crate::opaque_debug!([] Group<'_>, self =>
+    of: self.of, name: self.name, only: self.only, options: self.options, here: self.here);

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::Arc;
 
 use crate::error::PublishError;
@@ -257,11 +256,5 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Without the hub, whose own takes locks.
-impl fmt::Debug for Scope<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scope")
-            .field("namespace", &self.namespace)
-            .finish_non_exhaustive()
-    }
-}
+// Without the hub, whose own takes locks.
+crate::opaque_debug!([] Scope<'_>, self => namespace: self.namespace);

@@ -1,5 +1,3 @@
-use std::fmt;
-
 use crate::error::PublishError;
 use crate::hub::Hub;
 use crate::message::formats::{Formats, InFormats};
@@ -276,16 +274,7 @@ impl<'a> To<'a> {
     }
 }
 
-/// Without the hub, whose own takes locks.
-impl fmt::Debug for To<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("To")
-            .field("namespace", &self.namespace)
-            .field("recipients", &self.recipients)
-            .field("from", &self.from)
-            .field("including_self", &self.including_self)
-            .field("retained", &self.retained)
-            .field("options", &self.options)
-            .finish_non_exhaustive()
-    }
-}
+// Without the hub, whose own takes locks.
+crate::opaque_debug!([] To<'_>, self =>
+    namespace: self.namespace, recipients: self.recipients, from: self.from,
+    including_self: self.including_self, retained: self.retained, options: self.options);
