@@ -1,7 +1,5 @@
 //! Sends that wait for room.
 
-use crossws_core::PeerId;
-
 use crate::{Ask, Control, Do, Profile, Scene, Stage};
 
 group! {
@@ -23,10 +21,25 @@ fn flood() -> Do {
     }
 }
 
-/// Waits until the peer's queue has no room for more of a flood, which its client does not read.
-async fn until_it_waits(stage: &Stage, id: PeerId) {
-    // The flood waits at half of the default bound. One that does not wait is closed.
-    while stage.backlog(id).await["buffered"].as_u64().unwrap() < 1 << 18 {}
+const GATE: &str = "the flood waits";
+
+fn note() -> Do {
+    let text = String::new();
+    Do::Note { text }
+}
+
+/// What runs in the task of a flood, and notes that it runs after the flood has been polled.
+fn witness() -> [Do; 2] {
+    let gate = GATE.to_owned();
+    [Do::Wait { gate }, note()]
+}
+
+/// Waits until a flood that begins with a note waits for room. One that does not wait has ended then, because
+/// a peer's futures and hooks are polled by one task.
+async fn until_it_waits(stage: &Stage) {
+    stage.wait("a", "note").await;
+    stage.release(GATE).await;
+    stage.wait_for("a", "note", 2).await;
 }
 
 /// Times that a client which reads nothing does not come to.
@@ -54,13 +67,12 @@ async fn a_send_that_waits_for_room_reaches_no_bound(scene: Scene<'_>) {
 async fn a_send_that_waits_does_not_hold_up_one_that_does_not(scene: Scene<'_>) {
     let stage = scene.stage_with(patient()).await;
     let mut peer = stage.join("/", "a").await;
-    let id = peer.id().await;
     let text = "at once".to_owned();
-    let then = vec![flood()];
-    peer.perform(&[Do::Spawn { then }, Do::Send { text }]).await;
-    // The report of the id was the first.
-    stage.wait_for("a", "did", 2).await;
-    until_it_waits(&stage, id).await;
+    let then = vec![note(), flood()];
+    let [wait, after] = witness();
+    peer.perform(&[Do::Spawn { then }, Do::Send { text }, wait, after])
+        .await;
+    until_it_waits(&stage).await;
     let mut next = 0;
     let mut told = false;
     while next < COUNT || !told {
@@ -77,18 +89,16 @@ async fn a_send_that_waits_does_not_hold_up_one_that_does_not(scene: Scene<'_>) 
 async fn a_message_that_waits_comes_back_when_the_connection_ends(scene: Scene<'_>) {
     let stage = scene.stage_with(patient()).await;
     let mut peer = stage.join("/", "a").await;
-    let id = peer.id().await;
-    let text = String::new();
-    peer.perform(&[Do::Note { text }, flood()]).await;
-    stage.wait("a", "note").await;
-    until_it_waits(&stage, id).await;
+    let then = witness().to_vec();
+    peer.perform(&[Do::Spawn { then }, note(), flood()]).await;
+    until_it_waits(&stage).await;
     let order = Control::CloseAll {
         namespace: Some("/".to_owned()),
         code: 1001,
         reason: String::new(),
     };
     stage.order(order).await;
-    let did = stage.wait_for("a", "did", 2).await.remove(1);
+    let did = stage.wait("a", "did").await;
     let message = did["answer"]["closed"].as_str().unwrap();
     assert_eq!(message.len(), SIZE);
     peer.vanish();
