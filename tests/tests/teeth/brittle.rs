@@ -22,8 +22,8 @@ use http::{Request, Response, StatusCode};
 use tokio::sync::mpsc;
 
 use super::faults::Fault;
+use super::pipe::{BrittleClient, EachMessage, Pipe, Wire};
 use super::pump;
-use super::wire::{BrittleClient, EachMessage, Pipe, Wire};
 use super::wrapper::Wrapper;
 
 /// The adapter, with at most one fault.

@@ -2,7 +2,7 @@
 //! case.
 //!
 //! An argument selects faults by name. `CROSSWS_UPDATE=1` prints which cases each fault fails now, of
-//! the groups of those that it must fail, for review and for `mutants.rs`.
+//! the groups of those that it must fail, for review and for `mutants/`.
 
 // A test: it fails by a panic, and its documentation is not published.
 #![allow(missing_docs, unreachable_pub)]
@@ -16,8 +16,8 @@ mod memory;
 mod mutants;
 #[path = "../targets/native.rs"]
 mod native;
+mod pipe;
 mod pump;
-mod wire;
 mod wrapper;
 
 use std::collections::BTreeSet;
@@ -34,7 +34,7 @@ use crossws_core::Capabilities;
 use altered::Altered;
 use brittle::Brittle;
 
-use mutants::{MUTANTS, Mutant, Place};
+use mutants::{Mutant, Place};
 
 /// A case that a fault makes hang fails after this. Long for a case, which takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -51,8 +51,7 @@ const THREADS: usize = 16;
 
 fn main() -> ExitCode {
     let filter = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
-    let chosen: Vec<&Mutant> = MUTANTS
-        .iter()
+    let chosen: Vec<&Mutant> = mutants::all()
         .filter(|mutant| {
             filter
                 .as_ref()

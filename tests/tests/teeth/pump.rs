@@ -13,7 +13,7 @@ use crossws_core::{
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::faults::Fault;
-use super::wire::Pipe;
+use super::pipe::Pipe;
 
 /// Its capabilities: everything except time and raw bytes.
 pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
