@@ -8,7 +8,10 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use common::{Running, SOON, read_head, serve, soon, start, upgrade_request};
-use crossws_core::{Closed, ClosedBy, HookResult, Hub, Limits, Message, Peer, hooks};
+use crossws_core::{
+    Closed, ClosedBy, HookResult, Hub, Limits, Message, Peer, Route, RouteSettings, UpgradeRequest,
+    hooks, resolve_with,
+};
 use crossws_tokio::Server;
 use futures_util::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -124,8 +127,18 @@ impl HeldUp {
             .pong_timeout(Duration::from_millis(100))
             .close_timeout(Duration::from_millis(10));
         let hub = Hub::builder().limits(limits).build();
+        // A client that replies must not be late on a busy machine.
+        let patient = Arc::new(RouteSettings::new().pong_timeout(SOON));
+        let hooks = Arc::new(hooks);
+        let resolver = resolve_with(move |request: &mut UpgradeRequest| {
+            let route = Route::new(Arc::clone(&hooks));
+            match request.path() {
+                "/patient" => route.settings(&patient),
+                _ => route,
+            }
+        });
         Self {
-            server: start(Server::builder(hooks).hub(hub)).await,
+            server: start(Server::builder(resolver).hub(hub)).await,
             begun,
             done,
             ended,
@@ -145,7 +158,7 @@ async fn heartbeats_continue_while_a_hook_blocks() {
     let held_up = HeldUp::start().await;
     let mut mute = held_up.server.raw(&upgrade_request("/")).await;
     read_head(&mut mute).await;
-    let mut client = held_up.server.connect("/").await;
+    let mut client = held_up.server.connect("/patient").await;
     let pings = tokio::spawn(async move {
         for _ in 0..3 {
             let next = soon("a ping", client.0.next()).await;
@@ -164,7 +177,7 @@ async fn heartbeats_continue_while_a_hook_blocks() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 6)]
 async fn heartbeats_continue_while_two_hooks_block() {
     let mut held_up = HeldUp::start().await;
-    let mut client = held_up.server.connect("/").await;
+    let mut client = held_up.server.connect("/patient").await;
     let mut first = held_up.server.raw(&upgrade_request("/")).await;
     read_head(&mut first).await;
     let (heard, mut pings) = unbounded_channel();
