@@ -231,10 +231,15 @@ const PONG: [u8; 6] = *b"\x8a\x80\0\0\0\0";
 async fn a_slow_head_gets_408_and_a_silent_connection_is_dropped() {
     let mut limits = HeadLimits::default();
     limits.timeout = Duration::from_millis(100);
-    let server = start(Server::builder(hooks()).head_limits(limits)).await;
-    let mut dribbler = server.raw("GET / HTTP/1.1\r\nHost: loc").await;
+    let server = Server::builder(hooks()).head_limits(limits);
+    let server = server.bind("127.0.0.1:0").await.unwrap();
+    // Written before the server accepts, so that it is there when its time begins.
+    let mut dribbler = TcpStream::connect(server.local_addr()).await.unwrap();
+    let half = b"GET / HTTP/1.1\r\nHost: loc";
+    dribbler.write_all(half).await.unwrap();
+    let mut silent = TcpStream::connect(server.local_addr()).await.unwrap();
+    tokio::spawn(server.run());
     assert!(read_head(&mut dribbler).await.starts_with("HTTP/1.1 408"));
-    let mut silent = server.raw("").await;
     let mut nothing = Vec::new();
     soon("the end", silent.read_to_end(&mut nothing))
         .await

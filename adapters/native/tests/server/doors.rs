@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use crossws_core::{CloseCode, ConnectionInfo, Hub, Upgrade, hooks, resolve_with};
@@ -82,7 +82,10 @@ fn a_raw_streams_head_has_bounds() {
     let mut limits = HeadLimits::default();
     limits.timeout = Duration::from_millis(100);
     let acceptor = Acceptor::builder(echo()).head_limits(limits).build();
+    let (written, is_written) = mpsc::channel();
     let addr = accept(1, move |stream, addr| {
+        // What the client says is there when its time begins.
+        is_written.recv().unwrap();
         let acceptor = acceptor.clone();
         spawn(async move {
             // Any stream of the runtime's traits.
@@ -93,6 +96,7 @@ fn a_raw_streams_head_has_bounds() {
     });
     let mut slow = client(addr);
     slow.write_all(b"GET / HT").unwrap();
+    written.send(()).unwrap();
     assert!(read_head(&mut slow).starts_with("HTTP/1.1 408"));
 }
 
@@ -105,7 +109,7 @@ fn a_shutdown_forces_raw_streams_too() {
     });
     let acceptor = Acceptor::new(stuck, Hub::default());
     let ours = acceptor.clone();
-    let (ended, end) = std::sync::mpsc::channel();
+    let (ended, end) = mpsc::channel();
     let addr = accept(1, move |stream, _| {
         let (acceptor, ended) = (ours.clone(), ended.clone());
         spawn(async move {
