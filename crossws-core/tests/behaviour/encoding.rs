@@ -27,7 +27,12 @@ impl Encoding for Upper {
             runs.hub.clone()
         });
         let (sender, receiver) = mpsc::channel();
-        thread::spawn(move || sender.send(hub.map(|hub| hub.in_namespace("/").count("t"))));
+        thread::spawn(move || {
+            // It asks now, however long the machine took to begin it.
+            sender.send(0)?;
+            sender.send(hub.map_or(0, |hub| hub.in_namespace("/").count("t")))
+        });
+        assert_eq!(receiver.recv(), Ok(0));
         let patience = if variant < SLOW { 50 } else { 10_000 };
         let answer = receiver.recv_timeout(Duration::from_millis(patience));
         RUNS.with_borrow_mut(|runs| runs.unlocked.push(answer.is_ok()));
