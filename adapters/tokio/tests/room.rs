@@ -8,7 +8,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use crossws_core::{Hub, Upgrade, hooks};
+use crossws_core::{Hub, Limits, Upgrade, hooks};
 use crossws_tokio::{Server, Shutdown};
 use futures_util::StreamExt;
 use tokio::net::{TcpSocket, TcpStream};
@@ -22,6 +22,13 @@ const CLIENTS: usize = 80;
 const LARGE: usize = 50_000;
 const MANY: usize = 16;
 
+/// A hub whose clients have all the time that a busy machine may need. The bounds are the usual ones.
+fn patient() -> Hub {
+    const LONG: Duration = Duration::from_secs(3600);
+    let limits = Limits::default().max_queue_age(LONG).ping_interval(None);
+    Hub::builder().limits(limits).build()
+}
+
 async fn connect(addr: SocketAddr) -> WebSocketStream<TcpStream> {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(8 << 10).unwrap();
@@ -33,7 +40,7 @@ async fn connect(addr: SocketAddr) -> WebSocketStream<TcpStream> {
 /// The sockets of all members are full in the middle of what the crew writes, and the connections'
 /// own tasks continue.
 async fn every_member_gets_every_message_whole_and_in_order() {
-    let hub = Hub::default();
+    let hub = patient();
     let app = hooks()
         .on_upgrade(|_| async { Ok(Upgrade::new().topic("news")) })
         .on_open(|peer| async move { peer.send("ready") });
@@ -141,7 +148,8 @@ async fn a_crowd_on_more_threads_than_cores_closes_no_reader() {
         })
         .on_open(|peer| async move { peer.send("ready") })
         .on_message(|peer, message| async move { peer.publish("room", message).map(drop) });
-    let server = Server::builder(app).bind("127.0.0.1:0").await.unwrap();
+    let server = Server::builder(app).hub(patient());
+    let server = server.bind("127.0.0.1:0").await.unwrap();
     let (addr, handle) = (server.local_addr(), server.handle());
     let running = tokio::spawn(server.run());
     let heard = tokio::task::spawn_blocking(move || {

@@ -274,7 +274,11 @@ fn a_room_gets_what_the_crew_could_not_write_to_full_sockets() {
         .on_upgrade(|_| async { Ok(Upgrade::new().topic("news")) })
         .on_open(|peer| async move { peer.send("hi") });
     let authority = Authority::new();
-    let limits = Limits::default().max_buffered(2 * MANY * LARGE);
+    // On a busy machine it may take longer than a queue or a pong may.
+    let limits = Limits::default()
+        .max_buffered(2 * MANY * LARGE)
+        .max_queue_age(NEVER)
+        .ping_interval(None);
     let hub = Hub::builder().limits(limits).build();
     let server = Server::builder(app).hub(hub.clone());
     let (addr, handle) = start(server.tls(authority.tls.clone()));
