@@ -4,20 +4,19 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use crossws_tokio::HeadLimits;
 use h2::Reason;
+use tokio::io::AsyncRead;
 
 use super::malformed::{CONNECT, block};
 use super::*;
 
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /// Returns a connection without a library: its preface and settings are written.
 pub(super) async fn raw(server: &Running) -> TcpStream {
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
-    stream
-        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-        .await
-        .unwrap();
-    stream.write_all(&raw_frame(4, 0, 0, &[])).await.unwrap();
+    let begin = [PREFACE, &raw_frame(4, 0, 0, &[])].concat();
+    stream.write_all(&begin).await.unwrap();
     stream
 }
 
@@ -33,7 +32,7 @@ fn get_block() -> Vec<u8> {
 }
 
 /// Reads the next frame. Returns its kind, its stream and its payload, or `None` at the connection's end.
-pub(super) async fn next_frame(stream: &mut TcpStream) -> Option<(u8, u8, Vec<u8>)> {
+pub(super) async fn next_frame(stream: &mut (impl AsyncRead + Unpin)) -> Option<(u8, u8, Vec<u8>)> {
     let mut head = [0; 9];
     stream.read_exact(&mut head).await.ok()?;
     let len = u32::from_be_bytes([0, head[0], head[1], head[2]]);
@@ -53,7 +52,7 @@ async fn next_of(stream: &mut TcpStream, kind: u8) -> (u8, Vec<u8>) {
 }
 
 /// Reads to the end of the connection. Returns the reason of its `GOAWAY`.
-async fn reason(stream: &mut TcpStream) -> Option<u32> {
+async fn reason(stream: &mut (impl AsyncRead + Unpin)) -> Option<u32> {
     let mut last = None;
     while let Some((kind, _, payload)) = soon("the end", next_frame(stream)).await {
         if kind == 7 {
@@ -259,17 +258,18 @@ fn requests_that_are_cancelled_in_their_hooks_end_the_connection() {
 
 #[test]
 fn a_connection_without_streams_ends() {
-    run(async {
+    run_in_virtual_time(async {
         let mut limits = HeadLimits::default();
-        limits.keep_alive = Duration::from_millis(50);
-        let builder = Server::builder(echo()).http2(known()).head_limits(limits);
-        let server = start(builder).await;
-        let mut silent = raw(&server).await;
+        limits.keep_alive = Duration::from_secs(5);
+        let server = Piped::serve(limits);
+        let mut silent = server.dial();
+        let begin = [PREFACE, &raw_frame(4, 0, 0, &[])].concat();
+        silent.write_all(&begin).await.unwrap();
         assert_eq!(reason(&mut silent).await, Some(0));
         // A WebSocket keeps its connection, however silent.
-        let connection = server.dial().await;
+        let connection = Http2::over(server.dial(), "http").await.unwrap();
         let mut tunnel = open(&connection, "/").await;
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(Duration::from_secs(20)).await;
         works(&mut tunnel).await;
         works(&mut open(&connection, "/").await).await;
     });
@@ -277,13 +277,10 @@ fn a_connection_without_streams_ends() {
 
 #[test]
 fn half_a_preface_has_the_deadline_of_a_head() {
-    run(async {
-        let mut limits = HeadLimits::default();
-        limits.timeout = Duration::from_millis(50);
-        let builder = Server::builder(echo()).http2(known()).head_limits(limits);
-        let server = start(builder).await;
-        let mut stream = TcpStream::connect(server.addr).await.unwrap();
-        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM").await.unwrap();
+    run_in_virtual_time(async {
+        let server = Piped::serve(HeadLimits::default());
+        let mut stream = server.dial();
+        stream.write_all(&PREFACE[..20]).await.unwrap();
         let mut response = String::new();
         soon("the end", stream.read_to_string(&mut response))
             .await

@@ -15,16 +15,26 @@ use std::time::Duration;
 use bytes::Bytes;
 use crossws_conformance::net::http2::{Http2, Tunnel};
 use crossws_core::{HooksBuilder, hooks};
-use crossws_tokio::{Server, ServerBuilder, ServerHandle};
+use crossws_tokio::io::{Stream, stream};
+use crossws_tokio::{HeadLimits, Listen, Server, ServerBuilder, ServerHandle, Tokio};
 use http::{Request, Response, StatusCode};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 
 /// Runs a test.
 fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = { runtime }.enable_all().build().unwrap();
     runtime.block_on(test);
+}
+
+/// Runs a test in virtual time, which passes when nothing else happens. It has pipes, and no sockets.
+fn run_in_virtual_time(test: impl Future<Output = ()>) {
+    run(async {
+        tokio::time::pause();
+        test.await;
+    });
 }
 
 /// Waits for a future. Panics with `what` if it takes longer than anything here does.
@@ -67,6 +77,47 @@ impl Running {
         let stream = TcpStream::connect(self.addr).await.unwrap();
         stream.set_nodelay(true).unwrap();
         Http2::over(stream, "http").await.unwrap()
+    }
+}
+
+/// A server that is reached over pipes.
+struct Piped {
+    pipes: mpsc::UnboundedSender<DuplexStream>,
+    handle: ServerHandle,
+}
+
+impl Piped {
+    /// Serves an echo by HTTP/2.
+    fn serve(limits: HeadLimits) -> Self {
+        let (pipes, listener) = mpsc::unbounded_channel();
+        let server = Server::builder(echo()).http2(known()).head_limits(limits);
+        let server = server.listen(Pipes(listener)).unwrap();
+        let handle = server.handle();
+        tokio::spawn(server.run());
+        Self { pipes, handle }
+    }
+
+    fn dial(&self) -> DuplexStream {
+        let (client, server) = duplex(64 << 10);
+        self.pipes.send(server).unwrap();
+        client
+    }
+}
+
+struct Pipes(mpsc::UnboundedReceiver<DuplexStream>);
+
+impl Listen<Tokio> for Pipes {
+    type Io = Stream<DuplexStream>;
+
+    async fn accept(&mut self) -> std::io::Result<(Self::Io, Option<SocketAddr>)> {
+        match self.0.recv().await {
+            Some(pipe) => Ok((stream(pipe), None)),
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Option<SocketAddr>> {
+        Ok(None)
     }
 }
 
