@@ -30,7 +30,7 @@ pub(crate) fn router(journal: &Arc<Journal>) -> Router {
         .route("/rules", route(rules(auto()).with(set)).topic("lobby"))
         .route("/rooms", allowed())
         .route("/frank", route(frank()).reply_errors())
-        .route("/calls", called().json_rpc())
+        .route("/calls", called(Arc::clone(&journal)).json_rpc())
         .wrap(move |hooks| {
             let journal = Arc::clone(&journal);
             wrap(Recorded { hooks, journal })
@@ -119,23 +119,29 @@ const RULES: &str = r#"[
     {"text": "hello*", "reply": "{{message}} to you"}
 ]"#;
 
-fn called() -> crossws_app::calls::Calls<impl Hooks> {
+fn called(journal: Arc<Journal>) -> crossws_app::calls::Calls<impl Hooks> {
     calls(crossws_core::hooks())
         .method("add", |_: Peer, (a, b): (i64, i64)| async move {
             Ok::<_, BoxError>(a + b)
         })
-        .method("sleep", |peer: Peer, [millis]: [u64; 1]| async move {
-            peer.sleep(Duration::from_millis(millis)).await;
-            Ok::<_, BoxError>(millis)
+        .method("wait", move |_: Peer, [gate]: [String; 1]| {
+            let journal = Arc::clone(&journal);
+            async move {
+                journal.pass(&gate).await;
+                Ok::<_, BoxError>(gate)
+            }
         })
-        .method("ask", |peer: Peer, [question]: [String; 1]| async move {
-            let asked = peer.call::<String>("question", question);
-            Ok::<_, BoxError>(match asked.timeout(Duration::from_millis(500)).await {
-                Ok(answer) => format!("answer {answer}"),
-                Err(CallError::Timeout(_)) => "timeout".to_owned(),
-                Err(error) => error.to_string(),
-            })
-        })
+        .method(
+            "ask",
+            |peer: Peer, (question, millis): (String, u64)| async move {
+                let asked = peer.call::<String>("question", question);
+                Ok::<_, BoxError>(match asked.timeout(Duration::from_millis(millis)).await {
+                    Ok(answer) => format!("answer {answer}"),
+                    Err(CallError::Timeout(_)) => "timeout".to_owned(),
+                    Err(error) => error.to_string(),
+                })
+            },
+        )
         .event("note", |peer: Peer, note: Value| async move {
             peer.emit("noted", note)
         })

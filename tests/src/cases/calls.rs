@@ -78,17 +78,17 @@ async fn an_event_runs_its_handler_without_a_reply(scene: Scene<'_>) {
 async fn methods_run_while_later_messages_are_read(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join(CALLS, "a").await;
-    say(&mut peer, call("sleep", json!([200]), 1)).await;
+    say(&mut peer, call("wait", json!(["gate"]), 1)).await;
     say(&mut peer, call("add", json!([1, 1]), 2)).await;
     assert_eq!(json(&mut peer).await["id"], 2);
-    stage.advance(Duration::from_millis(200)).await;
+    stage.release("gate").await;
     assert_eq!(json(&mut peer).await["id"], 1);
 }
 
 async fn a_call_to_the_client_yields_its_answer(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join(CALLS, "a").await;
-    say(&mut peer, call("ask", json!(["who?"]), 1)).await;
+    say(&mut peer, call("ask", json!(["who?", 60_000]), 1)).await;
     let asked = json(&mut peer).await;
     assert_eq!(asked["method"], "question");
     assert_eq!(asked["params"], json!(["who?"]));
@@ -99,7 +99,7 @@ async fn a_call_to_the_client_yields_its_answer(scene: Scene<'_>) {
 async fn a_call_without_an_answer_times_out(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join(CALLS, "a").await;
-    say(&mut peer, call("ask", json!(["who?"]), 1)).await;
+    say(&mut peer, call("ask", json!(["who?", 500]), 1)).await;
     let asked = json(&mut peer).await;
     stage.advance(Duration::from_millis(500)).await;
     assert_eq!(json(&mut peer).await["method"], "$/cancelRequest");
