@@ -32,7 +32,7 @@ pub use command::{Do, Group};
 pub use control::{Control, Reply};
 pub use journal::{Entry, Journal, Notebook};
 pub use probe::Probe;
-pub use profile::{OriginRule, Profile};
+pub use profile::{LONG, OriginRule, Profile};
 
 #[cfg(feature = "suite")]
 pub mod cases;

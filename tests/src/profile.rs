@@ -3,7 +3,8 @@ use std::time::Duration;
 use crossws_core::{Deflate, Hub, HubBuilder, Limit, Limits, Origin, Overflow, TopicOverflow};
 use serde::{Deserialize, Serialize};
 
-/// The settings of a case's server. `None` keeps the default.
+/// The settings of a case's server. `None` keeps the default, of times [`LONG`]: a server's deadlines must
+/// not end what takes long on a busy machine, unless a case is about them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Profile {
@@ -35,10 +36,8 @@ pub struct Profile {
     pub upgrade_timeout: Option<Duration>,
     /// `Limits::close_timeout`.
     pub close_timeout: Option<Duration>,
-    /// `Limits::ping_interval`.
+    /// `Limits::ping_interval`. None by default.
     pub ping_interval: Option<Duration>,
-    /// Sets `Limits::ping_interval` to none.
-    pub no_pings: bool,
     /// Turns `Limits::auto_pong` off.
     pub manual_pong: bool,
     /// `Limits::pong_timeout`.
@@ -70,10 +69,20 @@ pub enum OriginRule {
     Any,
 }
 
+/// Longer than any case takes.
+pub const LONG: Duration = Duration::from_secs(3600);
+
 impl Profile {
     /// Returns the limits of a server with this profile.
     pub fn limits(&self) -> Limits {
-        let mut limits = Limits::default();
+        let mut limits = Limits::default()
+            .message_timeout(LONG)
+            .max_queue_age(LONG)
+            .upgrade_timeout(LONG)
+            .close_timeout(LONG)
+            .ping_interval(None)
+            .pong_timeout(LONG)
+            .idle_timeout(LONG);
         let size = |limit: &mut Limit, value: Option<usize>| {
             if let Some(value) = value {
                 *limit = Limit::At(value);
@@ -110,9 +119,6 @@ impl Profile {
         maybe(&mut limits.idle_timeout, self.idle_timeout);
         maybe(&mut limits.max_lifetime, self.max_lifetime);
         limits.auto_pong = !self.manual_pong;
-        if self.no_pings {
-            limits.ping_interval = None;
-        }
         limits
     }
 

@@ -271,7 +271,8 @@ async fn a_head_that_takes_too_long_is_408(scene: Scene<'_>) {
     let bytes = good("a", &[UPGRADE, CONNECTION]).into_bytes();
     // Occasional bytes do not prolong the time, which applies to the whole head.
     for part in bytes[..40].chunks(8) {
-        raw.write(part).await.unwrap();
+        // On a busy machine the time may be over before the last of them.
+        let _ = raw.write(part).await;
         stage.advance(Duration::from_millis(50)).await;
     }
     let response = raw.response().await.unwrap();

@@ -1,11 +1,9 @@
 //! The other kinds of hooks: a loop that owns the connection, and closures.
 
-use std::time::Duration;
-
 use crate::scene::both;
 use serde_json::json;
 
-use crate::{Ask, Control, Event, Frame, Scene, Stage};
+use crate::{Ask, Control, Event, Frame, LONG, Scene, Stage};
 
 group! {
     a_loop_gets_its_messages_in_order: [HANDLER],
@@ -118,7 +116,7 @@ async fn a_loop_ends_when_the_app_stops(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join("/handler", "a").await;
     stage.wait("a", "loop").await;
-    let (end, report) = both(peer.closes_at_last(), stage.shutdown(Duration::from_secs(10))).await;
+    let (end, report) = both(peer.closes_at_last(), stage.shutdown(LONG)).await;
     assert_eq!((report.forced, end.0), (0, 1012));
     stage.wait("a", "loop.end").await;
 }
@@ -178,7 +176,7 @@ async fn a_loops_guard_is_dropped_once_when_the_client_vanishes(scene: Scene<'_>
 async fn a_loops_guard_is_dropped_once_when_the_app_stops(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = guarded(&stage).await;
-    let (end, report) = both(peer.closes_at_last(), stage.shutdown(Duration::from_secs(10))).await;
+    let (end, report) = both(peer.closes_at_last(), stage.shutdown(LONG)).await;
     assert_eq!((report.forced, end.0), (0, 1012));
     stage.wait("a", "loop.cleanup").await;
     assert_eq!(stage.count("a", "loop.cleanup").await, 1);

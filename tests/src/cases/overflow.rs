@@ -210,14 +210,13 @@ async fn what_a_queue_discards_for_its_age_is_counted(scene: Scene<'_>) {
     ] {
         let profile = Profile {
             max_queue_age: Some(Duration::from_millis(300)),
-            close_timeout: Some(Duration::from_secs(60)),
             overflow: Some(policy.to_owned()),
             ..roomy()
         };
         let stage = scene.stage_with(profile).await;
         let mut peer = stage.join("/", "a").await;
-        peer.perform(&[many()]).await;
-        stage.wait("a", "did").await;
+        // Its age is counted from when it last moved.
+        stage.fill(&mut peer, "a", many(), &[]).await;
         stage.advance(Duration::from_millis(1500)).await;
         // The queue has room for it, and is too old.
         stage.broadcast(None, "late").await;

@@ -25,7 +25,6 @@ pub(super) fn roomy() -> Profile {
     Profile {
         max_buffered: Some(64 << 20),
         max_queued: Some(1 << 20),
-        no_pings: true,
         ..Profile::default()
     }
 }

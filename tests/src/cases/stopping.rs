@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::scene::both;
-use crate::{Ask, Do, Report, Scene, Shutdown};
+use crate::{Ask, Do, LONG, Report, Scene, Shutdown};
 
 group! {
     a_shutdown_closes_peers_with_1012: [SHUTDOWN, CLOSE_CODE],
@@ -15,14 +15,12 @@ group! {
     a_stopping_server_accepts_no_peer: [SHUTDOWN],
 }
 
-const PATIENCE: Duration = Duration::from_secs(10);
-
 async fn a_shutdown_closes_peers_with_1012(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut a = stage.join("/one", "a").await;
     let mut b = stage.join("/two", "b").await;
     let clients = both(a.closes_at_last(), b.closes_at_last());
-    let ((a, b), report) = both(clients, stage.shutdown(PATIENCE)).await;
+    let ((a, b), report) = both(clients, stage.shutdown(LONG)).await;
     assert_eq!((a.0, b.0), (1012, 1012));
     let expected = Report {
         closed: 2,
@@ -36,7 +34,7 @@ async fn a_shutdown_closes_peers_with_a_chosen_code(scene: Scene<'_>) {
     let mut a = stage.join("/", "a").await;
     let order = Shutdown {
         frame: Some((4200, "moving house".to_owned())),
-        deadline: PATIENCE,
+        deadline: LONG,
     };
     let (end, _) = both(a.closes_at_last(), stage.server().shutdown(order)).await;
     assert_eq!(end, (4200, "moving house".to_owned()));
@@ -54,7 +52,7 @@ async fn what_was_queued_is_flushed(scene: Scene<'_>) {
         }
         a.closes_at_last().await.0
     };
-    let (code, _) = both(client, stage.shutdown(PATIENCE)).await;
+    let (code, _) = both(client, stage.shutdown(LONG)).await;
     assert_eq!(code, 1012);
 }
 
@@ -74,7 +72,7 @@ async fn close_hooks_run_and_are_waited_for(scene: Scene<'_>) {
         assert_eq!((&closed["code"], &closed["by"]), (&1012.into(), &"Shutdown".into()));
         stage.release("gate").await;
     };
-    let ((), report) = both(others, stage.shutdown(PATIENCE)).await;
+    let ((), report) = both(others, stage.shutdown(LONG)).await;
     assert_eq!(report.forced, 0);
     // The case does not wait here: the end of the shutdown implies that the hook has ended.
     assert_eq!(stage.count("a", "close.end").await, 1);
@@ -111,7 +109,7 @@ async fn an_idle_server_stops_at_once(scene: Scene<'_>) {
         closed: 0,
         forced: 0,
     };
-    assert_eq!(stage.shutdown(Duration::from_secs(3600)).await, expected);
+    assert_eq!(stage.shutdown(LONG).await, expected);
 }
 
 async fn a_stopping_server_accepts_no_peer(scene: Scene<'_>) {
@@ -126,7 +124,7 @@ async fn a_stopping_server_accepts_no_peer(scene: Scene<'_>) {
         let release = async {
             stage.release("gate").await;
         };
-        both(stage.shutdown(PATIENCE), release).await;
+        both(stage.shutdown(LONG), release).await;
     };
     let late = async {
         match stage.ask("/", ask, &[]).await {

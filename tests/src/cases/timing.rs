@@ -100,7 +100,6 @@ async fn a_silent_client_is_a_timeout_although_a_hook_runs(scene: Scene<'_>) {
 
 async fn without_pings_idleness_is_a_timeout(scene: Scene<'_>) {
     let profile = Profile {
-        no_pings: true,
         idle_timeout: Some(ms(500)),
         close_timeout: Some(ms(300)),
         ..Profile::default()
@@ -213,7 +212,6 @@ async fn a_queue_that_does_not_move_is_closed(scene: Scene<'_>) {
         max_buffered: Some(64 << 20),
         max_queue_age: Some(ms(300)),
         close_timeout: Some(ms(300)),
-        no_pings: true,
         ..Profile::default()
     };
     let stage = scene.stage_with(profile).await;

@@ -42,16 +42,8 @@ async fn until_it_waits(stage: &Stage) {
     stage.wait_for("a", "note", 2).await;
 }
 
-/// Times that a client which reads nothing does not come to.
-fn patient() -> Profile {
-    Profile {
-        no_pings: true,
-        ..Profile::default()
-    }
-}
-
 async fn a_send_that_waits_for_room_reaches_no_bound(scene: Scene<'_>) {
-    let stage = scene.stage_with(patient()).await;
+    let stage = scene.stage().await;
     let mut peer = stage.join("/", "a").await;
     peer.perform(&[flood()]).await;
     for index in 0..COUNT {
@@ -65,7 +57,7 @@ async fn a_send_that_waits_for_room_reaches_no_bound(scene: Scene<'_>) {
 }
 
 async fn a_send_that_waits_does_not_hold_up_one_that_does_not(scene: Scene<'_>) {
-    let stage = scene.stage_with(patient()).await;
+    let stage = scene.stage().await;
     let mut peer = stage.join("/", "a").await;
     let text = "at once".to_owned();
     let then = vec![note(), flood()];
@@ -87,7 +79,7 @@ async fn a_send_that_waits_does_not_hold_up_one_that_does_not(scene: Scene<'_>) 
 }
 
 async fn a_message_that_waits_comes_back_when_the_connection_ends(scene: Scene<'_>) {
-    let stage = scene.stage_with(patient()).await;
+    let stage = scene.stage().await;
     let mut peer = stage.join("/", "a").await;
     let then = witness().to_vec();
     peer.perform(&[Do::Spawn { then }, note(), flood()]).await;
@@ -110,7 +102,7 @@ async fn a_topics_policy_says_what_becomes_of_its_messages(scene: Scene<'_>) {
         max_buffered: Some(64 << 20),
         max_queued: Some(1 << 20),
         topic_overflow: true,
-        ..patient()
+        ..Profile::default()
     };
     let stage = scene.stage_with(profile).await;
     let topics = ["cursor/ann", "price/gold/today", "price/tin", "news"];

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossws_conformance::net::Local;
-use crossws_conformance::{App, Fut, Journal, Profile, Report, Server, Shutdown, Target};
+use crossws_conformance::{App, Fut, Journal, LONG, Profile, Report, Server, Shutdown, Target};
 use crossws_core::{
     Body, BoxFuture, Capabilities, CloseCode, CloseFrame, Hub, Resolve, SharedResolver,
 };
@@ -126,9 +126,7 @@ impl<T: ServerRuntime> Native<T> {
         let journal = Arc::new(Journal::default());
         let app = App::new(&journal).taking(taken::take);
         let mut limits = HeadLimits::default();
-        if let Some(timeout) = profile.handshake_timeout {
-            limits.timeout = timeout;
-        }
+        limits.timeout = profile.handshake_timeout.unwrap_or(LONG);
         start::<_, T>(app, profile.hub(), limits, journal, self.way).await
     }
 }

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use crossws_conformance::cases::Case;
 use crossws_conformance::net::Port;
 use crossws_conformance::{
-    Connected, Control, Fut, Profile, Reply, Report, Server, Shutdown, Target,
+    Connected, Control, Fut, LONG, Profile, Reply, Report, Server, Shutdown, Target,
 };
-use crossws_core::{Capabilities, Deflate, Hub, Limit, Limits, Origin, UpgradeRequest};
+use crossws_core::{Capabilities, Deflate, Hub, Limit, Origin, UpgradeRequest};
 use crossws_proxy::Proxy;
 use crossws_tokio::Tokio;
 use http::{HeaderMap, HeaderName, Request, Response};
@@ -132,14 +132,14 @@ impl Target for Proxied {
             let upstream = Native::<Tokio>::new("upstream").local(profile).await;
             let addr = upstream.addr;
             // Bounds are the upstream's to test.
-            let limits = Limits::default()
-                .max_message_size(Limit::Unlimited)
-                .ping_interval(None);
+            let limits = Profile::default().limits();
+            let limits = limits.max_message_size(Limit::Unlimited);
             let proxy =
                 Proxy::to(move |request: UpgradeRequest| format!("ws://{addr}{}", request.uri()))
                     .allow_hosts([addr.ip().to_string()])
                     .allow_addresses(|_| true)
                     .headers(all)
+                    .connect_timeout(LONG)
                     .limits(limits.clone().max_buffered(16 << 20))
                     .deflate(Deflate::default());
             let hub = Hub::builder().limits(limits).origin(Origin::Any).build();

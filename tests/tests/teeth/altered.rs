@@ -32,7 +32,7 @@ impl<T: Target> Target for Altered<T> {
         const LONG: Option<Duration> = Some(Duration::from_secs(3600));
         match self.fault {
             Fault::NeverPings => {
-                profile.no_pings = true;
+                profile.ping_interval = None;
                 profile.idle_timeout = LONG;
             }
             Fault::NeverGivesUp => {
