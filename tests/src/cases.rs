@@ -24,6 +24,9 @@ pub struct Case {
     pub on_sockets: bool,
     /// Whether it checks state that exists only in memory: see `Target::sleeps`.
     pub in_memory: bool,
+    /// Whether it must do something before a deadline of the server's, which on a busy machine it may
+    /// not: see `runner::run`.
+    pub before_deadlines: bool,
     /// The function that checks it.
     pub run: for<'a> fn(Scene<'a>) -> Fut<'a, ()>,
 }
@@ -63,7 +66,7 @@ impl fmt::Display for Case {
 macro_rules! group {
     ($(
         $case:ident: [$($need:ident),*] $(but not [$($lack:ident),*])? $(and $own:ident heads)?
-        $(on $sockets:ident)? $(in $memory:ident)?,
+        $(on $sockets:ident)? $(in $memory:ident)? $(before $deadlines:ident)?,
     )+) => {
         pub(super) fn cases() -> Vec<crate::cases::Case> {
             let group = module_path!().rsplit("::").next().unwrap_or_default();
@@ -77,6 +80,7 @@ macro_rules! group {
                 own_heads: false $(|| stringify!($own) == "own")?,
                 on_sockets: false $(|| stringify!($sockets) == "sockets")?,
                 in_memory: false $(|| stringify!($memory) == "memory")?,
+                before_deadlines: false $(|| stringify!($deadlines) == "deadlines")?,
                 run: |scene| Box::pin($case(scene)),
             }),+]
         }

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -214,6 +215,7 @@ impl Stage {
 
     /// Lets time pass.
     pub async fn advance(&self, time: Duration) {
+        PASSED.set(PASSED.get() + time);
         self.0.advance(time).await;
     }
 
@@ -333,6 +335,16 @@ impl Stage {
         peer.hears("still there?").await;
         peer.leave().await;
     }
+}
+
+thread_local! {
+    /// The time that the case of this thread has let pass.
+    static PASSED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// Returns the time that the case of this thread has let pass since the last call.
+pub(crate) fn take_passed() -> Duration {
+    PASSED.take()
 }
 
 /// Runs two futures concurrently to their ends.

@@ -20,7 +20,7 @@ group! {
     a_strange_cookie_hides_no_other: [],
     global_hooks_answer_with_the_route: [],
     a_route_has_its_own_limits: [],
-    a_route_has_its_own_times: [SHARED_HUB, CLOSE_CODE],
+    a_route_has_its_own_times: [SHARED_HUB, CLOSE_CODE] before deadlines,
     a_route_has_its_own_topics: [PUBSUB],
     a_route_has_its_own_subprotocols: [SUBPROTOCOL],
     a_message_to_a_route_reaches_its_connections_in_all_namespaces: [ROUTES],

@@ -10,7 +10,7 @@ group! {
     a_shutdown_closes_peers_with_a_chosen_code: [SHUTDOWN, CLOSE_CODE],
     what_was_queued_is_flushed: [SHUTDOWN],
     close_hooks_run_and_are_waited_for: [SHUTDOWN],
-    connections_that_outlive_the_grace_are_forced: [SHUTDOWN],
+    connections_that_outlive_the_grace_are_forced: [SHUTDOWN] before deadlines,
     an_idle_server_stops_at_once: [SHUTDOWN],
     a_stopping_server_accepts_no_peer: [SHUTDOWN],
 }
