@@ -51,7 +51,8 @@ fn block_on(check: impl Future<Output = ()>) {
         .build()
         .unwrap()
         .block_on(async {
-            let deadline = Duration::from_secs(30);
+            // Longer than anything here takes, also if it runs again.
+            let deadline = Duration::from_secs(120);
             ::tokio::time::timeout(deadline, check).await.unwrap();
         });
 }
