@@ -18,6 +18,9 @@ mod http;
 mod http2;
 mod runtime;
 mod server;
+#[cfg(any(test, feature = "testing"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 #[cfg(feature = "tls")]
 mod tls;
 

@@ -8,23 +8,22 @@ mod common;
 use std::alloc::System;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Instant;
 
 use cap::Cap;
 use crossws_core::{CloseCode, HooksBuilder, Hub, Limits, Peer, PeerState, hooks};
+use crossws_native::testing::FakeStream;
 use crossws_native::{HeadLimits, StreamInfo, serve_stream};
 
-use common::{Script, Still, request};
+use common::{Still, request};
 
 #[global_allocator]
 static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
 
 /// The test that counts holds it.
 static COUNTING: Mutex<()> = Mutex::new(());
-
-static REQUEST: LazyLock<[Vec<u8>; 1]> = LazyLock::new(|| [request("/room")]);
 
 type Connection = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -49,17 +48,17 @@ impl Room {
     fn join(&mut self) -> Peer {
         let before: Vec<_> = self.hub.peers().iter().map(Peer::id).collect();
         let (resolver, hub) = (Arc::clone(&self.resolver), self.hub.clone());
+        let stream = FakeStream::new();
+        stream.arrive(request("/room"));
+        let io = stream.clone();
         self.connections.push(Box::pin(async move {
-            // Takes the answer to its request and nothing else.
-            let io = Script {
-                writes: 1,
-                ..Script::new(&REQUEST[..])
-            };
             let (runtime, head) = (Still(Instant::now()), HeadLimits::default());
             let info = StreamInfo::default();
             let _ = serve_stream(io, info, &resolver, &hub, &runtime, &head).await;
         }));
         self.poll();
+        // The client takes the answer to its request and nothing else.
+        stream.set_room(0);
         let mut peers = self.hub.peers();
         peers.retain(|peer| !before.contains(&peer.id()));
         peers.remove(0)

@@ -211,48 +211,24 @@ impl Drop for Unfinished<'_> {
 
 #[cfg(all(test, not(crossws_shuttle)))]
 mod tests {
-    use std::sync::{Arc, Weak};
+    use std::sync::Arc;
 
     use crossws_core::Limits;
 
     use super::*;
-
-    /// A stream whose code publishes to its own connection, as a log's listener may.
-    struct Publishes(Weak<Mutex<Outlet<Self>>>, Arc<TaskHandle>);
-
-    impl Io for Publishes {
-        fn poll_read(&mut self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
-            Poll::Pending
-        }
-
-        fn poll_write_vectored(
-            &mut self,
-            _: &mut Context<'_>,
-            bufs: &[IoSlice<'_>],
-        ) -> Poll<io::Result<usize>> {
-            if let Some(outlet) = self.0.upgrade() {
-                let flushed = outlet.flush(&self.1, true);
-                assert_eq!(flushed, None, "this thread is writing already");
-            }
-            Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()))
-        }
-
-        fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-    }
+    use crate::testing::FakeStream;
 
     #[test]
     fn a_thread_that_writes_into_a_stream_waits_for_none() {
         let outbox = TaskHandle::new(&Limits::default());
-        let outlet = Arc::new_cyclic(|outlet| {
-            let io = Publishes(outlet.clone(), Arc::clone(&outbox));
-            Mutex::new(Outlet::new(io))
-        });
+        let stream = FakeStream::new();
+        let outlet = Arc::new(Mutex::new(Outlet::new(stream.clone())));
+        // The stream's code publishes to its own connection, as a log's listener may.
+        let (own, its_outbox) = (Arc::downgrade(&outlet), Arc::clone(&outbox));
+        stream.wire().on_write = Some(Box::new(move || {
+            let flushed = own.upgrade().unwrap().flush(&its_outbox, true);
+            assert_eq!(flushed, None, "this thread is writing already");
+        }));
         outbox.enqueue(1, |batch| batch.push_back(b"x", 1));
         assert_eq!(outlet.flush(&outbox, true), Some(true));
         // And later waits again.

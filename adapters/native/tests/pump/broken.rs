@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crossws_core::{Closed, ClosedBy, Limits, Peer};
 
-use crate::world::*;
+use crate::connection::*;
 
 /// Returns how a connection ended and how many of its messages reached a hook, if every write fails
 /// while a burst of 200 and `last` has been read.
@@ -19,7 +19,7 @@ fn broken_with(last: &[u8], limits: Limits) -> (Closed, usize) {
         async move { peer.send(message) }
     });
     let mut connection = Connection::open(hooks, limits);
-    connection.world().broken = true;
+    connection.wire().passes = 0;
     let burst = frame(0x81, b"hello").repeat(200);
     connection.receive(&[&burst, last].concat());
     assert!(connection.over);
@@ -81,8 +81,9 @@ fn broken_before(rest: &[Vec<u8>]) -> (Closed, usize) {
     });
     let mut connection = Connection::open(hooks, Limits::default());
     connection.receive(&frame(0x81, b"hello"));
-    connection.world().broken = true;
-    connection.world().input.extend(rest.iter().cloned());
+    connection.wire().passes = 0;
+    let rest = rest.iter().cloned().map(Into::into);
+    connection.wire().input.extend(rest);
     connection.hub.in_namespace("/room").broadcast("x").unwrap();
     connection.settle();
     opened.store(true, Ordering::SeqCst);
@@ -134,9 +135,9 @@ impl Flooded {
             peer.set_expiry(expiry).unwrap();
             connection.settle();
         }
-        connection.world().broken = true;
-        let chunk = frame(0x81, b"hello").repeat(30);
-        connection.world().input.extend(vec![chunk; 5_000]);
+        connection.wire().passes = 0;
+        let chunk = frame(0x81, b"hello").repeat(30).into();
+        connection.wire().input.extend(vec![chunk; 5_000]);
         peer.send("x").unwrap();
         connection.settle();
         assert!(!connection.over);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crossws_core::{Deflate, Limits, hooks};
 
-use crate::world::*;
+use crate::connection::*;
 
 #[test]
 fn a_spawned_future_runs_although_messages_never_stop() {
@@ -94,19 +94,18 @@ fn a_client_that_never_pauses_is_written_to_and_lets_other_tasks_run() {
     };
     let mut connection = Connection::open(hooks, limits);
     connection.settle();
-    for _ in 0..10_000 {
-        connection.world().input.push_back(frame(0x82, &[7; 100]));
-    }
-    connection.world().writes = 0;
+    let chunks = vec![frame(0x82, &[7; 100]).into(); 10_000];
+    connection.wire().input.extend(chunks);
+    connection.wire().writes = 0;
     connection
         .hub
         .in_namespace("/room")
         .broadcast("news")
         .unwrap();
-    let waker = connection.world().read_waker.take().unwrap();
+    let waker = connection.wire().read_waker.take().unwrap();
     waker.wake();
     connection.poll();
-    assert_eq!(connection.world().writes, 1);
+    assert_eq!(connection.wire().writes, 1);
     let heard = heard.load(Ordering::SeqCst);
     assert!(heard < 200, "{heard} messages in one go");
 }
@@ -151,19 +150,22 @@ fn messages_that_inflate_for_no_hook_let_other_tasks_run() {
     namespace.close_all(crossws_core::CloseCode::NORMAL);
     connection.settle();
     let bomb = bomb(1 << 20);
-    connection.world().input.extend(vec![bomb.clone(); 32]);
+    connection
+        .wire()
+        .input
+        .extend(vec![bomb.clone().into(); 32]);
     connection.arrive(&bomb);
-    let reads = connection.world().reads;
+    let reads = connection.wire().reads;
     assert!(connection.poll(), "it comes back");
-    let reads = connection.world().reads - reads;
+    let reads = connection.wire().reads - reads;
     assert!(reads <= 5, "{reads} of them in one go");
     // Messages of one read do not run all at once either.
     connection.settle();
-    let wakes = connection.wakes.0.load(Ordering::SeqCst);
+    let wakes = connection.wakes.count();
     connection.receive(&[bomb.repeat(32), frame(0x88, &CLOSE)].concat());
-    let wakes = connection.wakes.0.load(Ordering::SeqCst) - wakes;
+    let wakes = connection.wakes.count() - wakes;
     assert!(wakes >= 32 / 5, "{wakes} turns for all of them");
-    assert!(connection.world().shut_down, "the close is complete");
+    assert!(connection.wire().shut_down, "the close is complete");
 }
 
 #[test]
@@ -174,17 +176,17 @@ fn a_client_that_is_only_drained_and_never_pauses_lets_other_tasks_run() {
     namespace.close_all(crossws_core::CloseCode::NORMAL);
     connection.arrives_without_end(&frame(0x82, &[7; 100]));
     connection.pass(secs(5));
-    assert!(connection.over && connection.world().aborted);
+    assert!(connection.over && connection.wire().aborted);
 }
 
 #[test]
 fn bytes_after_the_end_let_other_tasks_run() {
     let mut connection = Connection::open(hooks(), Limits::default());
     connection.receive(&frame(0x88, &CLOSE));
-    assert!(connection.world().shut_down && !connection.over);
+    assert!(connection.wire().shut_down && !connection.over);
     connection.arrives_without_end(b"on and on");
     connection.end_input();
-    assert!(connection.over && !connection.world().aborted);
+    assert!(connection.over && !connection.wire().aborted);
 }
 
 #[test]
@@ -223,19 +225,19 @@ fn a_room_that_never_pauses_lets_other_tasks_run() {
     let mut connection = Connection::open(hooks(), Limits::default());
     let hub = connection.hub.clone();
     let left = AtomicUsize::new(10_000);
-    connection.world().meanwhile = Some(Box::new(move || {
+    connection.wire().on_write = Some(Box::new(move || {
         if left.fetch_sub(1, Ordering::SeqCst) > 1 {
             hub.in_namespace("/room").broadcast("more").unwrap();
         }
     }));
     let room = connection.hub.in_namespace("/room");
     room.broadcast("news").unwrap();
-    let writes = connection.world().writes;
+    let writes = connection.wire().writes;
     assert!(connection.poll(), "it comes back");
-    let writes = connection.world().writes - writes;
+    let writes = connection.wire().writes - writes;
     assert!(writes < 200, "{writes} writes in one go");
     assert_eq!(connection.take().len(), 10_000 * 6);
-    connection.world().meanwhile = None;
+    connection.wire().on_write = None;
 }
 
 fn limited() -> Limits {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crossws_core::{ClosedBy, Limits, hooks};
 
-use crate::world::*;
+use crate::connection::*;
 
 #[test]
 fn a_head_byte_by_byte_and_a_frame_after_it_are_read() {
@@ -61,7 +61,7 @@ fn messages_before_a_close_frame_get_their_replies_first() {
     answer.extend([7; 125]);
     answer.extend(b"\x88\x02\x03\xe8");
     assert_eq!(connection.take(), answer);
-    assert!(connection.world().shut_down);
+    assert!(connection.wire().shut_down);
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn messages_before_a_violation_get_their_replies_first() {
         answer.starts_with(b"\x81\x03one\x81\x03two\x88\x10\x03\xea"),
         "{answer:?}"
     );
-    assert!(connection.world().shut_down);
+    assert!(connection.wire().shut_down);
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn after_a_violation_and_a_close_of_the_server_nothing_is_decoded() {
     let peer = connection.hub.peers().remove(0);
     peer.close(crossws_core::CloseCode::NORMAL, "");
     assert_eq!(connection.take(), b"\x88\x02\x03\xe8");
-    assert!(connection.world().shut_down, "no answer of it is awaited");
+    assert!(connection.wire().shut_down, "no answer of it is awaited");
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_flood_of_pings_is_a_policy_violation() {
         answer.windows(4).any(|bytes| bytes == b"\x88\x19\x03\xf0"),
         "1008: {answer:?}"
     );
-    assert!(connection.world().shut_down);
+    assert!(connection.wire().shut_down);
     assert_eq!(ends.lock().unwrap()[0].code, 1008);
 }
 
@@ -223,9 +223,9 @@ fn a_client_that_had_to_pause_is_read_again_when_this_side_closes() {
     let namespace = connection.hub.in_namespace("/room");
     namespace.close_all(crossws_core::CloseCode::NORMAL);
     assert_eq!(connection.take(), b"\x88\x02\x03\xe8");
-    let wakes = connection.wakes.0.load(Ordering::SeqCst);
+    let wakes = connection.wakes.count();
     connection.arrive(&frame(0x88, &CLOSE));
-    assert!(connection.wakes.0.load(Ordering::SeqCst) > wakes);
+    assert!(connection.wakes.count() > wakes);
     connection.settle();
-    assert!(connection.world().shut_down, "the close is complete");
+    assert!(connection.wire().shut_down, "the close is complete");
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crossws_core::{CloseCode, ClosedBy, HooksBuilder, Limits};
 
-use crate::world::*;
+use crate::connection::*;
 
 /// Far longer than any default.
 const LONG: Duration = secs(600);
@@ -15,7 +15,7 @@ const LONG: Duration = secs(600);
 impl Connection {
     /// Stops the process for this long, in which these bytes arrive.
     fn stop(&mut self, time: Duration, bytes: &[u8]) {
-        self.world().now += time;
+        self.clock.advance(time);
         self.receive(bytes);
     }
 }
@@ -84,7 +84,7 @@ fn a_client_that_read_everything_meanwhile_is_not_slow() {
     let namespace = connection.hub.in_namespace("/room");
     namespace.broadcast(vec![7; 500_000]).unwrap();
     connection.settle();
-    connection.world().now += LONG;
+    connection.clock.advance(LONG);
     connection.set_room(usize::MAX);
     assert!(ends.lock().unwrap().is_empty());
     assert!(connection.take().len() > 500_000);

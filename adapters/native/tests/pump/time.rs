@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crossws_core::{ClosedBy, Limits, Overflow, Upgrade, hooks};
 
-use crate::world::*;
+use crate::connection::*;
 
 #[test]
 fn a_silent_client_is_pinged_then_dropped() {
@@ -24,7 +24,7 @@ fn a_silent_client_is_pinged_then_dropped() {
     assert_eq!((closed.code, closed.by), (3008, ClosedBy::Timeout));
     assert!(connection.take().starts_with(b"\x88\x15\x0b\xc0silent"));
     connection.pass(secs(5));
-    assert!(connection.over && connection.world().aborted);
+    assert!(connection.over && connection.wire().aborted);
 }
 
 #[test]

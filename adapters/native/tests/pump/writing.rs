@@ -1,25 +1,23 @@
 //! Writing: in which calls, and the cost of a client that reads little.
 
-use std::sync::atomic::Ordering;
-
 use crossws_core::{Deflate, Limits, Overflow, hooks};
 
-use crate::world::*;
+use crate::connection::*;
 
 #[test]
 fn a_burst_of_answers_leaves_in_one_write() {
     let mut connection = Connection::open(echo(), Limits::default());
-    let before = connection.world().writes;
+    let before = connection.wire().writes;
     connection.receive(&frame(0x81, b"hello").repeat(50));
     assert_eq!(connection.take(), b"\x81\x05hello".repeat(50));
-    assert_eq!(connection.world().writes, before + 1);
+    assert_eq!(connection.wire().writes, before + 1);
 }
 
 #[test]
 fn a_task_woken_to_write_does_not_read() {
     let mut connection = Connection::open(hooks(), Limits::default());
     connection.settle();
-    let reads = connection.world().reads;
+    let reads = connection.wire().reads;
     for _ in 0..100 {
         connection
             .hub
@@ -28,7 +26,7 @@ fn a_task_woken_to_write_does_not_read() {
             .unwrap();
         assert_eq!(connection.take(), b"\x81\x04news");
     }
-    assert_eq!(connection.world().reads, reads);
+    assert_eq!(connection.wire().reads, reads);
 }
 
 #[test]
@@ -37,15 +35,15 @@ fn a_publication_waits_for_other_ready_tasks() {
     let hub = connection.hub.clone();
     let room = hub.in_namespace("/room");
     for first in ["news", "another turn's"] {
-        let writes = connection.world().writes;
+        let writes = connection.wire().writes;
         room.broadcast(first).unwrap();
         connection.arrive(&frame(0x81, b"mine"));
         assert!(connection.poll(), "it comes back");
-        assert_eq!(connection.world().writes, writes);
+        assert_eq!(connection.wire().writes, writes);
         // Another task that was ready.
         room.broadcast("more").unwrap();
         connection.settle();
-        assert_eq!(connection.world().writes, writes + 1);
+        assert_eq!(connection.wire().writes, writes + 1);
         let mut output = vec![0x81, first.len() as u8];
         output.extend(first.as_bytes());
         output.extend(b"\x81\x04more");
@@ -62,7 +60,7 @@ fn a_publication_is_written_with_a_reply_at_once() {
     room.broadcast("news").unwrap();
     connection.arrive(&frame(0x81, b"mine"));
     connection.poll();
-    let output = std::mem::take(&mut connection.world().output);
+    let output = connection.stream.take();
     assert_eq!(output, b"\x81\x04news\x81\x04mine");
 }
 
@@ -70,7 +68,7 @@ fn a_publication_is_written_with_a_reply_at_once() {
 fn many_publications_wake_a_sleeping_writer_once() {
     let mut connection = Connection::open(hooks(), Limits::default());
     connection.settle();
-    let wakes = connection.wakes.0.load(Ordering::SeqCst);
+    let wakes = connection.wakes.count();
     for _ in 0..100 {
         connection
             .hub
@@ -78,10 +76,10 @@ fn many_publications_wake_a_sleeping_writer_once() {
             .broadcast("news")
             .unwrap();
     }
-    assert_eq!(connection.wakes.0.load(Ordering::SeqCst), wakes + 1);
-    let writes = connection.world().writes;
+    assert_eq!(connection.wakes.count(), wakes + 1);
+    let writes = connection.wire().writes;
     assert_eq!(connection.take().len(), 600);
-    assert_eq!(connection.world().writes, writes + 1);
+    assert_eq!(connection.wire().writes, writes + 1);
 }
 
 #[test]
@@ -138,7 +136,7 @@ fn a_slow_consumer_gets_the_rest_of_its_frame_then_1013() {
         [b"\x81\x64", "0123456789".repeat(10).as_bytes()].concat()
     );
     assert_eq!(&output[102..], b"\x88\x0f\x03\xf5slow consumer");
-    assert!(connection.world().shut_down);
+    assert!(connection.wire().shut_down);
     assert_eq!(ends.lock().unwrap()[0].code, 1013);
 }
 
@@ -155,7 +153,7 @@ fn answers_that_are_not_read_hold_the_next_messages_back() {
         connection.receive(&frame(0x82, &[7; 100]));
     }
     assert!(ends.lock().unwrap().is_empty());
-    let left = connection.world().input.len();
+    let left = connection.wire().input.len();
     assert!(left > 0, "the socket is not read any further");
     connection.set_room(usize::MAX);
     assert_eq!(connection.take().len(), 100 * 102);

@@ -73,7 +73,8 @@ impl Client {
     }
 }
 
-/// The server's end. It has room for everything.
+/// The server's end. It has room for everything. It is not the `FakeStream` of `crossws_native`, whose record of
+/// what happens would be counted too.
 pub(crate) struct Socket(Arc<Mutex<Pipe>>);
 
 impl Socket {

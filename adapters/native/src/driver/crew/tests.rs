@@ -3,10 +3,7 @@
 // Helpers here unwrap as the tests do.
 #![allow(clippy::unwrap_used)]
 
-use std::io::{self, IoSlice};
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Wake;
 
 use crossws_core::adapter::OpeningPeer;
 use crossws_core::{HooksBuilder, Hub};
@@ -18,71 +15,23 @@ use crate::driver::task_handle::{Batch, TaskHandle};
 use crate::driver::transport::NativeTransport;
 use crate::driver::transport::fan_out::Sleepers;
 use crate::driver::transport::joined::join_with;
-use crate::runtime::io::Io;
+use crate::testing::{FakeStream, Wakes};
 use crossws_proto::handshake::Agreed;
-
-/// Takes every byte, or none.
-struct Paper {
-    written: Arc<AtomicUsize>,
-    full: bool,
-    broken: bool,
-}
-
-impl Io for Paper {
-    fn poll_read(&mut self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
-        Poll::Pending
-    }
-
-    fn poll_write_vectored(
-        &mut self,
-        _: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        if self.full {
-            return Poll::Pending;
-        }
-        assert!(!self.broken, "a stream's own fault");
-        let count = bufs.iter().map(|buf| buf.len()).sum();
-        self.written.fetch_add(count, Ordering::Relaxed);
-        Poll::Ready(Ok(count))
-    }
-
-    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-#[derive(Default)]
-struct Woken(AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
 
 /// A subscriber whose own task sleeps.
 struct Subscriber {
     _joined: OpeningPeer<HooksBuilder>,
     outbox: Arc<TaskHandle>,
-    outlet: Arc<Mutex<Outlet<Paper>>>,
-    written: Arc<AtomicUsize>,
-    woken: Arc<Woken>,
+    outlet: Arc<Mutex<Outlet<FakeStream>>>,
+    stream: FakeStream,
+    woken: Arc<Wakes>,
 }
 
 impl Subscriber {
     fn join(hub: &Hub, crew: &Arc<ServerCrew>) -> Self {
         let outbox = TaskHandle::new(hub.limits());
-        let written = Arc::new(AtomicUsize::new(0));
-        let outlet = Arc::new(Mutex::new(Outlet::new(Paper {
-            written: Arc::clone(&written),
-            full: false,
-            broken: false,
-        })));
+        let stream = FakeStream::new();
+        let outlet = Arc::new(Mutex::new(Outlet::new(stream.clone())));
         let transport = NativeTransport::new(Arc::clone(&outbox), &Agreed::default());
         let flush = Arc::downgrade(&outlet);
         let joined = join_with(
@@ -92,22 +41,21 @@ impl Subscriber {
                 .with_crew(Some(Arc::clone(crew))),
         );
         joined.peer().subscribe("news").unwrap();
-        let woken = Arc::new(Woken::default());
+        let woken = Arc::new(Wakes::default());
         outbox.attend(&Waker::from(Arc::clone(&woken)));
         outbox.take(&mut Batch::default());
         Self {
             _joined: joined,
             outbox,
             outlet,
-            written,
+            stream,
             woken,
         }
     }
 
     /// Returns how many bytes were written, and whether the task was woken.
     fn seen(&self) -> (usize, bool) {
-        let woken = self.woken.0.load(Ordering::Relaxed) > 0;
-        (self.written.load(Ordering::Relaxed), woken)
+        (self.stream.wire().output.len(), self.woken.count() > 0)
     }
 }
 
@@ -121,10 +69,10 @@ fn room(members: usize) -> (Arc<ServerCrew>, Vec<Member<Sleepers>>, Hub, Vec<Sub
 }
 
 fn poll(member: &mut Member<Sleepers>) -> (Poll<()>, bool) {
-    let woken = Arc::new(Woken::default());
+    let woken = Arc::new(Wakes::default());
     let waker = Waker::from(Arc::clone(&woken));
     let polled = pin!(member).poll(&mut Context::from_waker(&waker));
-    (polled, woken.0.load(Ordering::Relaxed) > 0)
+    (polled, woken.count() > 0)
 }
 
 #[test]
@@ -146,7 +94,7 @@ fn a_room_is_written_for_once_those_who_are_ready_have_run() {
 #[test]
 fn a_task_is_woken_for_what_must_wait() {
     let (_crew, mut members, hub, room) = room(1);
-    room[0].outlet.lock().io.full = true;
+    room[0].stream.set_room(0);
     // Another task holds this stream.
     let held = room[1].outlet.lock();
     // Control frames leave with the messages.
@@ -192,7 +140,7 @@ fn members_end_with_their_crew() {
 fn a_stream_that_panics_affects_no_other_connection() {
     let (_crew, mut members, hub, room) = room(1);
     hub.in_namespace("/").publish("news", "one").unwrap();
-    room[2].outlet.lock().io.broken = true;
+    room[2].stream.wire().on_write = Some(Box::new(|| panic!("a stream's own fault")));
     assert_eq!(poll(&mut members[0]), (Poll::Pending, true));
     let seen: Vec<_> = room.iter().map(Subscriber::seen).collect();
     assert!(
@@ -211,8 +159,8 @@ fn a_peers_handle_keeps_no_stream() {
     drop(gone.outlet);
     hub.in_namespace("/").publish("news", "one").unwrap();
     let _ = poll(&mut members[0]);
-    assert_eq!(Arc::strong_count(&gone.written), 1, "the stream is gone");
-    assert!(gone.woken.0.load(Ordering::Relaxed) > 0);
+    assert!(gone.stream.is_alone(), "the stream is gone");
+    assert!(gone.woken.count() > 0);
     assert!(room.iter().all(|one| one.seen() == (5, false)));
 }
 

@@ -20,7 +20,8 @@ use crossws_proto::handshake::Agreed;
 
 const RUNS: usize = 10_000;
 
-/// A stream that takes some bytes of every other write.
+/// A stream that takes some bytes of every other write. It is not a `FakeStream`, because what waits for
+/// its bytes is a thread of shuttle's, on a condition that only shuttle may signal.
 struct Paper {
     written: Arc<(Lock<Vec<u8>>, Condvar)>,
     full: bool,

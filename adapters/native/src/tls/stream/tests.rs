@@ -4,8 +4,7 @@ mod pair;
 
 use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use crossws_core::Limits;
@@ -16,6 +15,7 @@ use self::pair::Pair;
 use crate::driver::outlet::{Flush, Outlet};
 use crate::driver::task_handle::{Batch, TaskHandle};
 use crate::runtime::io::Io;
+use crate::testing::Wakes;
 use crossws_proto::frame::Opcode;
 use crossws_proto::sync;
 
@@ -29,12 +29,14 @@ fn an_unfinished_handshake_counts_what_it_holds() {
     let silent = pair.server.buffered();
     assert!(silent > 0, "rustls takes memory before anything arrives");
     pair.carry_to_server();
-    let hello = pair.wire().carry_to_server.len();
-    let last = pair.wire().carry_to_server.pop_back().unwrap();
+    let mut first = pair.wire().input.pop_back().unwrap();
+    let hello = first.len();
+    let last = first.split_off(hello - 1);
+    pair.wire.arrive(first);
     assert!(pair.read().is_pending());
     let held = pair.server.buffered() - silent;
     assert!((hello - 1..4 * hello).contains(&held), "{held} of {hello}");
-    pair.wire().carry_to_server.push_back(last);
+    pair.wire.arrive(last);
     // The bytes of a reply that its client does not read count too.
     pair.wire().room = 0;
     assert!(pair.read().is_pending());
@@ -50,7 +52,7 @@ fn bytes_cross_in_both_versions_whatever_the_steps() {
         let mut pair = Pair::established(version);
         let sent = noise(100_000);
         for step in [1, 7, 1000, usize::MAX] {
-            pair.wire().step = step;
+            pair.wire().piece = step;
             pair.client.writer().write_all(&sent).unwrap();
             pair.carry_to_server();
             assert_eq!(pair.read_all(), sent, "in steps of {step}");
@@ -102,8 +104,7 @@ fn slices_are_joined_into_records() {
     }
     let records = {
         let wire = pair.wire();
-        let bytes: Vec<u8> = wire.carry_to_client.iter().copied().collect();
-        let mut rest = &bytes[..];
+        let mut rest = &wire.output[..];
         let mut records = 0;
         while let [_, _, _, high, low, ..] = rest {
             rest = &rest[5 + usize::from(u16::from_be_bytes([*high, *low]))..];
@@ -209,13 +210,13 @@ fn a_stream_that_is_cut_is_an_error() {
     let mut pair = Pair::established(&TLS13);
     pair.client.writer().write_all(b"half").unwrap();
     pair.carry_to_server();
-    pair.wire().ended = true;
+    pair.wire.end_input();
     let end = (b"half".to_vec(), Err(ErrorKind::UnexpectedEof));
     assert_eq!(pair.read_all_until_end(), end);
     let mut pair = Pair::new(&TLS13);
     pair.carry_to_server();
-    pair.wire().carry_to_server.truncate(50);
-    pair.wire().ended = true;
+    pair.wire().input[0].truncate(50);
+    pair.wire.end_input();
     let end = (Vec::new(), Err(ErrorKind::UnexpectedEof));
     assert_eq!(pair.read_all_until_end(), end);
 }
@@ -223,13 +224,11 @@ fn a_stream_that_is_cut_is_an_error() {
 #[test]
 fn a_client_without_tls_gets_an_alert() {
     let mut pair = Pair::new(&TLS13);
-    pair.wire()
-        .carry_to_server
-        .extend(b"GET / HTTP/1.1\r\n\r\n");
+    pair.wire.arrive("GET / HTTP/1.1\r\n\r\n");
     let end = (Vec::new(), Err(ErrorKind::InvalidData));
     assert_eq!(pair.read_all_until_end(), end);
     // A record of the type alert (RFC 8446 section 5.1).
-    assert_eq!(pair.wire().carry_to_client.front(), Some(&0x15));
+    assert_eq!(pair.wire().output.first(), Some(&0x15));
     let Poll::Ready(Err(_)) = pair.write(&[b"more"]) else {
         panic!("a broken connection takes nothing");
     };
@@ -242,15 +241,13 @@ fn bytes_that_were_changed_on_the_way_end_the_connection() {
     pair.carry_to_server();
     pair.client.writer().write_all(b"evil").unwrap();
     pair.carry_to_server();
-    *pair.wire().carry_to_server.back_mut().unwrap() ^= 1;
+    let mut changed = pair.wire().input.pop_back().unwrap().to_vec();
+    *changed.last_mut().unwrap() ^= 1;
+    pair.wire.arrive(changed);
     // The data before the changed bytes is delivered.
     let end = (b"good".to_vec(), Err(ErrorKind::InvalidData));
     assert_eq!(pair.read_all_until_end(), end);
-    assert_eq!(
-        pair.wire().carry_to_client.front(),
-        Some(&0x17),
-        "encrypted alert"
-    );
+    assert_eq!(pair.wire().output.first(), Some(&0x17), "encrypted alert");
 }
 
 #[test]
@@ -261,9 +258,7 @@ fn memory_grows_with_what_arrives_and_has_a_bound() {
         let len = u16::try_from(payload.len()).unwrap().to_be_bytes();
         [&[0x16, 3, 1, len[0], len[1]], payload].concat()
     };
-    pair.wire()
-        .carry_to_server
-        .extend(record(&[1, 0xff, 0xff, 0xff, 3, 3]));
+    pair.wire.arrive(record(&[1, 0xff, 0xff, 0xff, 3, 3]));
     let (_, end) = pair.read_all_until_end();
     assert_eq!(
         end,
@@ -274,22 +269,12 @@ fn memory_grows_with_what_arrives_and_has_a_bound() {
     // The longest allowed message, which stays incomplete.
     let mut pair = Pair::new(&TLS13);
     let mut sent = 0;
-    pair.wire()
-        .carry_to_server
-        .extend(record(&[1, 0, 0xff, 0xff, 3, 3]));
+    pair.wire.arrive(record(&[1, 0, 0xff, 0xff, 3, 3]));
     while pair.read().is_pending() {
         assert!(sent < 200_000, "it takes {sent} bytes of one message");
         assert!(pair.server.session.partial.len() <= 80 << 10);
-        pair.wire().carry_to_server.extend(record(&[0; 100]));
+        pair.wire.arrive(record(&[0; 100]));
         sent += 100;
-    }
-}
-
-struct Wakes(AtomicUsize);
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -301,27 +286,26 @@ fn a_task_is_woken_for_bytes_that_another_task_wrote_and_the_stream_holds() {
         wire,
     } = Pair::established(&TLS13);
     let outbox = TaskHandle::new(&Limits::default());
-    let wakes = Arc::new(Wakes(AtomicUsize::new(0)));
+    let wakes = Arc::new(Wakes::default());
     let waker = Waker::from(Arc::clone(&wakes));
     outbox.attend(&waker);
     outbox.take(&mut Batch::default());
     assert!(outbox.is_asleep());
 
     // Room for the record's beginning, although the stream has taken all of it.
-    wire.0.lock().unwrap().room = 3;
+    wire.set_room(3);
     outbox.enqueue(5, |batch| {
         batch.push(Opcode::Text, &Bytes::from_static(b"hello"))
     });
     let outlet = sync::Mutex::new(Outlet::new(server));
     assert_eq!(outlet.flush(&outbox, false), Some(true));
     assert!(outlet.lock().writing.is_empty());
-    assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+    assert_eq!(wakes.count(), 1);
 
-    wire.0.lock().unwrap().room = usize::MAX;
+    wire.set_room(usize::MAX);
     let mut cx = Context::from_waker(&waker);
     assert!(outlet.lock().poll_flush(&mut cx).is_ready());
-    let mut wire = wire.0.lock().unwrap();
-    client.read_tls(&mut wire.carry_to_client).unwrap();
+    client.read_tls(&mut &wire.take()[..]).unwrap();
     client.process_new_packets().unwrap();
     let mut received = [0; 7];
     client.reader().read_exact(&mut received).unwrap();

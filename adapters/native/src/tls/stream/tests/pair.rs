@@ -1,8 +1,7 @@
 //! A server's stream and rustls's own client, over a pipe in memory.
 
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -11,68 +10,15 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
 
 use crate::runtime::io::Io;
+use crate::testing::{FakeStream, Wire};
 use crate::tls::{Tls, TlsStream};
-
-/// Both directions of a connection in memory.
-#[derive(Default)]
-pub(super) struct Wire {
-    pub(super) carry_to_server: VecDeque<u8>,
-    pub(super) carry_to_client: VecDeque<u8>,
-    pub(super) ended: bool,
-    /// What the server's end may still write and read at once.
-    pub(super) room: usize,
-    pub(super) step: usize,
-    pub(super) shut_down: bool,
-}
-
-#[derive(Clone)]
-pub(super) struct Pipe(pub(super) Arc<Mutex<Wire>>);
-
-impl Io for Pipe {
-    fn poll_read(&mut self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        let mut wire = self.0.lock().unwrap();
-        if wire.carry_to_server.is_empty() {
-            return if wire.ended {
-                Poll::Ready(Ok(0))
-            } else {
-                Poll::Pending
-            };
-        }
-        let most = buf.len().min(wire.step);
-        Poll::Ready(wire.carry_to_server.read(&mut buf[..most]))
-    }
-
-    fn poll_write_vectored(
-        &mut self,
-        _: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let mut wire = self.0.lock().unwrap();
-        let bytes: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).collect();
-        let count = bytes.len().min(wire.room);
-        if count == 0 {
-            return Poll::Pending;
-        }
-        wire.room -= count;
-        wire.carry_to_client.extend(&bytes[..count]);
-        Poll::Ready(Ok(count))
-    }
-
-    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.lock().unwrap().shut_down = true;
-        Poll::Ready(Ok(()))
-    }
-}
+use crossws_proto::sync::MutexGuard;
 
 /// A server's stream and a client, and the wire between them.
 pub(super) struct Pair {
-    pub(super) server: TlsStream<Pipe>,
+    pub(super) server: TlsStream<FakeStream>,
     pub(super) client: ClientConnection,
-    pub(super) wire: Pipe,
+    pub(super) wire: FakeStream,
 }
 
 impl Pair {
@@ -80,11 +26,7 @@ impl Pair {
         let localhost = ["localhost".to_owned()];
         let CertifiedKey { cert, signing_key } = generate_simple_self_signed(localhost).unwrap();
         let tls = Tls::from_pem(cert.pem(), signing_key.serialize_pem()).unwrap();
-        let wire = Pipe(Arc::new(Mutex::new(Wire {
-            room: usize::MAX,
-            step: usize::MAX,
-            ..Wire::default()
-        })));
+        let wire = FakeStream::new();
         Self {
             server: tls.stream(wire.clone()).unwrap(),
             client: client(cert.der().clone(), version),
@@ -107,25 +49,24 @@ impl Pair {
     }
 
     pub(super) fn wire(&self) -> MutexGuard<'_, Wire> {
-        self.wire.0.lock().unwrap()
+        self.wire.wire()
     }
 
     /// Moves the client's outgoing bytes to the wire.
     pub(super) fn carry_to_server(&mut self) {
+        let mut bytes = Vec::new();
         while self.client.wants_write() {
-            let mut wire = self.wire.0.lock().unwrap();
-            self.client.write_tls(&mut wire.carry_to_server).unwrap();
+            self.client.write_tls(&mut bytes).unwrap();
         }
+        self.wire.arrive(bytes);
     }
 
     /// Passes everything on the wire to the client.
     pub(super) fn carry_to_client(&mut self) {
-        loop {
-            let mut wire = self.wire.0.lock().unwrap();
-            if wire.carry_to_client.is_empty() {
-                return;
-            }
-            self.client.read_tls(&mut wire.carry_to_client).unwrap();
+        let bytes = self.wire.take();
+        let mut bytes = &bytes[..];
+        while !bytes.is_empty() {
+            self.client.read_tls(&mut bytes).unwrap();
             self.client.process_new_packets().unwrap();
         }
     }
@@ -180,11 +121,12 @@ impl Pair {
     /// Returns the client's plaintext so far.
     pub(super) fn received(&mut self) -> Vec<u8> {
         let mut all = Vec::new();
+        let bytes = self.wire.take();
+        let mut bytes = &bytes[..];
         loop {
-            let mut wire = self.wire.0.lock().unwrap();
-            let over = wire.carry_to_client.is_empty();
+            let over = bytes.is_empty();
             if !over {
-                self.client.read_tls(&mut wire.carry_to_client).unwrap();
+                self.client.read_tls(&mut bytes).unwrap();
                 self.client.process_new_packets().unwrap();
             }
             match self.client.reader().read_to_end(&mut all) {

@@ -1,16 +1,15 @@
-//! A simulated socket, a clock and a connection between them.
+//! A connection over a fake stream, with a clock, which the test polls.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crossws_core::{Closed, Deflate, Hooks, HooksBuilder, Hub, Limits, Upgrade, hooks};
-use crossws_native::{HeadLimits, Io, Runtime, StreamInfo, serve_stream};
+use crossws_native::testing::{FakeStream, Wakes, Wire};
+use crossws_native::{HeadLimits, Runtime, StreamInfo, serve_stream};
+use crossws_proto::sync::MutexGuard;
 
 pub(crate) const REQUEST: &[u8] =
     b"GET /room HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
@@ -33,103 +32,28 @@ pub(crate) fn until(holds: impl Fn() -> bool) -> impl Future<Output = ()> {
     })
 }
 
-/// Both ends of a simulated socket, and the clock.
-#[derive(Default)]
-pub(crate) struct World {
-    pub(crate) now: Duration,
-    /// Bytes on their way to the server, one chunk per read.
-    pub(crate) input: VecDeque<Vec<u8>>,
-    pub(crate) input_ended: bool,
-    /// The bytes that the server wrote, and how many more it may write.
-    pub(crate) output: Vec<u8>,
-    pub(crate) room: usize,
-    pub(crate) shut_down: bool,
-    pub(crate) aborted: bool,
-    /// Whether every write fails.
-    pub(crate) broken: bool,
-    /// What other tasks do while the server writes.
-    pub(crate) meanwhile: Option<Box<dyn Fn() + Send>>,
-    pub(crate) reads: usize,
-    pub(crate) writes: usize,
-    pub(crate) read_waker: Option<Waker>,
-    pub(crate) write_waker: Option<Waker>,
-}
-
+/// Time that the test moves on.
 #[derive(Clone)]
-pub(crate) struct Shared(Arc<Mutex<World>>, Instant);
+pub(crate) struct Clock(Arc<Mutex<Duration>>, Instant);
 
-impl Shared {
-    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        self.0.lock().unwrap()
-    }
-}
-
-impl Io for Shared {
-    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        let mut world = self.world();
-        world.reads += 1;
-        if let Some(chunk) = world.input.pop_front() {
-            buf[..chunk.len()].copy_from_slice(&chunk);
-            return Poll::Ready(Ok(chunk.len()));
-        }
-        if world.input_ended {
-            return Poll::Ready(Ok(0));
-        }
-        world.read_waker = Some(cx.waker().clone());
-        Poll::Pending
+impl Clock {
+    fn passed(&self) -> Duration {
+        *self.0.lock().unwrap()
     }
 
-    fn poll_write_vectored(
-        &mut self,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let mut world = self.world();
-        if world.broken {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-        }
-        if world.room == 0 {
-            world.write_waker = Some(cx.waker().clone());
-            return Poll::Pending;
-        }
-        world.writes += 1;
-        let mut written = 0;
-        for buf in bufs {
-            let count = buf.len().min(world.room);
-            world.output.extend_from_slice(&buf[..count]);
-            world.room -= count;
-            written += count;
-        }
-        if let Some(meanwhile) = world.meanwhile.take() {
-            drop(world);
-            meanwhile();
-            self.world().meanwhile = Some(meanwhile);
-        }
-        Poll::Ready(Ok(written))
-    }
-
-    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.world().shut_down = true;
-        Poll::Ready(Ok(()))
-    }
-
-    fn abort(&mut self) {
-        self.world().aborted = true;
+    pub(crate) fn advance(&self, time: Duration) {
+        *self.0.lock().unwrap() += time;
     }
 }
 
 /// Ready when the clock has advanced far enough. The test polls by hand, so no task is woken.
-pub(crate) struct Sleep(Shared, Duration);
+pub(crate) struct Sleep(Clock, Duration);
 
 impl Future for Sleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        if self.0.world().now >= self.1 {
+        if self.0.passed() >= self.1 {
             Poll::Ready(())
         } else {
             Poll::Pending
@@ -137,30 +61,23 @@ impl Future for Sleep {
     }
 }
 
-impl Runtime for Shared {
+impl Runtime for Clock {
     type Sleep = Sleep;
 
     fn sleep(&self, duration: Duration) -> Sleep {
-        let at = self.world().now + duration;
+        let at = self.passed() + duration;
         Sleep(self.clone(), at)
     }
 
     fn now(&self) -> Instant {
-        self.1 + self.world().now
-    }
-}
-
-pub(crate) struct Wakes(pub(crate) AtomicUsize);
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
+        self.1 + self.passed()
     }
 }
 
 /// A connection that the test polls.
 pub(crate) struct Connection {
-    pub(crate) shared: Shared,
+    pub(crate) stream: FakeStream,
+    pub(crate) clock: Clock,
     pub(crate) hub: Hub,
     pub(crate) task: Pin<Box<dyn Future<Output = ()> + Send>>,
     pub(crate) over: bool,
@@ -209,38 +126,37 @@ impl Connection {
     }
 
     fn new_in(hub: Hub, hooks: impl Hooks, info: StreamInfo) -> Self {
-        let shared = Shared(Arc::default(), Instant::now());
-        shared.world().room = usize::MAX;
-        let (io, runtime, its_hub) = (shared.clone(), shared.clone(), hub.clone());
+        let (stream, clock) = (FakeStream::new(), Clock(Arc::default(), Instant::now()));
+        let (io, runtime, its_hub) = (stream.clone(), clock.clone(), hub.clone());
         let hooks = Arc::new(hooks);
         let task = Box::pin(async move {
             let head = HeadLimits::default();
             let served = serve_stream(io, info, &hooks, &its_hub, &runtime, &head).await;
             assert!(served.is_ok());
         });
-        let wakes = Arc::new(Wakes(AtomicUsize::new(0)));
         Self {
-            shared,
+            stream,
+            clock,
             hub,
             task,
             over: false,
-            wakes,
+            wakes: Arc::default(),
         }
     }
 
-    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        self.shared.world()
+    pub(crate) fn wire(&self) -> MutexGuard<'_, Wire> {
+        self.stream.wire()
     }
 
     /// Polls once. Returns whether it must be polled again.
     pub(crate) fn poll(&mut self) -> bool {
         let waker = Waker::from(Arc::clone(&self.wakes));
         let mut cx = Context::from_waker(&waker);
-        let before = self.wakes.0.load(Ordering::SeqCst);
+        let before = self.wakes.count();
         if !self.over {
             self.over = self.task.as_mut().poll(&mut cx).is_ready();
         }
-        !self.over && self.wakes.0.load(Ordering::SeqCst) != before
+        !self.over && self.wakes.count() != before
     }
 
     /// Polls until nothing more happens without a new event.
@@ -254,61 +170,41 @@ impl Connection {
     }
 
     /// Adds bytes without polling the task.
-    pub(crate) fn arrive(&mut self, bytes: &[u8]) {
-        let waker = {
-            let mut world = self.world();
-            world.input.push_back(bytes.to_vec());
-            world.read_waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+    pub(crate) fn arrive(&self, bytes: &[u8]) {
+        self.stream.arrive(bytes.to_vec());
     }
 
     /// Adds a chunk whenever there is none left to read. The connection must still let other tasks
     /// run.
     pub(crate) fn arrives_without_end(&mut self, chunk: &[u8]) {
-        self.world().input.extend(vec![chunk.to_vec(); 10_000]);
+        let chunks = vec![chunk.to_vec().into(); 10_000];
+        self.wire().input.extend(chunks);
         self.arrive(chunk);
-        let reads = self.world().reads;
+        let reads = self.wire().reads;
         assert!(self.poll(), "it comes back");
-        let reads = self.world().reads - reads;
+        let reads = self.wire().reads - reads;
         assert!(reads < 200, "{reads} reads in one go");
     }
 
     pub(crate) fn end_input(&mut self) {
-        let waker = {
-            let mut world = self.world();
-            world.input_ended = true;
-            world.read_waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        self.stream.end_input();
         self.settle();
     }
 
     pub(crate) fn set_room(&mut self, room: usize) {
-        let waker = {
-            let mut world = self.world();
-            world.room = room;
-            world.write_waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        self.stream.set_room(room);
         self.settle();
     }
 
     pub(crate) fn pass(&mut self, time: Duration) {
-        self.world().now += time;
+        self.clock.advance(time);
         self.settle();
     }
 
     /// Returns the bytes written since the last call.
     pub(crate) fn take(&mut self) -> Vec<u8> {
         self.settle();
-        std::mem::take(&mut self.world().output)
+        self.stream.take()
     }
 }
 
