@@ -1,13 +1,14 @@
+use std::collections::VecDeque;
 use std::future::{pending, poll_fn};
-use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use crossws_core::{Deflate, Hub, Limits, hooks};
-use crossws_native::{HeadLimits, Io, Runtime, StreamInfo, serve_stream};
+use crossws_native::testing::{FakeStream, Wakes};
+use crossws_native::{HeadLimits, Runtime, StreamInfo, serve_stream};
 
 // The meaning of the first byte's bits.
 /// The handshake is not part of the input, to skip it faster.
@@ -26,91 +27,41 @@ const PUBLISHED: u8 = 64;
 /// The hook closes after a few messages.
 const CLOSES: u8 = 128;
 
-/// A client that sends these bytes in pieces, then ends its side, and reads what it gets.
-struct World {
-    bytes: Vec<u8>,
-    at: usize,
-    piece: usize,
-    slow: bool,
-    /// Whether a slow client's next bytes have arrived.
-    arrived: bool,
-    /// How many bytes a slow client reads next. It grows each time: what it sent may inflate a
-    /// thousandfold.
+/// A client that sends pieces, then ends its side, and reads what it gets.
+#[derive(Clone)]
+struct Client {
+    stream: FakeStream,
+    plan: Arc<Mutex<Plan>>,
+}
+
+/// What the client does next.
+struct Plan {
+    pieces: VecDeque<Bytes>,
+    /// How many bytes a slow client reads next. It grows each time: what it sent may inflate a thousandfold.
     takes: usize,
-    /// How many bytes may be written until the client reads, and until writes fail.
-    room: usize,
-    breaks: usize,
-    reader: Option<Waker>,
-    writer: Option<Waker>,
     sleeper: Option<Waker>,
 }
 
-impl World {
-    /// Advances the client's end. Returns the waker of the task that this wakes.
-    fn go_on(&mut self) -> Option<Waker> {
-        if self.writer.is_some() {
-            self.room = self.takes;
-            self.takes += 1;
-            return self.writer.take();
-        }
-        self.arrived = true;
-        self.sleeper.take().or_else(|| self.reader.take())
-    }
-}
-
-#[derive(Clone)]
-struct Client(Arc<Mutex<World>>);
-
 impl Client {
-    fn world(&self) -> MutexGuard<'_, World> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Io for Client {
-    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        let world = &mut *self.world();
-        if world.slow && !std::mem::take(&mut world.arrived) {
-            world.reader = Some(cx.waker().clone());
-            return Poll::Pending;
-        }
-        let rest = &world.bytes[world.at..];
-        let count = rest.len().min(world.piece).min(buf.len());
-        buf[..count].copy_from_slice(&rest[..count]);
-        world.at += count;
-        Poll::Ready(Ok(count))
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn poll_write_vectored(
-        &mut self,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let world = &mut *self.world();
-        if world.breaks == 0 {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+    /// Advances the client's end, and wakes the task that waited for this.
+    fn go_on(&self) {
+        let mut plan = self.plan();
+        if self.stream.wire().write_waker.is_some() {
+            let room = plan.takes;
+            plan.takes += 1;
+            return self.stream.set_room(room);
         }
-        if world.room == 0 {
-            world.writer = Some(cx.waker().clone());
-            return Poll::Pending;
+        match plan.pieces.pop_front() {
+            Some(piece) => self.stream.arrive(piece),
+            None => self.stream.end_input(),
         }
-        let all = bufs.iter().map(|buf| buf.len()).sum::<usize>();
-        let count = all.min(world.room).min(world.breaks);
-        if world.slow {
-            world.room -= count;
+        if let Some(sleeper) = plan.sleeper.take() {
+            sleeper.wake();
         }
-        if world.breaks != usize::MAX {
-            world.breaks -= count;
-        }
-        Poll::Ready(Ok(count))
-    }
-
-    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
     }
 }
 
@@ -131,21 +82,13 @@ impl Runtime for Still {
             if std::mem::replace(&mut slept, true) {
                 return Poll::Ready(());
             }
-            client.world().sleeper = Some(cx.waker().clone());
+            client.plan().sleeper = Some(cx.waker().clone());
             Poll::Pending
         }))
     }
 
     fn now(&self) -> Instant {
         self.0
-    }
-}
-
-struct Woken(AtomicBool);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::SeqCst);
     }
 }
 
@@ -179,19 +122,24 @@ pub fn connection(data: &[u8]) {
     }
     all.extend(bytes);
     let piece = usize::from(*piece).max(1);
-    let client = Client(Arc::new(Mutex::new(World {
-        bytes: all,
-        at: 0,
-        piece,
-        slow: has(SLOW),
-        arrived: false,
-        takes: piece,
-        room: if has(SLOW) { piece } else { usize::MAX },
-        breaks: if has(BREAKS) { 16 * piece } else { usize::MAX },
-        reader: None,
-        writer: None,
-        sleeper: None,
-    })));
+    let client = Client {
+        stream: FakeStream::new(),
+        plan: Arc::new(Mutex::new(Plan {
+            pieces: all.chunks(piece).map(Bytes::copy_from_slice).collect(),
+            takes: piece,
+            sleeper: None,
+        })),
+    };
+    if has(SLOW) {
+        client.stream.set_room(piece);
+    } else {
+        let pieces = std::mem::take(&mut client.plan().pieces);
+        client.stream.wire().input = pieces;
+        client.stream.end_input();
+    }
+    if has(BREAKS) {
+        client.stream.wire().passes = 16 * piece;
+    }
     let mut limits = Limits::default();
     if has(WAITS) {
         limits = limits.max_queued(8_usize).max_inbound(2_usize);
@@ -221,25 +169,25 @@ pub fn connection(data: &[u8]) {
     let runtime = Still(Instant::now(), client.clone());
     let limits = HeadLimits::default();
     let info = StreamInfo::default().with_ends_on_drop(has(ENDS_ON_DROP));
-    let io = client.clone();
+    let io = client.stream.clone();
     let mut served = pin!(serve_stream(io, info, &echo, &hub, &runtime, &limits));
-    let woken = Arc::new(Woken(AtomicBool::new(true)));
-    let waker = Waker::from(Arc::clone(&woken));
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(Arc::clone(&wakes));
+    // The number of wakes at the last poll.
+    let mut polled = usize::MAX;
     let mut cx = Context::from_waker(&waker);
     let mut publications = if has(PUBLISHED) { 100 } else { 0 };
     let ended = (0..100_000).any(|_| {
-        if woken.0.swap(false, Ordering::SeqCst) {
+        client.stream.take();
+        if std::mem::replace(&mut polled, wakes.count()) != wakes.count() {
             return served.as_mut().poll(&mut cx).is_ready();
         }
         if publications > 0 {
             publications -= 1;
             let _ = hub.in_namespace("/a").broadcast("news");
         }
-        let next = client.world().go_on();
-        if let Some(next) = next {
-            next.wake();
-        }
-        assert!(woken.0.load(Ordering::SeqCst), "no waker is left to wake it");
+        client.go_on();
+        assert_ne!(polled, wakes.count(), "no waker is left to wake it");
         false
     });
     assert!(ended, "it never ends");
