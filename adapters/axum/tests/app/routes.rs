@@ -1,6 +1,4 @@
-//! WebSockets as routes of an axum app: paths, middleware, addresses, state.
-
-#![allow(clippy::unwrap_used, clippy::panic)]
+//! Routes: paths, middleware, addresses, state, and the shutdown.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,80 +15,17 @@ use crossws_app::{PeerExt, route};
 use crossws_axum::{Endpoint, WebSockets, websocket};
 use crossws_core::{BoxError, HookResult, Hooks, Hub, Message, Peer, Shutdown, hooks};
 use crossws_tokio::Server;
-use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::{Error, Message as Wire, http};
-use tokio_tungstenite::{WebSocketStream, client_async};
+use futures_util::StreamExt;
 
-/// Longer than anything here takes, so that a test that hangs fails and names the condition.
-async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(Duration::from_secs(20), future).await {
-        Ok(output) => output,
-        Err(_) => panic!("waited too long for {what}"),
-    }
-}
+use crate::{Client, request, serve, soon};
 
-async fn serve(app: Router) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = listener.local_addr().unwrap();
-    let app = app.into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    addr
-}
-
-struct Client(WebSocketStream<TcpStream>);
-
-impl Client {
-    async fn connect(addr: SocketAddr, path: &str) -> Self {
-        Self::try_connect(addr, path, &[]).await.unwrap()
-    }
-
-    async fn try_connect(
-        addr: SocketAddr,
-        path: &str,
-        headers: &[(&'static str, &str)],
-    ) -> Result<Self, StatusCode> {
-        let mut request = format!("ws://{addr}{path}").into_client_request().unwrap();
-        for (name, value) in headers {
-            request
-                .headers_mut()
-                .insert(*name, http::HeaderValue::from_str(value).unwrap());
-        }
-        let stream = TcpStream::connect(addr).await.unwrap();
-        match soon("a response", client_async(request, stream)).await {
-            Ok((socket, _)) => Ok(Self(socket)),
-            Err(Error::Http(response)) => Err(response.status()),
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    async fn send(&mut self, text: &str) {
-        self.0.send(Wire::text(text)).await.unwrap();
-    }
-
-    async fn text(&mut self) -> String {
-        match soon("a message", self.0.next()).await.unwrap().unwrap() {
-            Wire::Text(text) => text.to_string(),
-            other => panic!("expected text, got {other:?}"),
-        }
-    }
-}
-
-/// Sends one request and returns the whole response.
-async fn request(addr: SocketAddr, head: &str, body: &str) -> String {
-    let mut stream = TcpStream::connect(addr).await.unwrap();
+/// Sends a request that is no upgrade, and returns the whole response.
+async fn ask(addr: SocketAddr, head: &str, body: &str) -> String {
     let len = body.len();
-    let request = format!(
+    let text = format!(
         "{head} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len}\r\n\r\n{body}"
     );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut response = String::new();
-    soon("a response", stream.read_to_string(&mut response))
-        .await
-        .unwrap();
-    response
+    request(addr, &text).await
 }
 
 /// Sends a peer's namespace to it, and publishes each of its messages there.
@@ -167,10 +102,10 @@ async fn a_request_without_an_upgrade_gets_426_and_other_methods_reach_the_app()
     let posted = || async { "posted" };
     let app = Router::new().route("/", websocket(Room).post(posted));
     let addr = serve(app.with_state(Hub::default())).await;
-    let response = request(addr, "GET /", "").await;
+    let response = ask(addr, "GET /", "").await;
     assert!(response.starts_with("HTTP/1.1 426"), "{response}");
     assert!(response.contains("upgrade: websocket\r\n"), "{response}");
-    assert!(request(addr, "POST /", "").await.ends_with("posted"));
+    assert!(ask(addr, "POST /", "").await.ends_with("posted"));
 }
 
 /// Sends the client's address.
@@ -203,7 +138,7 @@ async fn handlers_extract_connect_info_on_a_server_of_ours() {
     let server = server.bind("127.0.0.1:0").await.unwrap();
     let addr = server.local_addr();
     tokio::spawn(server.run());
-    let response = request(addr, "GET /page", "").await;
+    let response = ask(addr, "GET /page", "").await;
     assert!(response.starts_with("HTTP/1.1 200"), "{response}");
     assert!(response.contains("\r\n\r\n127.0.0.1:"), "{response}");
     let mut client = Client::connect(addr, "/ws").await;
@@ -281,10 +216,10 @@ async fn a_handler_publishes_with_the_hub_of_its_state() {
     let addr = serve(app.with_state(Hub::default())).await;
     let mut client = Client::connect(addr, "/orders/7").await;
     client.text().await;
-    let response = request(addr, "POST /orders/7/notify", "shipped").await;
+    let response = ask(addr, "POST /orders/7/notify", "shipped").await;
     assert!(response.ends_with("\r\n\r\n1"), "{response}");
     assert_eq!(client.text().await, "shipped");
-    let response = request(addr, "POST /orders/8/notify", "shipped").await;
+    let response = ask(addr, "POST /orders/8/notify", "shipped").await;
     assert!(response.ends_with("\r\n\r\n0"), "{response}");
 }
 
@@ -303,7 +238,7 @@ async fn a_handler_decides_itself_whether_it_upgrades() {
     };
     let app = Router::new().route("/orders/{id}", get(page));
     let addr = serve(app.with_state(Hub::default())).await;
-    assert!(request(addr, "GET /orders/1", "").await.ends_with("a page"));
+    assert!(ask(addr, "GET /orders/1", "").await.ends_with("a page"));
     let refused = Client::try_connect(addr, "/orders/0", &[]).await;
     assert_eq!(refused.err(), Some(StatusCode::GONE));
     let mut client = Client::connect(addr, "/orders/1").await;
@@ -414,7 +349,7 @@ async fn a_hook_calls_the_app_itself_and_a_handler_reaches_a_route() {
         one.send(path).await;
         assert_eq!(one.text().await, said);
     }
-    let told = request(addr, "POST /notify", "").await;
+    let told = ask(addr, "POST /notify", "").await;
     assert!(told.ends_with("2"), "{told}");
     assert_eq!(
         (one.text().await, other.text().await),

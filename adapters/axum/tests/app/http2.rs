@@ -1,9 +1,5 @@
 //! A route of an axum app over HTTP/2, under `axum::serve`.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-use std::time::Duration;
-
 use axum::Router;
 use axum::routing::get;
 use bytes::{Bytes, BytesMut};
@@ -13,14 +9,12 @@ use crossws_core::{Hub, hooks};
 use h2::client::SendRequest;
 use h2::ext::Protocol;
 use h2::{Ping, RecvStream, SendStream};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
+
+use crate::{serve, soon};
 
 async fn dial(app: Router) -> SendRequest<Bytes> {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let stream = TcpStream::connect(listener.local_addr().unwrap())
-        .await
-        .unwrap();
-    tokio::spawn(async { axum::serve(listener, app).await.unwrap() });
+    let stream = TcpStream::connect(serve(app).await).await.unwrap();
     let (requests, mut connection) = h2::client::handshake(stream).await.unwrap();
     let mut ping = connection.ping_pong().unwrap();
     tokio::spawn(async move {
@@ -53,8 +47,7 @@ async fn connect(
 async fn read(stream: &mut RecvStream, len: usize) -> Bytes {
     let mut bytes = BytesMut::new();
     while bytes.len() < len {
-        let data = tokio::time::timeout(Duration::from_secs(20), stream.data());
-        let data = data.await.unwrap().unwrap().unwrap();
+        let data = soon("data", stream.data()).await.unwrap().unwrap();
         stream.flow_control().release_capacity(data.len()).unwrap();
         bytes.extend_from_slice(&data);
     }

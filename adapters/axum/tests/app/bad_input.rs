@@ -1,40 +1,24 @@
 //! What a client asks an axum app for wrongly.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use axum::Router;
 use crossws_app::route;
 use crossws_axum::websocket;
 use crossws_core::{Hub, Upgrade, hooks};
 use serde::Deserialize;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 
-async fn serve(app: Router) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    addr
-}
+use crate::{request, serve};
 
 /// Asks for a WebSocket and returns the whole response, which is a refusal.
 async fn refused(addr: SocketAddr, target: &str) -> String {
-    let mut stream = TcpStream::connect(addr).await.unwrap();
-    let request = format!(
+    let text = format!(
         "GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut response = String::new();
-    let read = stream.read_to_string(&mut response);
-    let read = tokio::time::timeout(Duration::from_secs(20), read);
-    read.await.expect("a response").unwrap();
-    response
+    request(addr, &text).await
 }
 
 #[derive(Deserialize)]
