@@ -1,7 +1,5 @@
 //! What a client reads is exactly what was pushed, whatever was pushed and wherever it was cut.
 
-#![allow(clippy::unwrap_used)]
-
 use std::time::Duration;
 
 use crossws_sse::{Event, Parser, Received};
