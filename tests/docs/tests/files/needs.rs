@@ -1,79 +1,15 @@
-//! The files of a crate: short, and none needs a file that needs it.
-
-#![allow(clippy::unwrap_used, clippy::panic)]
+//! No two files of a library need each other, but for one circle of core.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
 
-/// A file holds one noun, and past this many lines usually two.
-const MOST_LINES: usize = 400;
+use crate::{Files, code_of, join, libraries, parent, read};
 
 /// Core's one circle: see ARCHITECTURE, "One circle". Its files stand in these folders, and there are
 /// at most [`MOST_CONNECTED`] of them.
 const CONNECTED: [&str; 4] = ["hub", "observe", "peer", "pubsub"];
 const MOST_CONNECTED: usize = 8;
 
-/// Module paths, such as `routes::router`, with the code of their files. The crate's root is empty.
-type Files = BTreeMap<String, String>;
-
 type Needs = BTreeMap<String, BTreeSet<String>>;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// Returns the folders of all libraries.
-fn libraries() -> Vec<PathBuf> {
-    let adapters = fs::read_dir(root().join("adapters")).unwrap();
-    let adapters = adapters.map(|adapter| adapter.unwrap().path());
-    let others = [
-        "codegen",
-        "crossws-app",
-        "crossws-core",
-        "crossws-proto",
-        "metrics",
-    ];
-    let others = others.map(|name| root().join(name));
-    let all: Vec<_> = others.into_iter().chain(adapters).collect();
-    assert!(all.len() > 10, "{all:?}");
-    all
-}
-
-fn join(module: &str, name: &str) -> String {
-    format!("{module}::{name}").trim_matches(':').to_owned()
-}
-
-fn parent(module: &str) -> &str {
-    module.rsplit_once("::").map_or("", |(parent, _)| parent)
-}
-
-fn read(folder: &Path, module: &str, files: &mut Files) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_stem().unwrap().to_str().unwrap();
-        let name = join(module, name);
-        if path.is_dir() {
-            read(&path, &name, files);
-        } else if !name.ends_with("tests") {
-            let name = if name == "lib" { String::new() } else { name };
-            files.insert(name, fs::read_to_string(path).unwrap());
-        }
-    }
-}
-
-/// Returns the code without comments, tests, documentation, and what only these import.
-fn code_of(text: &str) -> String {
-    let code = text.split("mod tests {").next().unwrap();
-    let mut is_left_out = false;
-    let lines = code.lines().filter(|line| {
-        let line = line.trim_start();
-        let left_out = is_left_out || line.starts_with("//") || line.contains("doc = ");
-        is_left_out = line.starts_with("#[cfg(doc)]") || line.starts_with("#[cfg(test)]");
-        !left_out
-    });
-    lines.collect::<Vec<_>>().join("\n")
-}
 
 /// Returns the paths of `a::{b, c::{d, e}}`, and what follows the tree.
 fn expand<'t>(tree: &'t str, prefix: &str, paths: &mut Vec<String>) -> &'t str {
@@ -258,108 +194,6 @@ fn no_file_imports_what_the_root_passes_on() {
             }
         }
     }
-}
-
-#[test]
-fn no_file_is_longer_than_a_noun() {
-    let mut folders: Vec<_> = libraries()
-        .iter()
-        .map(|library| library.join("src"))
-        .collect();
-    folders.push(root().join("crossws-app/tests"));
-    for folder in folders {
-        let mut files = Files::new();
-        read(&folder, "", &mut files);
-        for (module, text) in files {
-            let (folder, lines) = (folder.display(), text.lines().count());
-            assert!(lines <= MOST_LINES, "{folder}: {module} has {lines} lines");
-        }
-    }
-}
-
-/// Returns the names of the types that a file defines, outside of functions and tests.
-fn types(code: &str) -> impl Iterator<Item = &str> {
-    code.lines().filter_map(|line| {
-        let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
-        let is_item = line.starts_with(char::is_alphabetic);
-        let kinds = ["struct", "enum", "union", "trait", "type"];
-        words.find(|word| is_item && kinds.contains(word))?;
-        words.next()
-    })
-}
-
-#[test]
-fn no_two_types_of_a_library_share_a_name() {
-    let mut all = 0;
-    for library in libraries() {
-        let mut files = Files::new();
-        read(&library.join("src"), "", &mut files);
-        let mut owners: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
-        let library_files = files.iter().filter(|(module, _)| !module.contains("tests"));
-        for (module, text) in library_files {
-            for name in types(&code_of(text)) {
-                owners.entry(name.to_owned()).or_default().insert(module);
-            }
-        }
-        all += owners.len();
-        owners.retain(|_, files| files.len() > 1);
-        assert!(owners.is_empty(), "{}: {owners:#?}", library.display());
-    }
-    assert!(all > 600, "{all}");
-}
-
-#[test]
-fn types_are_found() {
-    let code =
-        "pub(crate) struct A<T>(T);\nenum B {\n    type C = D;\n}\nuse x::type_of;\ntype E = B;";
-    assert!(types(code).eq(["A", "B", "E"]));
-}
-
-/// A text that closes, and also says something else in this file.
-const ALSO: [(&str, &str); 1] = [("internal error", "calls::dispatch")];
-
-/// Returns the texts that stand after a close code.
-fn close_texts(code: &str) -> impl Iterator<Item = &str> {
-    code.split("CloseCode::").skip(1).filter_map(|rest| {
-        let rest = rest.trim_start_matches(|c: char| c.is_ascii_uppercase() || c == '_');
-        let text = rest.strip_prefix(',')?.trim_start().strip_prefix('"')?;
-        text.split('"').next().filter(|text| !text.is_empty())
-    })
-}
-
-#[test]
-fn each_close_text_is_written_once() {
-    let mut codes = Vec::new();
-    for library in libraries() {
-        let mut files = Files::new();
-        read(&library.join("src"), "", &mut files);
-        files.retain(|module, _| !module.contains("tests") && !module.ends_with("model"));
-        codes.extend(
-            files
-                .into_iter()
-                .map(|(module, text)| (module, code_of(&text))),
-        );
-    }
-    let texts: Vec<_> = codes
-        .iter()
-        .flat_map(|(_, code)| close_texts(code))
-        .collect();
-    assert!(texts.len() > 15, "{texts:?}");
-    for text in texts {
-        let literal = format!("\"{text}\"");
-        let count =
-            |(module, code): &(String, String)| match ALSO.contains(&(text, module.as_str())) {
-                true => 0,
-                false => code.matches(&literal).count(),
-            };
-        assert_eq!(codes.iter().map(count).sum::<usize>(), 1, "{text}");
-    }
-}
-
-#[test]
-fn close_texts_are_found() {
-    let code = "A::new(CloseCode::TOO_BIG, \"long\"); b(\n CloseCode::AWAY,\n \"go\",\n); c(CloseCode::NORMAL, \"\")";
-    assert!(close_texts(code).eq(["long", "go"]));
 }
 
 #[test]
