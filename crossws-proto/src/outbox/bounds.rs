@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crossws_core::adapter::{Allowance, QueueSize, Receipt, Settled};
-use crossws_core::{DRAIN_MARK, Overflow};
+use crossws_core::{CloseFrame, DRAIN_MARK, Overflow};
 
 use super::state::{Slow, State};
 use super::{Batch, Clock, Framing, Outbox, RELIEVED, queue};
@@ -272,7 +272,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
             let attempt = flush(true);
             settled.wrote |= attempt.unwrap_or_default();
             if attempt.is_some() && self.is_blocked() && self.has_too_much() {
-                settled.lost = self.overflow();
+                settled.lost = self.close_slow(CloseFrame::slow_consumer());
             }
         }
         // By this thread, or by another that settled at the same moment.
@@ -325,18 +325,6 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
     pub(super) fn must_look_at_kept(&self, feeds: usize) -> bool {
         let step = (self.max_bytes / (8 * PIECE)).max(1);
         self.may_keep_much(feeds) && feeds.is_multiple_of(step)
-    }
-
-    /// Closes the connection as a slow consumer's. Returns how many messages are lost.
-    fn overflow(&self) -> u64 {
-        let mut state = self.state.lock();
-        if state.closing {
-            return 0;
-        }
-        let lost = state.overflow();
-        self.note_lost(&mut state.losses, lost);
-        drop(state);
-        lost + self.give_up()
     }
 }
 

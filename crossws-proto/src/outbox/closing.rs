@@ -29,12 +29,29 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         let mut state = self.state.lock();
         match state.overflow {
             Overflow::DropNewest | Overflow::DropOldest => state.stale = true,
-            _ if !state.closing => {
-                let lost = state.overflow();
-                self.note_lost(&mut state.losses, lost);
+            _ => {
+                drop(state);
+                self.close_slow(CloseFrame::slow_consumer());
             }
-            _ => {}
         }
+    }
+
+    /// Closes the connection of a client that takes too little, with this frame. Returns how many messages
+    /// are lost.
+    pub(super) fn close_slow(&self, frame: CloseFrame) -> u64 {
+        let mut state = self.state.lock();
+        if state.closing {
+            return 0;
+        }
+        let lost = state.queue.sent().messages as u64;
+        state.queue.clear();
+        state.closing = true;
+        state.gives_up = true;
+        state.slow = Slow::Unsaid;
+        state.control.close_with(Some(frame));
+        self.note_lost(&mut state.losses, lost);
+        drop(state);
+        lost + self.give_up()
     }
 
     /// Drops the connection at once.

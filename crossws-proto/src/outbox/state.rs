@@ -1,5 +1,5 @@
+use crossws_core::Overflow;
 use crossws_core::adapter::{MeterCell, QueueSize};
-use crossws_core::{CloseFrame, Overflow};
 
 use super::control::{ControlFrames, Controls};
 use super::lost::Losses;
@@ -93,18 +93,6 @@ impl<F: Framing> State<F> {
         let controls = self.control.take::<F>(meter, clock);
         self.unanswered = self.unanswered.saturating_add(controls.pings);
         controls
-    }
-
-    /// Closes the connection as a slow consumer's. Returns how many messages were discarded, for
-    /// [`note_lost`](Outbox::note_lost).
-    pub(super) fn overflow(&mut self) -> u64 {
-        let lost = self.queue.sent().messages;
-        self.queue.clear();
-        self.closing = true;
-        self.gives_up = true;
-        self.slow = Slow::Unsaid;
-        self.control.close_with(Some(CloseFrame::slow_consumer()));
-        lost as u64
     }
 
     /// Returns whether the writer has nothing to take and nothing to learn.
