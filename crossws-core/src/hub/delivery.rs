@@ -102,17 +102,22 @@ impl Hub {
         self.deliver_watched(publication.first, audience, publish, &recipients)
     }
 
-    /// As [`deliver`](Self::deliver), to the subscribers of topics that retain the message.
+    /// As [`deliver`](Self::deliver), to the subscribers of topics that retain the message. Within
+    /// the limits of the peer that it is `from`, or else the hub's.
     pub(crate) fn deliver_retained(
         &self,
         namespace: &str,
         (topics, to): (&Topics<'_>, &Recipients<'_>),
-        by: RetainedBy,
+        from: Option<&Peer>,
         except: Option<&Peer>,
         publication: InFormats<'_>,
     ) -> Result<Published, RetainError> {
         let registry = self.registry();
-        let retention = registry.retain(namespace, topics, by, publication, self.limits())?;
+        let (by, settings) = match from {
+            Some(peer) => (RetainedBy::Peer, &peer.settings()),
+            None => (RetainedBy::Hub, self.settings()),
+        };
+        let retention = registry.retain(namespace, topics, by, publication, &settings.limits)?;
         let publish = || retention.publish(to, except, publication);
         let recipients = || registry.members(Some(namespace), to, except);
         let audience = match topics.single() {

@@ -8,7 +8,7 @@ use crate::pubsub::filter::Filter;
 use crate::pubsub::publication::Publication;
 use crate::pubsub::published::Published;
 use crate::pubsub::recipients::{Recipients, Target};
-use crate::pubsub::retained::{RetainError, RetainedBy};
+use crate::pubsub::retained::RetainError;
 use crate::pubsub::topics::Topics;
 use crate::transport::capabilities::Capabilities;
 
@@ -263,14 +263,10 @@ impl<'a> To<'a> {
         if !self.hub.supports(Capabilities::RETAINED) {
             return Err(RetainError::Unsupported.into());
         }
-        let by = match self.from {
-            Some(_) => RetainedBy::Peer,
-            None => RetainedBy::Hub,
-        };
         let to = (topics, recipients);
         Ok(self
             .hub
-            .deliver_retained(namespace, to, by, self.without(), publication)?)
+            .deliver_retained(namespace, to, self.from, self.without(), publication)?)
     }
 }
 

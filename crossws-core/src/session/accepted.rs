@@ -105,14 +105,11 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         check_labels(upgrade.identity.as_ref(), upgrade.tags.iter(), limits)
             .map_err(Rejection::internal)?;
         let id = upgrade.id.unwrap_or_else(PeerId::random);
-        if !hub
-            .registry()
-            .has_room_for(name, &upgrade.topics, hub.limits())
-        {
+        let registry = hub.registry();
+        if !registry.has_room_for(name, &upgrade.topics, limits) {
             return Err(Rejection::unavailable(TOO_MANY_TOPICS));
         }
-        let shared = hub
-            .registry()
+        let shared = registry
             .check(id, name, limits)
             .map_err(|error| error.into_rejection(id))?;
         let namespace = shared

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crossws_core::adapter::{Encoding, Publication, Wire as Format};
 use crossws_core::{
-    Capabilities, Deflate, HooksBuilder, Hub, Limit, Limits, Origin, Resolve, Route, RouteSettings,
-    Settings, SubscribeError, Upgrade, hooks, resolve_with,
+    Capabilities, Deflate, HooksBuilder, Hub, Limit, Limits, Origin, PublishError, Resolve,
+    RetainError, Route, RouteSettings, Settings, SubscribeError, Upgrade, hooks, resolve_with,
 };
 use futures_lite::future::block_on;
 
@@ -56,6 +56,22 @@ fn what_a_route_leaves_out_is_as_the_hub_has_it() {
     assert_eq!(plain.peer().route(), None);
     plain.peer().subscribe("a").unwrap();
     assert_eq!(plain.peer().subscribe("b"), Err(SubscribeError::TooMany(1)));
+}
+
+#[test]
+fn a_peer_retains_messages_within_the_name_limit_of_its_route() {
+    let hub = Hub::default();
+    let long = "n".repeat(256);
+    let (session, _wire) = open(&hub, &routed(RouteSettings::new().max_name_len(256)), "/");
+    session.peer().to(&long).retained().send("1").unwrap();
+    let (session, _wire) = open(&hub, &routed(RouteSettings::new().max_name_len(4)), "/");
+    let refused = session.peer().to("price").retained().send("1").unwrap_err();
+    let too_long = RetainError::NameTooLong { len: 5, most: 4 };
+    assert!(matches!(refused, PublishError::Retain(error) if error == too_long));
+    // What the application retains is bounded by the hub's limit.
+    let scope = hub.in_namespace("/");
+    assert!(scope.topic(&long).retained().send("2").is_err());
+    scope.topic("price").retained().send("2").unwrap();
 }
 
 #[test]

@@ -36,7 +36,8 @@ pub enum RetainError {
         /// The platform's limit, in bytes.
         most: usize,
     },
-    /// The topic's name is longer than [`Limits::max_name_len`](field@crate::Limits::max_name_len).
+    /// The topic's name is longer than [`Limits::max_name_len`](field@crate::Limits::max_name_len): of
+    /// the publishing peer's route, or of the hub for a message of the application.
     #[error("the topic's name has {len} bytes, at most {most} are allowed")]
     NameTooLong {
         /// The name's length, in bytes.
