@@ -12,10 +12,10 @@ pub struct QueueSize {
 }
 
 impl QueueSize {
-    /// More than there ever is.
-    pub(crate) const MOST: Self = Self {
-        bytes: usize::MAX,
-        messages: usize::MAX,
+    /// The most that a total is compared over: half of what counts before it wraps around.
+    pub(crate) const FAR: Self = Self {
+        bytes: usize::MAX / 2,
+        messages: usize::MAX / 2,
     };
 
     /// Creates a size of this many bytes and messages.
@@ -28,14 +28,6 @@ impl QueueSize {
         Self {
             bytes: self.bytes.wrapping_add(len),
             messages: self.messages.wrapping_add(1),
-        }
-    }
-
-    /// Adds a size.
-    pub(crate) fn plus_all(self, more: Self) -> Self {
-        Self {
-            bytes: self.bytes.saturating_add(more.bytes),
-            messages: self.messages.saturating_add(more.messages),
         }
     }
 
@@ -63,16 +55,32 @@ impl QueueSize {
         }
     }
 
-    pub(crate) fn exceeds(self, most: Self) -> bool {
-        self.bytes > most.bytes || self.messages > most.messages
+    /// Returns the total after so much more, or after [`FAR`](Self::FAR).
+    pub(crate) fn until(self, more: Self) -> Self {
+        self.advanced(Self {
+            bytes: more.bytes.min(Self::FAR.bytes),
+            messages: more.messages.min(Self::FAR.messages),
+        })
     }
 
-    pub(crate) fn min(self, other: Self) -> Self {
+    /// Returns whether this total is beyond another that is at most [`FAR`](Self::FAR) away.
+    pub(crate) fn exceeds(self, until: Self) -> bool {
+        is_before(until.bytes, self.bytes) || is_before(until.messages, self.messages)
+    }
+
+    /// Returns the earlier of two totals that are at most [`FAR`](Self::FAR) apart.
+    pub(crate) fn earlier(self, other: Self) -> Self {
+        let earlier = |one, other| if is_before(one, other) { one } else { other };
         Self {
-            bytes: self.bytes.min(other.bytes),
-            messages: self.messages.min(other.messages),
+            bytes: earlier(self.bytes, other.bytes),
+            messages: earlier(self.messages, other.messages),
         }
     }
+}
+
+/// Returns whether one total is before another, across the wrap too.
+fn is_before(one: usize, other: usize) -> bool {
+    one.wrapping_sub(other).cast_signed() < 0
 }
 
 impl Add for QueueSize {
@@ -148,5 +156,22 @@ mod tests {
         assert_eq!(end.past(start), QueueSize::new(5, 1));
         assert_eq!(end.past(QueueSize::new(5, 1)), start);
         assert_eq!(end.past(end), QueueSize::default());
+    }
+
+    #[test]
+    fn totals_are_compared_across_the_wrap() {
+        for (bytes, messages) in [(0, 0), (usize::MAX - 5, 0), (0, usize::MAX)] {
+            let start = QueueSize::new(bytes, messages);
+            let until = start.until(QueueSize::new(10, 2));
+            assert!(!start.exceeds(until) && !start.plus(10).exceeds(until));
+            assert!(start.plus(11).exceeds(until), "too many bytes");
+            assert!(start.plus(0).plus(0).plus(0).exceeds(until), "messages");
+            let never = start.until(QueueSize::new(usize::MAX, usize::MAX));
+            assert!(!start.plus(1 << 30).exceeds(never));
+            assert_eq!(never, start.until(QueueSize::FAR));
+            for (one, other) in [(until, never), (never, until)] {
+                assert_eq!(one.earlier(other), until);
+            }
+        }
     }
 }

@@ -243,7 +243,7 @@ impl TopicState {
                 log: Log::default(),
                 idle: Vec::new(),
                 members: 0,
-                check: QueueSize::MOST,
+                check: QueueSize::FAR,
             });
         }
         Some((number, self.lanes.get_mut(at)?))

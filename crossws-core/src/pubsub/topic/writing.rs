@@ -209,8 +209,8 @@ impl Writing<'_> {
         };
         match told {
             Ok(room) => {
-                let until = lane.log.end().plus_all(room.lag());
-                lane.check = lane.check.min(until);
+                let until = lane.log.end().until(room.lag());
+                lane.check = lane.check.earlier(until);
                 entry.insert(Reading {
                     number: reader.number,
                     lane: self.number,
@@ -237,7 +237,7 @@ impl Writing<'_> {
     #[inline(always)] // it has one caller, and without calls no `Writing` is ever put together
     fn check(&mut self, lane: &mut Lane, seq: u64) {
         let end = lane.log.end();
-        lane.check = QueueSize::MOST;
+        lane.check = end.until(QueueSize::FAR);
         for (_, reading) in self.readers.iter_mut() {
             if reading.lane != self.number || reading.cursor.is_none() {
                 continue;
@@ -249,10 +249,10 @@ impl Writing<'_> {
                 && let Some(reader) = peer.transport().log_reader()
             {
                 let room = reader.lags();
-                reading.until = end.plus_all(room.lag());
+                reading.until = end.until(room.lag());
                 self.told.note(peer, false, room.settle);
             }
-            lane.check = lane.check.min(reading.until);
+            lane.check = lane.check.earlier(reading.until);
         }
     }
 }
