@@ -179,11 +179,12 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
         if self.behind_until.load(Ordering::Relaxed) == NOT_BEHIND {
             return;
         }
-        let part = |of: usize, most: usize| of.saturating_mul(BOUND) / most.max(1);
+        // 32 bits would have no room for the product.
+        let part = |of: usize, most: usize| (of as u64).saturating_mul(BOUND) / most.max(1) as u64;
         let parts = part(size.bytes, self.max_bytes).max(part(size.messages, self.max_frames));
         let parts = u32::try_from(parts).unwrap_or(u32::MAX);
         state.progress = state.progress.saturating_add(parts);
-        if state.progress as usize >= BOUND / 4 {
+        if u64::from(state.progress) >= BOUND / 4 {
             state.progress = 0;
             self.behind_until.store(NOT_BEHIND, Ordering::Relaxed);
         }
@@ -348,7 +349,7 @@ pub const GRACE: Duration = Duration::from_millis(GRACE_TICKS as u64);
 const GRACE_TICKS: u16 = 300;
 
 /// A whole bound, in parts of it.
-const BOUND: usize = 1 << 16;
+const BOUND: u64 = 1 << 16;
 
 /// Returns a time in milliseconds. They begin anew at 1 every minute, long before they reach
 /// [`LATE`]: a client that is behind then is late a little early.

@@ -2,10 +2,10 @@
 
 use super::*;
 
-/// Fills the outbox to more than half of its bound, while its client takes nothing.
-fn fill_and_block(subject: &Subject) -> Batch {
+/// Fills the outbox to more than half of this bound, while its client takes nothing.
+fn fill_and_block(subject: &Subject, bound: usize) -> Batch {
     for _ in 0..6 {
-        subject.peer.send(vec![0; 100]).unwrap();
+        subject.peer.send(vec![0; bound / 10]).unwrap();
     }
     let mut batch = Batch::default();
     subject.outbox.take(&mut batch);
@@ -15,21 +15,23 @@ fn fill_and_block(subject: &Subject) -> Batch {
 
 #[test]
 fn a_client_that_has_caught_up_is_given_time_again() {
-    stop_clock_at(1);
-    let limits = Limits::default().max_buffered(1000);
-    let hub = Hub::builder().limits(limits).build();
-    let subject = join(&hub);
-    let mut batch = fill_and_block(&subject);
-    assert!(subject.peer.is_behind());
-    // Not all in one write: the first leaves more than half of the bound.
-    batch.advance(10);
-    subject.outbox.written(&batch);
-    batch.advance(batch.bytes());
-    subject.outbox.written(&batch);
-    assert_eq!(subject.peer.buffered_amount(), 0);
-    stop_clock_at(351);
-    fill_and_block(&subject);
-    assert!(subject.peer.is_behind());
+    for bound in [1000, 1_000_000] {
+        stop_clock_at(1);
+        let limits = Limits::default().max_buffered(bound);
+        let hub = Hub::builder().limits(limits).build();
+        let subject = join(&hub);
+        let mut batch = fill_and_block(&subject, bound);
+        assert!(subject.peer.is_behind());
+        // Not all in one write: the first leaves more than half of the bound.
+        batch.advance(10);
+        subject.outbox.written(&batch);
+        batch.advance(batch.bytes());
+        subject.outbox.written(&batch);
+        assert_eq!(subject.peer.buffered_amount(), 0);
+        stop_clock_at(351);
+        fill_and_block(&subject, bound);
+        assert!(subject.peer.is_behind());
+    }
 }
 
 #[test]
@@ -38,7 +40,7 @@ fn a_client_that_takes_a_little_now_and_then_is_not_given_time_again() {
     let limits = Limits::default().max_buffered(1000);
     let hub = Hub::builder().limits(limits).build();
     let subject = join(&hub);
-    let mut batch = fill_and_block(&subject);
+    let mut batch = fill_and_block(&subject, 1000);
     assert!(subject.peer.is_behind());
     // Less than half of the bound is left, but not much was taken.
     batch.advance(200);
@@ -70,7 +72,7 @@ fn messages_that_may_be_for_a_client_that_is_behind_wait() {
     publishes.peer.publish("t", "x").unwrap();
     assert!(!waits(new, true) && !waits(publishes, false));
     subject.peer.subscribe("t").unwrap();
-    let mut batch = fill_and_block(subject);
+    let mut batch = fill_and_block(subject, 1000);
     assert!(!waits(new, true), "a short queue lists no client");
     assert_eq!(publishes.peer.publish("t", "x").unwrap().behind, 1);
     assert!(waits(new, true), "of this nothing is known");
