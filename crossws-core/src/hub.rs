@@ -9,7 +9,6 @@ pub(crate) mod shutdown;
 pub(crate) mod start;
 pub(crate) mod stats;
 
-use std::fmt;
 use std::sync::Arc;
 
 use http::HeaderName;
@@ -232,10 +231,4 @@ impl Hub {
     }
 }
 
-impl fmt::Debug for Hub {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hub")
-            .field("stats", &self.stats())
-            .finish_non_exhaustive()
-    }
-}
+crate::opaque_debug!([] Hub, self => stats: self.stats());

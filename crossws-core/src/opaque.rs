@@ -1,4 +1,5 @@
-/// Implements `Debug` for types whose contents are not shown: the name, and the parts that are listed.
+/// Implements `Debug` for types whose contents are not shown: the name, and the parts that are listed by name, or
+/// one in parentheses.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! opaque_debug {
@@ -18,6 +19,16 @@ macro_rules! opaque_debug {
                 f.debug_struct(stringify!($type))
                     $(.field(stringify!($part), &$value))+
                     .finish_non_exhaustive()
+            }
+        }
+    };
+    (
+        [$($generics:tt)*] $type:ident $(<$($argument:tt),+>)?,
+        $this:ident => ($value:expr)
+    ) => {
+        impl<$($generics)*> std::fmt::Debug for $type $(<$($argument),+>)? {
+            fn fmt(&$this, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_tuple(stringify!($type)).field(&$value).finish()
             }
         }
     };

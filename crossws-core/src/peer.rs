@@ -325,16 +325,9 @@ impl fmt::Display for Peer {
     }
 }
 
-impl fmt::Debug for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Peer")
-            .field("id", &format_args!("{}", self.id()))
-            .field("namespace", &self.namespace())
-            .field("remote_addr", &self.remote_addr())
-            .field("state", &self.state())
-            .finish_non_exhaustive()
-    }
-}
+crate::opaque_debug!([] Peer, self =>
+    id: format_args!("{}", self.id()), namespace: self.namespace(), remote_addr: self.remote_addr(),
+    state: self.state());
 
 /// Two handles are equal if they belong to the same connection.
 impl PartialEq for Peer {

@@ -7,7 +7,6 @@ pub(crate) mod liveness;
 pub(crate) mod restored_peer;
 pub(crate) mod unfinished;
 
-use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -83,11 +82,8 @@ impl<H: Hooks + ?Sized> OpeningPeer<H> {
     }
 }
 
-impl<H: Hooks + ?Sized> fmt::Debug for OpeningPeer<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "OpeningPeer({})", self.membership.peer)
-    }
-}
+crate::opaque_debug!([H: Hooks + ?Sized] OpeningPeer<H>, self =>
+    (format_args!("{}", self.membership.peer)));
 
 /// An open connection: runs the hooks, one at a time. The receivers of its methods ensure that
 /// `open` came first, that hooks do not overlap and that `close` runs once.
@@ -320,8 +316,4 @@ fn says_closed(error: &Error) -> bool {
         || matches!(error.downcast_ref(), Some(LabelError::Closed))
 }
 
-impl<H: Hooks + ?Sized> fmt::Debug for Session<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Session({})", self.peer())
-    }
-}
+crate::opaque_debug!([H: Hooks + ?Sized] Session<H>, self => (format_args!("{}", self.peer())));

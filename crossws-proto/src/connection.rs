@@ -25,7 +25,6 @@ mod tests;
 mod timing;
 mod transmitting;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -382,10 +381,4 @@ impl<Q: Queue> Drop for Connection<Q> {
     }
 }
 
-impl<Q: Queue> fmt::Debug for Connection<Q> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection")
-            .field("phase", &self.phase)
-            .finish_non_exhaustive()
-    }
-}
+crossws_core::opaque_debug!([Q: Queue] Connection<Q>, self => phase: self.phase);

@@ -1,5 +1,3 @@
-use std::fmt;
-
 use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{
@@ -149,14 +147,7 @@ where
     }
 }
 
-impl fmt::Debug for WebSockets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebSockets")
-            .field("pattern", &self.pattern)
-            .field("params", &self.params)
-            .finish_non_exhaustive()
-    }
-}
+crossws_core::opaque_debug!([] WebSockets, self => pattern: self.pattern, params: self.params);
 
 /// Why [`WebSockets`] cannot be extracted.
 ///

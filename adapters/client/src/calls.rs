@@ -1,6 +1,5 @@
 pub(crate) mod pending;
 
-use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -100,13 +99,7 @@ impl<T: DeserializeOwned + MaybeSend + 'static> IntoFuture for Call<T> {
     }
 }
 
-impl<T> fmt::Debug for Call<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call")
-            .field("method", &self.method)
-            .finish_non_exhaustive()
-    }
-}
+crossws_core::opaque_debug!([T] Call<T>, self => method: self.method);
 
 /// Where the answer to one call arrives. Dropping it ends the wait.
 struct Reply {

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::future::poll_fn;
 use std::ops::Deref;
 use std::pin::Pin;
@@ -109,13 +108,7 @@ impl Drop for Client {
     }
 }
 
-impl fmt::Debug for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Client")
-            .field(&self.handle.status())
-            .finish()
-    }
-}
+crossws_core::opaque_debug!([] Client, self => (self.handle.status()));
 
 /// A handle to a client, for every task that sends on it. Cheap to clone; it does not keep the client
 /// alive.
@@ -297,8 +290,4 @@ pub(crate) fn subscription(topic: &str) -> Result<Message, EncodeError> {
     Message::from_json(&json!({"subscribe": topic}))
 }
 
-impl fmt::Debug for ClientHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ClientHandle").field(&self.status()).finish()
-    }
-}
+crossws_core::opaque_debug!([] ClientHandle, self => (self.status()));

@@ -4,7 +4,6 @@ pub(crate) mod options;
 mod places;
 mod start;
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -254,12 +253,6 @@ fn is_ours(name: &HeaderName) -> bool {
         )
 }
 
-/// Shows no URL, header or token, which may be secret.
-impl fmt::Debug for Connect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connect")
-            .field("protocols", &self.config.protocols)
-            .field("reconnect", &self.config.reconnect)
-            .finish_non_exhaustive()
-    }
-}
+// Shows no URL, header or token, which may be secret.
+crossws_core::opaque_debug!([] Connect, self =>
+    protocols: self.config.protocols, reconnect: self.config.reconnect);

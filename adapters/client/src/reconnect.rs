@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -190,15 +189,8 @@ impl Reconnect {
     }
 }
 
-impl fmt::Debug for Reconnect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reconnect")
-            .field("first", &self.first)
-            .field("most", &self.most)
-            .field("tries", &self.tries)
-            .finish_non_exhaustive()
-    }
-}
+crossws_core::opaque_debug!([] Reconnect, self =>
+    first: self.first, most: self.most, tries: self.tries);
 
 #[cfg(test)]
 mod tests {

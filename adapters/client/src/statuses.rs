@@ -1,4 +1,3 @@
-use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -72,8 +71,4 @@ impl Stream for Statuses {
     }
 }
 
-impl fmt::Debug for Statuses {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Statuses").finish_non_exhaustive()
-    }
-}
+crossws_core::opaque_debug!(Statuses);

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -108,11 +107,7 @@ impl<In: 'static, Out: 'static> IntoFuture for TypedConnect<In, Out> {
     }
 }
 
-impl<In, Out> fmt::Debug for TypedConnect<In, Out> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TypedConnect").field(&self.connect).finish()
-    }
-}
+crossws_core::opaque_debug!([In, Out] TypedConnect<In, Out>, self => (self.connect));
 
 /// A [`Client`] that receives `In` and sends `Out`.
 ///
@@ -179,8 +174,4 @@ impl<In: 'static, Out: 'static> Stream for TypedClient<In, Out> {
     }
 }
 
-impl<In, Out> fmt::Debug for TypedClient<In, Out> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TypedClient").field(&self.client).finish()
-    }
-}
+crossws_core::opaque_debug!([In, Out] TypedClient<In, Out>, self => (self.client));

@@ -9,7 +9,6 @@ pub(crate) mod refusal;
 pub(crate) mod room;
 pub(crate) mod typed;
 
-use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -336,8 +335,4 @@ impl Drop for Client {
     }
 }
 
-impl fmt::Debug for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Client({})", self.id)
-    }
-}
+crossws_core::opaque_debug!([] Client, self => (format_args!("{}", self.id)));

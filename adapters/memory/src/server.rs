@@ -6,7 +6,6 @@ pub(crate) mod builder;
 mod shutdown;
 mod stream;
 
-use std::fmt;
 use std::future::poll_fn;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
@@ -224,14 +223,7 @@ impl TestServer {
     }
 }
 
-impl fmt::Debug for TestServer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TestServer")
-            .field("hub", &self.world.hub)
-            .field("now", &self.now())
-            .finish_non_exhaustive()
-    }
-}
+crossws_core::opaque_debug!([] TestServer, self => hub: self.world.hub, now: self.now());
 
 /// The application's HTTP service. All connections run during its calls.
 struct Driven {

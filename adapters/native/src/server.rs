@@ -13,7 +13,6 @@ pub(crate) mod stop;
 pub(crate) mod stream_info;
 pub(crate) mod tasks;
 
-use std::fmt;
 use std::io;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
@@ -110,10 +109,4 @@ impl<R: Resolve, T: ServerRuntime> Server<R, T> {
     }
 }
 
-impl<R, T> fmt::Debug for Server<R, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server")
-            .field("local_addr", &self.local_addr)
-            .finish_non_exhaustive()
-    }
-}
+crossws_core::opaque_debug!([R, T] Server<R, T>, self => local_addr: self.local_addr);

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -250,12 +249,6 @@ impl Hooks for Proxy {
     forward_hooks!(self => self.0);
 }
 
-/// Shows no target, which may be secret.
-impl fmt::Debug for Proxy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Proxy")
-            .field("protocols", &self.0.protocols)
-            .field("upgrade_first", &self.0.upgrade_first)
-            .finish_non_exhaustive()
-    }
-}
+// Shows no target, which may be secret.
+crossws_core::opaque_debug!([] Proxy, self =>
+    protocols: self.0.protocols, upgrade_first: self.0.upgrade_first);

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -139,11 +138,5 @@ impl Events {
     }
 }
 
-impl fmt::Debug for Events {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Events")
-            .field("buffered_amount", &self.buffered_amount())
-            .field("is_closed", &self.is_closed())
-            .finish_non_exhaustive()
-    }
-}
+crossws_core::opaque_debug!([] Events, self =>
+    buffered_amount: self.buffered_amount(), is_closed: self.is_closed());

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -256,14 +255,6 @@ pub(crate) fn start(last_event_id: Option<&str>, padding: usize, retry: Option<D
     start.freeze()
 }
 
-impl fmt::Debug for EventStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventStream")
-            .field("last_event_id", &self.last_event_id)
-            .field("retry", &self.retry)
-            .field("keep_alive", &self.keep_alive)
-            .field("buffer", &self.buffer)
-            .field("padding", &self.padding)
-            .finish_non_exhaustive()
-    }
-}
+crossws_core::opaque_debug!([] EventStream, self =>
+    last_event_id: self.last_event_id, retry: self.retry, keep_alive: self.keep_alive,
+    buffer: self.buffer, padding: self.padding);

@@ -66,11 +66,7 @@ impl<S> Stream<S> {
     }
 }
 
-impl<S: fmt::Debug> fmt::Debug for Stream<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Stream").field(&self.stream).finish()
-    }
-}
+crossws_core::opaque_debug!([S: fmt::Debug] Stream<S>, self => (self.stream));
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for Stream<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {

@@ -7,7 +7,6 @@ pub use windows::{StopSignal, stop_signal};
 
 #[cfg(windows)]
 mod windows {
-    use std::fmt;
     use std::io;
     use std::pin::Pin;
     use std::task::{Context, Poll, ready};
@@ -77,9 +76,5 @@ mod windows {
         }
     }
 
-    impl fmt::Debug for StopSignal {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("StopSignal(..)")
-        }
-    }
+    crossws_core::opaque_debug!(StopSignal);
 }

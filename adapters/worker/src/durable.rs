@@ -365,10 +365,4 @@ impl<R: Resolve> Drop for Durable<R> {
     }
 }
 
-impl<R: Resolve> std::fmt::Debug for Durable<R> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Durable")
-            .field("hub", &self.hub)
-            .finish_non_exhaustive()
-    }
-}
+crossws_core::opaque_debug!([R: Resolve] Durable<R>, self => hub: self.hub);

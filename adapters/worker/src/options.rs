@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::Arc;
 
 use crossws_core::adapter::{Background, HubChoice};
@@ -137,11 +136,4 @@ impl Options {
     }
 }
 
-impl fmt::Debug for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
-            .field("hub", &self.hub)
-            .field("auto_response", &self.auto_response)
-            .finish_non_exhaustive()
-    }
-}
+crossws_core::opaque_debug!([] Options, self => hub: self.hub, auto_response: self.auto_response);

@@ -270,11 +270,7 @@ impl<Out> fmt::Display for TypedPeer<Out> {
     }
 }
 
-impl<Out> fmt::Debug for TypedPeer<Out> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TypedPeer").field(&self.peer).finish()
-    }
-}
+crossws_core::opaque_debug!([Out] TypedPeer<Out>, self => (self.peer));
 
 /// Two handles are equal if they belong to the same connection.
 impl<Out> PartialEq for TypedPeer<Out> {

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::Arc;
 
 use http::HeaderName;
@@ -173,11 +172,5 @@ impl HubBuilder {
     }
 }
 
-impl fmt::Debug for HubBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HubBuilder")
-            .field("settings", &self.settings)
-            .field("kept_headers", &self.kept_headers)
-            .finish_non_exhaustive()
-    }
-}
+crate::opaque_debug!([] HubBuilder, self =>
+    settings: self.settings, kept_headers: self.kept_headers);

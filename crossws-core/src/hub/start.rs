@@ -1,5 +1,4 @@
 use std::error::Error as _;
-use std::fmt;
 use std::iter::successors;
 use std::sync::Arc;
 
@@ -100,8 +99,4 @@ fn of_start(error: Error) -> Error {
     }
 }
 
-impl fmt::Debug for Start {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Start").field(&self.state).finish()
-    }
-}
+crate::opaque_debug!([] Start, self => (self.state));

@@ -1,4 +1,3 @@
-use std::fmt;
 // As for histograms: nothing follows from a count.
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -134,11 +133,7 @@ impl Counters {
     }
 }
 
-impl fmt::Debug for Counters {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Counters").field(&self.now()).finish()
-    }
-}
+crate::opaque_debug!([] Counters, self => (self.now()));
 
 /// The values of [`Counters`] at one moment.
 ///

@@ -2,7 +2,6 @@
 
 pub(super) mod events;
 
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -126,13 +125,5 @@ impl From<Level> for Trace {
     }
 }
 
-impl fmt::Debug for Trace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trace")
-            .field("level", &self.level)
-            .field("messages", &self.messages)
-            .field("deliveries", &self.deliveries)
-            .field("preview", &self.preview)
-            .finish_non_exhaustive()
-    }
-}
+crate::opaque_debug!([] Trace, self =>
+    level: self.level, messages: self.messages, deliveries: self.deliveries, preview: self.preview);

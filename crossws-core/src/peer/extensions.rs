@@ -1,6 +1,5 @@
 use std::any::TypeId;
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
 use once_cell::race::OnceBox;
@@ -109,8 +108,4 @@ impl Clone for Extensions {
     }
 }
 
-impl fmt::Debug for Extensions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Extensions({} values)", self.len())
-    }
-}
+crate::opaque_debug!([] Extensions, self => (format_args!("{} values", self.len())));

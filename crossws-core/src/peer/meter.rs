@@ -1,6 +1,5 @@
 //! The traffic of one connection, counted once the application asks for it.
 
-use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -234,22 +233,10 @@ impl Peer {
     }
 }
 
-impl fmt::Debug for Meter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Meter")
-            .field("since", &self.since)
-            .field("received", &self.received.read())
-            .field("sent", &self.sent.read())
-            .field("rtt", &self.rtt())
-            .finish_non_exhaustive()
-    }
-}
+crate::opaque_debug!([] Meter, self =>
+    since: self.since, received: self.received.read(), sent: self.sent.read(), rtt: self.rtt());
 
-impl fmt::Debug for MeterCell {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("MeterCell").field(&self.get()).finish()
-    }
-}
+crate::opaque_debug!([] MeterCell, self => (self.get()));
 
 #[cfg(test)]
 mod tests {

@@ -112,11 +112,7 @@ impl Drop for Cursor {
     }
 }
 
-impl fmt::Debug for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Cursor").field(&self.at_most()).finish()
-    }
-}
+crate::opaque_debug!([] Cursor, self => (self.at_most()));
 
 /// The form in which a transport that no longer reads returns it: see
 /// [`LogReader::news`](crate::adapter::LogReader::news).

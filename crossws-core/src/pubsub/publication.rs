@@ -2,7 +2,6 @@ pub(crate) mod wire;
 
 use std::any::Any;
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
@@ -129,8 +128,4 @@ impl Publication {
     }
 }
 
-impl fmt::Debug for Publication {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Publication({:?})", self.message)
-    }
-}
+crate::opaque_debug!([] Publication, self => (self.message));

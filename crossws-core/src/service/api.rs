@@ -3,7 +3,6 @@
 pub(crate) mod request;
 pub(crate) mod response;
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -161,14 +160,7 @@ impl Api {
     }
 }
 
-impl fmt::Debug for Api {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Api")
-            .field("base", &self.base)
-            .field("is_there", &self.is_there())
-            .finish_non_exhaustive()
-    }
-}
+crate::opaque_debug!([] Api, self => base: self.base, is_there: self.is_there());
 
 #[cfg(test)]
 mod tests {

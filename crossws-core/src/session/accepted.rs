@@ -1,6 +1,5 @@
 //! An upgrade that was accepted, until its connection joins the hub.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -295,11 +294,8 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     }
 }
 
-impl<H: Hooks + ?Sized> fmt::Debug for Accepted<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Accepted({})", self.settled.id)
-    }
-}
+crate::opaque_debug!([H: Hooks + ?Sized] Accepted<H>, self =>
+    (format_args!("{}", self.settled.id)));
 
 /// Returns the refusal of a namespace whose name is longer than `Limits::max_name_len`.
 fn namespace_too_long(is_path: bool, len: usize, most: usize) -> Rejection {

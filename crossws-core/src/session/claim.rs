@@ -2,7 +2,6 @@
 
 use std::any::TypeId;
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -195,11 +194,8 @@ impl<H: Hooks + ?Sized> Claim<H> {
     }
 }
 
-impl<H: Hooks + ?Sized> fmt::Debug for Claim<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Claim({})", self.request.redacted())
-    }
-}
+crate::opaque_debug!([H: Hooks + ?Sized] Claim<H>, self =>
+    (format_args!("{}", self.request.redacted())));
 
 /// Why a request got no connection.
 #[derive(Debug, thiserror::Error)]

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::Arc;
 
 use crate::error::HookKind;
@@ -101,8 +100,4 @@ impl RestoredPeer {
     }
 }
 
-impl fmt::Debug for RestoredPeer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RestoredPeer({})", self.peer())
-    }
-}
+crate::opaque_debug!([] RestoredPeer, self => (format_args!("{}", self.peer())));

@@ -1,5 +1,3 @@
-use std::fmt;
-
 use crate::hub::Hub;
 use crate::hub::settings::limits::Limit;
 
@@ -73,11 +71,7 @@ impl Drop for Unfinished {
     }
 }
 
-impl fmt::Debug for Unfinished {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Unfinished").field(&self.bytes).finish()
-    }
-}
+crate::opaque_debug!([] Unfinished, self => (self.bytes));
 
 /// All connections of a hub together hold as much unfinished input as
 /// [`Limits::max_unfinished`](field@crate::Limits::max_unfinished) allows.

@@ -126,14 +126,7 @@ impl Rejection {
     }
 }
 
-impl fmt::Debug for Rejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rejection")
-            .field("status", &self.status())
-            .field("source", &self.source)
-            .finish_non_exhaustive()
-    }
-}
+crate::opaque_debug!([] Rejection, self => status: self.status(), source: self.source);
 
 /// Writes the status, and the cause.
 impl fmt::Display for Rejection {

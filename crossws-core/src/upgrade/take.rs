@@ -1,7 +1,6 @@
 //! An upgrade whose connection other code serves.
 
 use std::any::{TypeId, type_name};
-use std::fmt;
 
 use crate::bounds::{AnyValue, MaybeSend, OnceCallback};
 use crate::error::Unsupported;
@@ -80,11 +79,7 @@ impl Take {
     }
 }
 
-impl fmt::Debug for Take {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Take({})", self.stream)
-    }
-}
+crate::opaque_debug!([] Take, self => (format_args!("{}", self.stream)));
 
 /// Why an upgrade that takes the stream is refused.
 #[derive(Debug, thiserror::Error)]
@@ -123,8 +118,4 @@ impl<C> Taken<C> {
     }
 }
 
-impl<C> fmt::Debug for Taken<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Taken({})", self.path)
-    }
-}
+crate::opaque_debug!([C] Taken<C>, self => (format_args!("{}", self.path)));

@@ -2,7 +2,6 @@ mod chunks;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::io::IoSlice;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -28,14 +27,7 @@ pub struct Batch<F> {
     framing: PhantomData<fn() -> F>,
 }
 
-impl<F> fmt::Debug for Batch<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Batch")
-            .field("bytes", &self.bytes)
-            .field("frames", &self.frames)
-            .finish_non_exhaustive()
-    }
-}
+crossws_core::opaque_debug!([F] Batch<F>, self => bytes: self.bytes, frames: self.frames);
 
 /// From this payload size on, sharing is cheaper than copying.
 const SHARE_FROM: usize = 2048;

@@ -1,5 +1,3 @@
-use std::fmt;
-
 use base64::Engine as _;
 use crossws_native::Io;
 use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION};
@@ -117,12 +115,8 @@ impl HttpProxy {
     }
 }
 
-/// Shows no credentials.
-impl fmt::Debug for HttpProxy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "HttpProxy({}:{})", self.host, self.port)
-    }
-}
+// Shows no credentials.
+crossws_core::opaque_debug!([] HttpProxy, self => (format_args!("{}:{}", self.host, self.port)));
 
 /// Returns the value of a header for basic authentication (RFC 7617).
 fn basic(user: &str, password: &str) -> Option<HeaderValue> {

@@ -1,5 +1,4 @@
 use std::collections::VecDeque;
-use std::fmt;
 
 use crossws_app::calls::{CallError, CallMessage, Failure, WireForm};
 use crossws_core::{CloseCode, DecodeError, EncodeError, Message, SendError, Utf8Bytes};
@@ -235,11 +234,5 @@ fn shown<T: DeserializeOwned>(value: Value) -> Result<T, NotHeard> {
     decode(message, |_| from_value(value))
 }
 
-impl fmt::Debug for CallClient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallClient")
-            .field("client", &self.client)
-            .field("waiting", &self.waiting.len())
-            .finish_non_exhaustive()
-    }
-}
+crossws_core::opaque_debug!([] CallClient, self =>
+    client: self.client, waiting: self.waiting.len());

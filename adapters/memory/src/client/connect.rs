@@ -1,4 +1,3 @@
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -276,11 +275,5 @@ impl IntoFuture for Connect {
     }
 }
 
-impl fmt::Debug for Connect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connect")
-            .field("request", &self.request)
-            .field("remote_addr", &self.remote_addr)
-            .finish_non_exhaustive()
-    }
-}
+crossws_core::opaque_debug!([] Connect, self =>
+    request: self.request, remote_addr: self.remote_addr);

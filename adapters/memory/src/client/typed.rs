@@ -1,4 +1,4 @@
-use std::fmt::{self, Debug};
+use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::Arc;
@@ -147,8 +147,4 @@ impl<Receives: 'static, Sends: 'static> TypedClient<Receives, Sends> {
     }
 }
 
-impl<Receives, Sends> fmt::Debug for TypedClient<Receives, Sends> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TypedClient").field(&self.client).finish()
-    }
-}
+crossws_core::opaque_debug!([Receives, Sends] TypedClient<Receives, Sends>, self => (self.client));

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::atomic::AtomicU16;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -38,13 +37,7 @@ pub struct TestServerBuilder<R> {
     patience: Duration,
 }
 
-impl<R> fmt::Debug for TestServerBuilder<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TestServerBuilder")
-            .field("hub", &self.hub)
-            .finish_non_exhaustive()
-    }
-}
+crossws_core::opaque_debug!([R] TestServerBuilder<R>, self => hub: self.hub);
 
 impl<R: Resolve> TestServerBuilder<R> {
     pub(super) fn new(resolver: R) -> Self {

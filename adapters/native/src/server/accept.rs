@@ -1,6 +1,5 @@
 //! From a fresh stream to a running connection: head, hooks, response, pump.
 
-use std::fmt;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -38,13 +37,7 @@ pub struct NotHandled<I> {
     pub(crate) unfinished: Box<Unfinished>,
 }
 
-impl<I> fmt::Debug for NotHandled<I> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NotHandled")
-            .field("read", &self.read.len())
-            .finish_non_exhaustive()
-    }
-}
+crossws_core::opaque_debug!([I] NotHandled<I>, self => read: self.read.len());
 
 /// Responds to a stream with 404 and ends it: the response to an unclaimed request if there is no
 /// HTTP service.

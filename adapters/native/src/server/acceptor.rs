@@ -1,4 +1,3 @@
-use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -93,13 +92,7 @@ impl<R, T: ServerRuntime> AcceptorBuilder<R, T> {
     }
 }
 
-impl<R, T> fmt::Debug for AcceptorBuilder<R, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AcceptorBuilder")
-            .field("hub", &self.hub)
-            .finish_non_exhaustive()
-    }
-}
+crossws_core::opaque_debug!([R, T] AcceptorBuilder<R, T>, self => hub: self.hub);
 
 impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     /// Returns a builder with the settings of a [`Server`](crate::Server)'s builder.
@@ -230,10 +223,4 @@ impl<R, T> Clone for Acceptor<R, T> {
     }
 }
 
-impl<R, T> fmt::Debug for Acceptor<R, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Acceptor")
-            .field("hub", &self.hub)
-            .finish_non_exhaustive()
-    }
-}
+crossws_core::opaque_debug!([R, T] Acceptor<R, T>, self => hub: self.hub);

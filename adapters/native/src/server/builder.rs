@@ -1,4 +1,3 @@
-use std::fmt;
 use std::io;
 use std::marker::PhantomData;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
@@ -144,10 +143,4 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     }
 }
 
-impl<R, T> fmt::Debug for ServerBuilder<R, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerBuilder")
-            .field("hub", &self.hub)
-            .finish_non_exhaustive()
-    }
-}
+crossws_core::opaque_debug!([R, T] ServerBuilder<R, T>, self => hub: self.hub);

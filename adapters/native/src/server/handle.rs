@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::Arc;
 
 use crossws_core::adapter::HttpService;
@@ -75,8 +74,4 @@ impl<T> Clone for ServerHandle<T> {
     }
 }
 
-impl<T> fmt::Debug for ServerHandle<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ServerHandle").field(&self.0.hub).finish()
-    }
-}
+crossws_core::opaque_debug!([T] ServerHandle<T>, self => (self.0.hub));

@@ -1,5 +1,4 @@
 use std::cell::Cell;
-use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};
 use std::task::{Context, Poll, ready};
 
@@ -191,13 +190,7 @@ fn broken(error: rustls::Error) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, error)
 }
 
-impl<I, S> fmt::Debug for TlsStream<I, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsStream")
-            .field("established", &self.session.established)
-            .finish_non_exhaustive()
-    }
-}
+crossws_core::opaque_debug!([I, S] TlsStream<I, S>, self => established: self.session.established);
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,4 @@
 use std::convert::Infallible;
-use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -87,13 +86,7 @@ impl<S> EventSockets<S> {
     stream_setters!(streams.settings);
 }
 
-impl<S> fmt::Debug for EventSockets<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventSockets")
-            .field("streams", &self.streams)
-            .finish_non_exhaustive()
-    }
-}
+crossws_core::opaque_debug!([S] EventSockets<S>, self => streams: self.streams);
 
 impl<B> Service<Request<B>> for NotFound {
     type Response = Response<Body>;

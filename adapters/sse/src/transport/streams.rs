@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -306,10 +305,4 @@ where
     }
 }
 
-impl fmt::Debug for Streams {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Streams")
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
-    }
-}
+crossws_core::opaque_debug!([] Streams, self => settings: self.settings);

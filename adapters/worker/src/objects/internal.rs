@@ -8,8 +8,6 @@
 //! derives from its name with a key of the class: only the holder of the binding can ask for it. The clients
 //! of event streams know it, because their requests name their object by it; they cannot write `cf`.
 
-use std::fmt;
-
 use worker::js_sys::{Object, Reflect};
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::wasm_bindgen_futures::JsFuture;
@@ -91,12 +89,8 @@ impl Address {
     }
 }
 
-/// Omits the mark, which only a holder of the binding can send.
-impl fmt::Debug for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Address").field(&self.object).finish()
-    }
-}
+// Omits the mark, which only a holder of the binding can send.
+crossws_core::opaque_debug!([] Address, self => (self.object));
 
 /// An object's own mark.
 #[derive(Clone)]

@@ -1,5 +1,4 @@
 use std::any::TypeId;
-use std::fmt;
 
 use crate::pubsub::publication::Publication;
 
@@ -60,8 +59,4 @@ impl PartialEq for Wire {
 
 impl Eq for Wire {}
 
-impl fmt::Debug for Wire {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Wire({})", self.variant)
-    }
-}
+crate::opaque_debug!([] Wire, self => (format_args!("{}", self.variant)));

@@ -182,16 +182,9 @@ impl IntoFuture for ApiRequest {
     }
 }
 
-impl fmt::Debug for ApiRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the query and the headers, which may hold a token.
-        let path = self.target.split('?').next().unwrap_or_default();
-        f.debug_struct("ApiRequest")
-            .field("method", &self.method)
-            .field("path", &path)
-            .finish_non_exhaustive()
-    }
-}
+// Without the query and the headers, which may hold a token.
+crate::opaque_debug!([] ApiRequest, self =>
+    method: self.method, path: self.target.split('?').next().unwrap_or_default());
 
 /// Appends a part of a query. The unreserved characters of RFC 3986 section 2.3 stay unencoded.
 fn encode(part: &str, to: &mut String) {

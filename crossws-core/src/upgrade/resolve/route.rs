@@ -1,5 +1,4 @@
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 
 use crate::hub::settings::RouteSettings;
@@ -105,11 +104,4 @@ impl<H: ?Sized> From<Arc<H>> for Route<H> {
     }
 }
 
-impl<H: ?Sized> fmt::Debug for Route<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Route")
-            .field("params", &self.params)
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
-    }
-}
+crate::opaque_debug!([H: ?Sized] Route<H>, self => params: self.params, settings: self.settings);
