@@ -9,7 +9,6 @@ mod auth;
 pub mod calls;
 mod codec;
 pub mod description;
-mod function;
 mod layers;
 mod messages;
 mod request;

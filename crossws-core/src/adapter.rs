@@ -8,7 +8,7 @@
 //! have passed.
 
 #[doc(hidden)]
-pub use crate::bounds::Callback;
+pub use crate::bounds::{Callback, Function};
 #[doc(hidden)]
 pub use crate::hooks::handler::running::Loop;
 pub use crate::hooks::notice::Notice;

@@ -44,6 +44,22 @@ bounds!(Send Sync);
 #[cfg(target_arch = "wasm32")]
 bounds!();
 
+/// An `Fn` that is `Send` and `Sync` where [`MaybeSend`] is `Send`: a trait object of `Fn` cannot have
+/// that bound.
+pub trait Function<A, R>: MaybeSend + MaybeSync + 'static {
+    /// Calls it.
+    fn apply(&self, argument: A) -> R;
+}
+
+impl<F, A, R> Function<A, R> for F
+where
+    F: Fn(A) -> R + MaybeSend + MaybeSync + 'static,
+{
+    fn apply(&self, argument: A) -> R {
+        self(argument)
+    }
+}
+
 /// Shares a value whose type only its users know. An `Arc<dyn Any>` that is not `Send` has no
 /// `downcast`, so that on `wasm32` it holds the `Arc` that is asked for.
 #[cfg(not(target_arch = "wasm32"))]

@@ -142,7 +142,7 @@ impl<D: Deliver> Driver<D> {
             state.headers = opened.headers;
         });
         if let Some(on_open) = &self.config.on_open {
-            on_open.opened(handle.clone());
+            on_open.apply(handle.clone());
         }
         let now = handle.platform().now();
         let live = Live::new(opened.socket, now);

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossws_core::adapter::excerpt;
+use crossws_core::adapter::{Function, excerpt};
 use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, MaybeSend, MaybeSync};
 
 use crate::error::ConnectError;
@@ -75,16 +75,8 @@ fn shown(closed: &Closed) -> String {
     }
 }
 
-/// A function that decides about a disconnection, without its type.
-trait When: MaybeSend + MaybeSync {
-    fn wants(&self, disconnected: &Disconnected) -> bool;
-}
-
-impl<F: Fn(&Disconnected) -> bool + MaybeSend + MaybeSync> When for F {
-    fn wants(&self, disconnected: &Disconnected) -> bool {
-        self(disconnected)
-    }
-}
+/// A function that decides about a disconnection.
+type When = dyn for<'a> Function<&'a Disconnected, bool>;
 
 /// Whether and when a client connects again by itself. A new connection has no state of the old one on
 /// the server, so that it is off by default: [`Connect::reconnect`](crate::Connect::reconnect).
@@ -111,7 +103,7 @@ pub struct Reconnect {
     pub(crate) most: Duration,
     pub(crate) tries: Option<u32>,
     pub(crate) longest_hint: Duration,
-    when: Option<Arc<dyn When>>,
+    when: Option<Arc<When>>,
 }
 
 impl Reconnect {
@@ -165,7 +157,7 @@ impl Reconnect {
     /// Returns whether to try again after `failed` failures in sequence.
     pub(crate) fn wants(&self, disconnected: &Disconnected, failed: u32) -> bool {
         let wanted = match &self.when {
-            Some(when) => when.wants(disconnected),
+            Some(when) => when.apply(disconnected),
             None => disconnected.is_temporary(),
         };
         wanted && self.tries.is_none_or(|tries| failed < tries)

@@ -1,11 +1,10 @@
+use crossws_core::adapter::Function;
 use crossws_core::{
     BoxError, BoxFuture, DecodeError, HookOutput, HookResult, MaybeSend, MaybeSync, Peer,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-
-use crate::function::Function;
 
 /// An event without a handler, as the catch-all gets it: see
 /// [`Calls::any_event`](crate::calls::Calls::any_event).

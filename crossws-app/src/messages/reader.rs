@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
+use crossws_core::adapter::Function;
 use crossws_core::{BoxError, EncodeError, HookResult, MaybeSend, MaybeSync, Message, Peer};
 
 use crate::codec::Decode;
 use crate::codec::limits::DecodeLimits;
-use crate::function::Function;
 use crate::messages::malformed::{Malformed, OnMalformed};
 use crate::messages::transform::Transform;
 

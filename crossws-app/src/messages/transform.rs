@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
+use crossws_core::adapter::Function;
 use crossws_core::{
     BoxError, HookResult, Hooks, MaybeSend, MaybeSync, Message, Peer, Wrap, Wrapped, opaque_debug,
     wrap,
 };
 
-use crate::function::Function;
 use crate::messages::malformed::{Malformed, OnMalformed};
 
 /// A function from messages to messages.

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
+use crossws_core::adapter::Function;
 use crossws_core::{HookResult, Hooks, Message, Peer, Wrap, opaque_debug};
 use serde_json::Value;
 
 use crate::codec::json::parse;
 use crate::codec::limits::{DecodeLimits, LimitExceeded};
-use crate::function::Function;
 use crate::rules::condition::Condition;
 use crate::rules::file::RuleSet;
 use crate::rules::response::{Respond, Response};

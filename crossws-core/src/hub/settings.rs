@@ -7,7 +7,7 @@ pub(crate) mod topic_overflow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::bounds::{MaybeSend, MaybeSync};
+use crate::bounds::{Function, MaybeSend, MaybeSync};
 use crate::hub::group::route_members::{MembersCell, RouteNames};
 use crate::hub::settings::deflate::Deflate;
 use crate::hub::settings::limits::Limits;
@@ -122,7 +122,7 @@ pub struct RouteSettings {
     route: Option<Arc<str>>,
     name: Option<Arc<str>>,
     /// What the route changes of the hub's settings, in this order.
-    changes: Vec<Arc<dyn Change>>,
+    changes: Vec<Arc<Change>>,
     /// The first hub's settings to which the changes were applied, and the result. An application
     /// has one hub.
     resolved: OnceLock<(Arc<Settings>, Arc<Settings>)>,
@@ -185,7 +185,10 @@ impl RouteSettings {
         self.changed()
     }
 
-    pub(crate) fn change(mut self, change: impl Change) -> Self {
+    pub(crate) fn change(
+        mut self,
+        change: impl Fn(&mut Settings) + MaybeSend + MaybeSync + 'static,
+    ) -> Self {
         self.changes.push(Arc::new(change));
         self.changed()
     }
@@ -248,12 +251,4 @@ impl fmt::Debug for RouteSettings {
 }
 
 /// A change of a hub's settings for one route.
-pub(crate) trait Change: MaybeSend + MaybeSync + 'static {
-    fn apply(&self, settings: &mut Settings);
-}
-
-impl<F: Fn(&mut Settings) + MaybeSend + MaybeSync + 'static> Change for F {
-    fn apply(&self, settings: &mut Settings) {
-        self(settings);
-    }
-}
+type Change = dyn for<'a> Function<&'a mut Settings, ()>;

@@ -8,16 +8,13 @@ use std::sync::Arc;
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
-use crate::bounds::{MaybeSend, MaybeSync};
+use crate::bounds::{Function, MaybeSend, MaybeSync};
 use crate::message::Message;
 
 /// The target of all events and spans.
 pub(crate) const TARGET: &str = "crossws";
 
-#[cfg(not(target_arch = "wasm32"))]
-type Redact = dyn Fn(&Message) -> String + Send + Sync;
-#[cfg(target_arch = "wasm32")]
-type Redact = dyn Fn(&Message) -> String;
+type Redact = dyn for<'a> Function<&'a Message, String>;
 
 /// The logging of a hub with `tracing`: HTTP and sockets alike, at one level. A [`Level`] converts
 /// into it.
@@ -101,7 +98,7 @@ impl Trace {
         }
         let mut text = match &self.redact {
             // The application's own code, which must not end the connection.
-            Some(redact) => catch_unwind(AssertUnwindSafe(|| redact(message))).ok()?,
+            Some(redact) => catch_unwind(AssertUnwindSafe(|| redact.apply(message))).ok()?,
             None => {
                 // Cut to whole characters.
                 let shown = message.as_bytes().get(..self.preview.saturating_add(4));

@@ -2,8 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossws_app::calls::WireForm;
-use crossws_core::adapter::is_token;
-use crossws_core::{MaybeSend, MaybeSync};
+use crossws_core::adapter::{Function, is_token};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderValue};
 
@@ -24,18 +23,7 @@ pub(crate) struct Config {
     pub(crate) reconnect: Option<Reconnect>,
     pub(crate) connect_timeout: Duration,
     pub(crate) form: WireForm,
-    pub(crate) on_open: Option<Box<dyn OnOpen>>,
-}
-
-/// A function that runs when a connection opens, without its type.
-pub(crate) trait OnOpen: MaybeSend + MaybeSync {
-    fn opened(&self, handle: ClientHandle);
-}
-
-impl<F: Fn(ClientHandle) + MaybeSend + MaybeSync> OnOpen for F {
-    fn opened(&self, handle: ClientHandle) {
-        self(handle);
-    }
+    pub(crate) on_open: Option<Box<dyn Function<ClientHandle, ()>>>,
 }
 
 impl Config {
