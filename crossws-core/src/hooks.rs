@@ -102,6 +102,7 @@ impl Default for OnError {
     label = "a type with `impl Hooks`, `hooks()` or `handler(..)` is expected",
     note = "hooks must be `Send`, `Sync` and `'static`"
 )]
+#[expect(unused_variables, reason = "a default has no use for its arguments")]
 pub trait Hooks: MaybeSend + MaybeSync + 'static {
     /// Runs when the application starts: before the first upgrade of a server, and whenever an
     /// object wakes or is created. Here an application subscribes to a backplane or starts a timer.
@@ -110,7 +111,6 @@ pub trait Hooks: MaybeSend + MaybeSync + 'static {
     /// An error prevents a server from serving: its `run` returns the error. In an object the error
     /// is logged, and upgrades are refused with 503.
     fn start(&self, hub: &Hub) -> impl Future<Output = HookResult> + MaybeSend {
-        let _ = hub;
         async { Ok(()) }
     }
 
@@ -120,13 +120,11 @@ pub trait Hooks: MaybeSend + MaybeSync + 'static {
         &self,
         request: &UpgradeRequest,
     ) -> impl Future<Output = Result<Upgrade, Rejection>> + MaybeSend {
-        let _ = request;
         async { Ok(Upgrade::new()) }
     }
 
     /// Runs when the connection is open.
     fn open(&self, peer: &Peer) -> impl Future<Output = HookResult> + MaybeSend {
-        let _ = peer;
         async { Ok(()) }
     }
 
@@ -136,14 +134,12 @@ pub trait Hooks: MaybeSend + MaybeSync + 'static {
         peer: &Peer,
         message: Message,
     ) -> impl Future<Output = HookResult> + MaybeSend {
-        let _ = (peer, message);
         async { Ok(()) }
     }
 
     /// Runs when everything queued for the peer has been written, after more than
     /// [`DRAIN_MARK`](crate::DRAIN_MARK) bytes had piled up.
     fn drain(&self, peer: &Peer) -> impl Future<Output = HookResult> + MaybeSend {
-        let _ = peer;
         async { Ok(()) }
     }
 
@@ -151,13 +147,11 @@ pub trait Hooks: MaybeSend + MaybeSync + 'static {
     /// is off. While another hook runs, at most [`max_inbound`](field@crate::Limits::max_inbound) pings and
     /// pongs wait: the oldest are discarded.
     fn ping(&self, peer: &Peer, data: Bytes) -> impl Future<Output = HookResult> + MaybeSend {
-        let _ = (peer, data);
         async { Ok(()) }
     }
 
     /// Runs for each pong of the client, to a ping or unsolicited. They wait as [pings](Self::ping) do.
     fn pong(&self, peer: &Peer, data: Bytes) -> impl Future<Output = HookResult> + MaybeSend {
-        let _ = (peer, data);
         async { Ok(()) }
     }
 
@@ -170,7 +164,6 @@ pub trait Hooks: MaybeSend + MaybeSync + 'static {
         peer: &Peer,
         subscription: Subscription,
     ) -> impl Future<Output = HookResult> + MaybeSend {
-        let _ = (peer, subscription);
         async { Ok(()) }
     }
 
@@ -182,20 +175,17 @@ pub trait Hooks: MaybeSend + MaybeSync + 'static {
         peer: &Peer,
         dropped: Dropped,
     ) -> impl Future<Output = HookResult> + MaybeSend {
-        let _ = (peer, dropped);
         async { Ok(()) }
     }
 
     /// Runs when the peer's timer of this name is due: see [`Peer::set_timer`].
     fn timer(&self, peer: &Peer, name: &str) -> impl Future<Output = HookResult> + MaybeSend {
-        let _ = (peer, name);
         async { Ok(()) }
     }
 
     /// Runs when the connection has ended. The peer has left every list and topic; it can still
     /// publish.
     fn close(&self, peer: &Peer, closed: Closed) -> impl Future<Output = HookResult> + MaybeSend {
-        let _ = (peer, closed);
         async { Ok(()) }
     }
 

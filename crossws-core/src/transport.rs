@@ -36,6 +36,7 @@ pub use self::receipt::{Receipt, Settled};
 /// every subscriber sees the same order. It neither writes nor closes. Waking a task belongs into
 /// [`wake`](Self::wake); writing and judging belong into [`settle`](Self::settle). Both run after
 /// the lock is released.
+#[expect(unused_variables, reason = "a default has no use for its arguments")]
 pub trait Transport: Any + MaybeSend + MaybeSync {
     /// Returns the transport's capabilities. Constant for its life.
     fn capabilities(&self) -> Capabilities;
@@ -89,7 +90,6 @@ pub trait Transport: Any + MaybeSend + MaybeSync {
     ///
     /// By default wakes this transport alone.
     fn wake_with(&self, peer: &PeerEvents, others: &mut Vec<PeerEvents>) {
-        let _ = (peer, others);
         self.wake();
     }
 

@@ -41,18 +41,15 @@ use crate::pubsub::published::Published;
 ///
 /// let hub = Hub::builder().observer(Bytes::default()).build();
 /// ```
+#[expect(unused_variables, reason = "a default has no use for its arguments")]
 pub trait Observer: MaybeSend + MaybeSync + 'static {
     /// A peer has joined the hub; its `open` hook has not run. A peer that wakes from hibernation does
     /// not connect again.
-    fn connected(&self, peer: &Peer) {
-        let _ = peer;
-    }
+    fn connected(&self, peer: &Peer) {}
 
     /// A connection has ended; its `close` hook has not run. Called once for each peer that
     /// [connected](Self::connected).
-    fn disconnected(&self, peer: &Peer, disconnected: &Disconnected) {
-        let _ = (peer, disconnected);
-    }
+    fn disconnected(&self, peer: &Peer, disconnected: &Disconnected) {}
 
     /// Returns whether [`received`](Self::received) and [`emitted`](Self::emitted) are called. They are by
     /// default. An observer that needs neither returns `false` and saves their calls for each message:
@@ -63,49 +60,33 @@ pub trait Observer: MaybeSend + MaybeSync + 'static {
     }
 
     /// A message of the client has reached the `message` hook.
-    fn received(&self, peer: &Peer, message: &Message) {
-        let _ = (peer, message);
-    }
+    fn received(&self, peer: &Peer, message: &Message) {}
 
     /// A message was queued for one peer or for many. Of messages that [differ](crate::To::send_each) each
     /// comes apart. A typed message that clients read in several formats comes once, in the first.
-    fn emitted(&self, emitted: &Emitted<'_>) {
-        let _ = emitted;
-    }
+    fn emitted(&self, emitted: &Emitted<'_>) {}
 
     /// A request for a WebSocket was refused.
-    fn rejected(&self, rejected: &Rejected<'_>) {
-        let _ = rejected;
-    }
+    fn rejected(&self, rejected: &Rejected<'_>) {}
 
     /// A peer has become a slow consumer: its outbound queue has reached a bound, or half of one
     /// while writes had to wait. Called at most once for each connection.
-    fn slow(&self, peer: &Peer) {
-        let _ = peer;
-    }
+    fn slow(&self, peer: &Peer) {}
 
     /// A policy has discarded messages for a peer.
-    fn dropped(&self, peer: &Peer, dropped: Dropped) {
-        let _ = (peer, dropped);
-    }
+    fn dropped(&self, peer: &Peer, dropped: Dropped) {}
 
     /// A hook has failed or panicked, or a client has broken a rule: the `error` hook gets the same
     /// error next.
-    fn failed(&self, peer: &Peer, error: &Error) {
-        let _ = (peer, error);
-    }
+    fn failed(&self, peer: &Peer, error: &Error) {}
 
     /// A hook has taken this long, waiting included. Measured for at most one of
     /// every [256](crate::Counters::SAMPLE) messages, with the transport's clock: zero if the transport
     /// has none.
-    fn hook_ended(&self, peer: &Peer, hook: HookKind, took: Duration) {
-        let _ = (peer, hook, took);
-    }
+    fn hook_ended(&self, peer: &Peer, hook: HookKind, took: Duration) {}
 
     /// A server has answered an HTTP request on the port of the hub's sockets.
-    fn responded(&self, responded: &Responded<'_>) {
-        let _ = responded;
-    }
+    fn responded(&self, responded: &Responded<'_>) {}
 }
 
 impl Observer for Counters {
