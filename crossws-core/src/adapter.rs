@@ -43,7 +43,9 @@ pub use crate::session::liveness::{Liveness, LivenessEvent};
 pub use crate::session::restored_peer::RestoredPeer;
 pub use crate::session::unfinished::{Overloaded, Unfinished};
 pub use crate::session::{OpeningPeer, Session};
-pub use crate::transport::{Hibernation, LogReader, OutboundQueue, Receipt, Settled, Transport};
+pub use crate::transport::{
+    ControlFrame, Hibernation, LogReader, OutboundQueue, Receipt, Settled, Transport,
+};
 pub use crate::upgrade::take::{FromConnection, Taken};
 pub use crate::upgrade::token::{is_token, is_word};
 

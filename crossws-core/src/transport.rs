@@ -115,21 +115,11 @@ pub trait Transport: Any + MaybeSend + MaybeSync {
         self.now()
     }
 
-    /// Queues a ping of at most 125 bytes.
+    /// Queues a ping or an unsolicited pong of at most 125 bytes.
     ///
     /// # Errors
     /// See [`ControlError`].
-    fn ping(&self, data: Bytes) -> Result<(), ControlError> {
-        let _ = data;
-        Err(ControlError::Unsupported)
-    }
-
-    /// Queues an unsolicited pong of at most 125 bytes.
-    ///
-    /// # Errors
-    /// See [`ControlError`].
-    fn pong(&self, data: Bytes) -> Result<(), ControlError> {
-        let _ = data;
+    fn control(&self, frame: ControlFrame) -> Result<(), ControlError> {
         Err(ControlError::Unsupported)
     }
 
@@ -162,4 +152,15 @@ pub trait Transport: Any + MaybeSend + MaybeSync {
     fn extensions(&self) -> &str {
         ""
     }
+}
+
+/// A control frame of the application: see [`Transport::control`].
+// Exhaustive on purpose: RFC 6455 has no others.
+#[allow(clippy::exhaustive_enums)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ControlFrame {
+    /// A ping with this data.
+    Ping(Bytes),
+    /// A pong with this data.
+    Pong(Bytes),
 }

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
+use crossws_core::adapter::ControlFrame;
 use crossws_core::{CloseCode, Limits, Message};
 use crossws_proto::connection::Step;
-use crossws_proto::frame::Opcode;
 use crossws_proto::outbox::Framing;
 use crossws_proto::testing::{Cut, End, Pair, Pipe};
 
@@ -113,7 +113,7 @@ pub fn pair(data: &[u8]) {
                 let _ = pair
                     .client
                     .outbox()
-                    .control(Opcode::Ping, vec![0; len / 4].into());
+                    .control(ControlFrame::Ping(vec![0; len / 4].into()));
             }
             14 => {
                 let (bytes, further) = rest.split_at((len % 32).min(rest.len()));

@@ -10,7 +10,7 @@ use crate::message::send::{SendOptions, Sent};
 use crate::observe::watch;
 use crate::peer::Peer;
 use crate::peer::life::PeerState;
-use crate::transport::{OutboundQueue, Settled};
+use crate::transport::{ControlFrame, OutboundQueue, Settled};
 
 impl Peer {
     /// Queues a message: text, bytes, or [`Json`](crate::Json). Never waits; the message is on the
@@ -82,7 +82,7 @@ impl Peer {
     /// If the connection is closed, the data is too long, a ping is still queued, or the transport
     /// has no control frames.
     pub fn ping(&self, data: impl Into<Bytes>) -> Result<(), ControlError> {
-        self.control(data.into(), |data| self.0.transport.ping(data))
+        self.control(ControlFrame::Ping(data.into()))
     }
 
     /// Queues a pong with up to 125 bytes: unsolicited, or as the answer of a `ping` hook if the
@@ -92,23 +92,20 @@ impl Peer {
     /// # Errors
     /// If the connection is closed, the data is too long, or the transport has no control frames.
     pub fn pong(&self, data: impl Into<Bytes>) -> Result<(), ControlError> {
-        self.control(data.into(), |data| self.0.transport.pong(data))
+        self.control(ControlFrame::Pong(data.into()))
     }
 
-    fn control(
-        &self,
-        data: Bytes,
-        send: impl FnOnce(Bytes) -> Result<(), ControlError>,
-    ) -> Result<(), ControlError> {
+    fn control(&self, frame: ControlFrame) -> Result<(), ControlError> {
         /// RFC 6455 section 5.5.
         const MAX_CONTROL: usize = 125;
+        let (ControlFrame::Ping(data) | ControlFrame::Pong(data)) = &frame;
         if data.len() > MAX_CONTROL {
             return Err(ControlError::TooLong(data.len()));
         }
         if self.state() != PeerState::Open {
             return Err(ControlError::Closed);
         }
-        send(data)
+        self.0.transport.control(frame)
     }
 
     fn queue(&self) -> Option<&dyn OutboundQueue> {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crossws_core::adapter::PeerEvents;
+use crossws_core::adapter::{ControlFrame, PeerEvents};
 use crossws_core::{CloseFrame, Closed, ClosedBy, Error};
 
 use super::{Change, Connection, MOST_READS, Phase, Queue, Step, admits_inbound};
-use crate::frame::{Event, Opcode, Violation};
+use crate::frame::{Event, Violation};
 use crate::reasons;
 
 /// Most bytes read and discarded after the close. Unread bytes would turn our FIN into a reset
@@ -201,7 +201,7 @@ impl<Q: Queue> Connection<Q> {
             Event::Ping(data) => {
                 if self.limits().auto_pong {
                     // While the connection is closing, none is sent.
-                    let _ = self.outbox().control(Opcode::Pong, data.clone());
+                    let _ = self.outbox().control(ControlFrame::Pong(data.clone()));
                 }
                 Step::Ping(data)
             }

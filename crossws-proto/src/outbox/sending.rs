@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use crossws_core::adapter::{QueueSize, Receipt};
+use crossws_core::adapter::{ControlFrame, QueueSize, Receipt};
 use crossws_core::{ControlError, DRAIN_MARK, Overflow};
 
 use super::state::State;
@@ -91,16 +91,18 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
     }
 
     /// Queues an application's ping or pong, or the answer to a ping.
-    pub fn control(&self, opcode: Opcode, data: Bytes) -> Result<(), ControlError> {
+    pub fn control(&self, frame: ControlFrame) -> Result<(), ControlError> {
         let mut state = self.state.lock();
         if state.closing {
             return Err(ControlError::Closed);
         }
-        if opcode == Opcode::Ping {
-            return state.control.ping(data);
+        match frame {
+            ControlFrame::Ping(data) => return state.control.ping(data),
+            ControlFrame::Pong(data) => {
+                let client_is_slow = state.taken_bytes > 0;
+                state.control.answer(data, client_is_slow);
+            }
         }
-        let client_is_slow = state.taken_bytes > 0;
-        state.control.answer(data, client_is_slow);
         Ok(())
     }
 

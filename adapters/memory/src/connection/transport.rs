@@ -1,13 +1,13 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use bytes::Bytes;
-use crossws_core::adapter::{MeterCell, OutboundQueue, Publication, Receipt, Settled, Transport};
+use crossws_core::adapter::{
+    ControlFrame, MeterCell, OutboundQueue, Publication, Receipt, Settled, Transport,
+};
 use crossws_core::{Capabilities, CloseFrame, ControlError, Message, SendError, SendOptions, Sent};
 
 use crossws_proto::connection::Queue;
 use crossws_proto::deflate::Deflater;
-use crossws_proto::frame::Opcode;
 use crossws_proto::handshake::Agreed;
 use crossws_proto::outbox::{self, Encoder};
 use crossws_proto::sync::Mutex;
@@ -37,12 +37,6 @@ impl MemoryTransport {
     /// Returns the connection's own compression context, if it may have one.
     pub(crate) fn deflater(&self) -> Option<Arc<Mutex<Deflater>>> {
         self.encoder.deflater()
-    }
-
-    fn control(&self, opcode: Opcode, data: Bytes) -> Result<(), ControlError> {
-        self.handle.outbox().control(opcode, data)?;
-        self.handle.wake();
-        Ok(())
     }
 }
 
@@ -105,12 +99,10 @@ impl Transport for MemoryTransport {
         self.handle.wake();
     }
 
-    fn ping(&self, data: Bytes) -> Result<(), ControlError> {
-        self.control(Opcode::Ping, data)
-    }
-
-    fn pong(&self, data: Bytes) -> Result<(), ControlError> {
-        self.control(Opcode::Pong, data)
+    fn control(&self, frame: ControlFrame) -> Result<(), ControlError> {
+        self.handle.outbox().control(frame)?;
+        self.handle.wake();
+        Ok(())
     }
 
     fn queue(&self) -> Option<&dyn OutboundQueue> {

@@ -9,8 +9,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use crossws_core::adapter::{
-    Allowance, Cursor, LogReader, MeterCell, OutboundQueue, PeerEvents, Publication, Receipt,
-    Settled, Transport, Wire,
+    Allowance, ControlFrame, Cursor, LogReader, MeterCell, OutboundQueue, PeerEvents, Publication,
+    Receipt, Settled, Transport, Wire,
 };
 use crossws_core::{Capabilities, CloseFrame, ControlError, Message, SendError, SendOptions, Sent};
 
@@ -20,7 +20,6 @@ use crate::driver::server_crew::ServerCrew;
 use crate::driver::task_handle::{TaskHandle, steady};
 use crate::driver::transport::fan_out::FEW;
 use crossws_proto::deflate::Deflater;
-use crossws_proto::frame::Opcode;
 use crossws_proto::handshake::Agreed;
 use crossws_proto::outbox::{self, Encoder};
 use crossws_proto::sync::Mutex;
@@ -108,12 +107,10 @@ impl Transport for NativeTransport {
         self.outbox.wake();
     }
 
-    fn ping(&self, data: Bytes) -> Result<(), ControlError> {
-        self.control(Opcode::Ping, data)
-    }
-
-    fn pong(&self, data: Bytes) -> Result<(), ControlError> {
-        self.control(Opcode::Pong, data)
+    fn control(&self, frame: ControlFrame) -> Result<(), ControlError> {
+        self.outbox.control(frame)?;
+        self.outbox.wake();
+        Ok(())
     }
 
     fn extensions(&self) -> &str {
@@ -263,11 +260,5 @@ impl NativeTransport {
             }
         }
         receipt.into_sent(message, options)
-    }
-
-    fn control(&self, opcode: Opcode, data: Bytes) -> Result<(), ControlError> {
-        self.outbox.control(opcode, data)?;
-        self.outbox.wake();
-        Ok(())
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crossws_core::adapter::{
-    Allowance, Cursor, Hibernation, LogReader, MeterCell, OutboundQueue, Publication, Receipt,
-    Settled, Snapshot, Transport, Wire as Format,
+    Allowance, ControlFrame, Cursor, Hibernation, LogReader, MeterCell, OutboundQueue, Publication,
+    Receipt, Settled, Snapshot, Transport, Wire as Format,
 };
 use crossws_core::{
     Bytes, Capabilities, CloseFrame, ControlError, Message, PersistError, SendError, SendOptions,
@@ -19,8 +19,7 @@ use super::{Mutex, wall_clock};
 pub enum Out {
     Sent(String),
     Published(String),
-    Ping(Bytes),
-    Pong(Bytes),
+    Control(ControlFrame),
     Close(u16, String),
     Terminate,
 }
@@ -244,13 +243,8 @@ impl Transport for TestTransport {
         self.0.state.lock().unwrap().out.push(Out::Terminate);
     }
 
-    fn ping(&self, data: Bytes) -> Result<(), ControlError> {
-        self.0.state.lock().unwrap().out.push(Out::Ping(data));
-        Ok(())
-    }
-
-    fn pong(&self, data: Bytes) -> Result<(), ControlError> {
-        self.0.state.lock().unwrap().out.push(Out::Pong(data));
+    fn control(&self, frame: ControlFrame) -> Result<(), ControlError> {
+        self.0.state.lock().unwrap().out.push(Out::Control(frame));
         Ok(())
     }
 

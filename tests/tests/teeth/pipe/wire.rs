@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
-use bytes::Bytes;
 use crossws_conformance::Event;
-use crossws_core::adapter::{MeterCell, OutboundQueue, Publication, Receipt, Transport};
+use crossws_core::adapter::{
+    ControlFrame, MeterCell, OutboundQueue, Publication, Receipt, Transport,
+};
 use crossws_core::{
     Capabilities, CloseFrame, ControlError, DropCause, Dropped, Message, Overflow, SendError,
     SendOptions, Sent,
@@ -99,13 +100,11 @@ impl Transport for Wire {
         let _ = self.1.send(Inbound::Terminated);
     }
 
-    fn ping(&self, data: Bytes) -> Result<(), ControlError> {
-        self.0.push(Event::Ping(data.to_vec()));
-        Ok(())
-    }
-
-    fn pong(&self, data: Bytes) -> Result<(), ControlError> {
-        self.0.push(Event::Pong(data.to_vec()));
+    fn control(&self, frame: ControlFrame) -> Result<(), ControlError> {
+        self.0.push(match frame {
+            ControlFrame::Ping(data) => Event::Ping(data.to_vec()),
+            ControlFrame::Pong(data) => Event::Pong(data.to_vec()),
+        });
         Ok(())
     }
 
