@@ -12,10 +12,11 @@ pub struct QueueSize {
 }
 
 impl QueueSize {
-    /// The most that a total is compared over: half of what counts before it wraps around.
+    /// The most that [`until`](Self::until) adds. A quarter of what counts before a total wraps around: two
+    /// totals are compared correctly over a half, and may lie on both sides of a third.
     pub(crate) const FAR: Self = Self {
-        bytes: usize::MAX / 2,
-        messages: usize::MAX / 2,
+        bytes: usize::MAX / 4,
+        messages: usize::MAX / 4,
     };
 
     /// Creates a size of this many bytes and messages.
@@ -63,12 +64,12 @@ impl QueueSize {
         })
     }
 
-    /// Returns whether this total is beyond another that is at most [`FAR`](Self::FAR) away.
+    /// Returns whether this total is beyond another that is at most twice [`FAR`](Self::FAR) away.
     pub(crate) fn exceeds(self, until: Self) -> bool {
         is_before(until.bytes, self.bytes) || is_before(until.messages, self.messages)
     }
 
-    /// Returns the earlier of two totals that are at most [`FAR`](Self::FAR) apart.
+    /// Returns the earlier of two totals that are at most twice [`FAR`](Self::FAR) apart.
     pub(crate) fn earlier(self, other: Self) -> Self {
         let earlier = |one, other| if is_before(one, other) { one } else { other };
         Self {
@@ -172,6 +173,10 @@ mod tests {
             for (one, other) in [(until, never), (never, until)] {
                 assert_eq!(one.earlier(other), until);
             }
+            // One reader's check is due, and that of the next is as far away as can be.
+            let next = start.plus(1 << 20).until(QueueSize::FAR);
+            assert_eq!(start.earlier(next), start);
+            assert_eq!(next.earlier(start), start);
         }
     }
 }
