@@ -31,7 +31,8 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
             Overflow::DropNewest | Overflow::DropOldest => state.stale = true,
             _ => {
                 drop(state);
-                self.close_slow(CloseFrame::slow_consumer());
+                // What is lost is noted, to be told by the connection's task.
+                let _ = self.close_slow(CloseFrame::slow_consumer());
             }
         }
     }

@@ -142,6 +142,29 @@ fn a_connection_that_is_over_lets_go_of_what_it_has_not_read() {
 }
 
 #[test]
+fn a_queue_that_is_too_old_is_closed_and_all_that_waits_is_lost_once() {
+    let hub = Hub::default();
+    let subject = join(&hub);
+    subject.peer.subscribe("t").unwrap();
+    subject.peer.send("sent").unwrap();
+    for _ in 0..3 {
+        hub.in_namespace("/").publish("t", "x").unwrap();
+    }
+    subject.outbox.must_wait();
+    for _ in 0..2 {
+        subject.outbox.too_old();
+        assert_eq!(subject.peer.dropped(), 4);
+    }
+    assert_eq!(subject.outbox.take_lost().overflow, 4);
+    let close = subject.outbox.unsent_close().unwrap();
+    assert_eq!(close.code(), CloseCode::TRY_AGAIN);
+    // And the topic keeps nothing for it.
+    assert_eq!(subject.peer.buffered_amount(), 0);
+    subject.outbox.end();
+    assert_eq!(subject.peer.dropped(), 4);
+}
+
+#[test]
 fn a_client_that_publishes_and_does_not_read_is_made_to_read() {
     let limits = Limits::default().max_queued(10);
     let hub = Hub::builder().limits(limits).build();
