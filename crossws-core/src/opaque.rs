@@ -11,9 +11,10 @@ macro_rules! opaque_debug {
         }
     };
     (
-        [$($generics:tt)*] $type:ident $(<$($argument:tt),+>)?,
+        $(#[$doc:meta])* [$($generics:tt)*] $type:ident $(<$($argument:tt),+>)?,
         $this:ident => $($part:ident: $value:expr),+ $(,)?
     ) => {
+        $(#[$doc])*
         impl<$($generics)*> std::fmt::Debug for $type $(<$($argument),+>)? {
             fn fmt(&$this, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.debug_struct(stringify!($type))
@@ -23,9 +24,10 @@ macro_rules! opaque_debug {
         }
     };
     (
-        [$($generics:tt)*] $type:ident $(<$($argument:tt),+>)?,
+        $(#[$doc:meta])* [$($generics:tt)*] $type:ident $(<$($argument:tt),+>)?,
         $this:ident => ($value:expr)
     ) => {
+        $(#[$doc])*
         impl<$($generics)*> std::fmt::Debug for $type $(<$($argument),+>)? {
             fn fmt(&$this, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.debug_tuple(stringify!($type)).field(&$value).finish()

@@ -253,6 +253,7 @@ fn is_ours(name: &HeaderName) -> bool {
         )
 }
 
-// Shows no URL, header or token, which may be secret.
-crossws_core::opaque_debug!([] Connect, self =>
+crossws_core::opaque_debug!(
+    /// Shows no URL, header or token, which may be secret.
+    [] Connect, self =>
     protocols: self.config.protocols, reconnect: self.config.reconnect);

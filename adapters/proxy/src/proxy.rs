@@ -249,6 +249,7 @@ impl Hooks for Proxy {
     forward_hooks!(self => self.0);
 }
 
-// Shows no target, which may be secret.
-crossws_core::opaque_debug!([] Proxy, self =>
+crossws_core::opaque_debug!(
+    /// Shows no target, which may be secret.
+    [] Proxy, self =>
     protocols: self.0.protocols, upgrade_first: self.0.upgrade_first);

@@ -115,8 +115,9 @@ impl HttpProxy {
     }
 }
 
-// Shows no credentials.
-crossws_core::opaque_debug!([] HttpProxy, self => (format_args!("{}:{}", self.host, self.port)));
+crossws_core::opaque_debug!(
+    /// Shows no credentials.
+    [] HttpProxy, self => (format_args!("{}:{}", self.host, self.port)));
 
 /// Returns the value of a header for basic authentication (RFC 7617).
 fn basic(user: &str, password: &str) -> Option<HeaderValue> {
