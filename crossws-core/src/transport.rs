@@ -118,7 +118,7 @@ pub trait Transport: Any + MaybeSend + MaybeSync {
     /// Queues a ping or an unsolicited pong of at most 125 bytes.
     ///
     /// # Errors
-    /// See [`ControlError`].
+    /// See [`ControlError`]. By default [`ControlError::Unsupported`].
     fn control(&self, frame: ControlFrame) -> Result<(), ControlError> {
         Err(ControlError::Unsupported)
     }
@@ -155,8 +155,7 @@ pub trait Transport: Any + MaybeSend + MaybeSync {
 }
 
 /// A control frame of the application: see [`Transport::control`].
-// Exhaustive on purpose: RFC 6455 has no others.
-#[allow(clippy::exhaustive_enums)]
+#[expect(clippy::exhaustive_enums, reason = "RFC 6455 has no others")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ControlFrame {
     /// A ping with this data.

@@ -55,7 +55,7 @@ pub struct Wire {
     pub room: usize,
     /// How many more bytes may be written before writes fail. Default: any number.
     pub passes: usize,
-    /// What runs in each write before it takes bytes.
+    /// What runs in each write before it takes bytes, until it panics. It must leave room for a byte.
     pub on_write: Option<Box<dyn FnMut() + Send>>,
     /// The number of reads, including those that had to wait.
     pub reads: usize,
