@@ -100,6 +100,12 @@ impl Peer {
         }
     }
 
+    /// As [`closes_at_last`](Self::closes_at_last), and then the client is gone, as clients are: until
+    /// then a server may wait for its end.
+    pub async fn closes_and_goes(mut self) -> (u16, String) {
+        self.closes_at_last().await
+    }
+
     /// Closes with a code, and waits for the reply and the end.
     pub async fn close(&mut self, code: u16, reason: &str) -> Event {
         self.send(Frame::Close(Some((code, reason.to_owned()))))

@@ -114,9 +114,9 @@ async fn a_loop_ends_when_the_server_closes(scene: Scene<'_>) {
 
 async fn a_loop_ends_when_the_app_stops(scene: Scene<'_>) {
     let stage = scene.stage().await;
-    let mut peer = stage.join("/handler", "a").await;
+    let peer = stage.join("/handler", "a").await;
     stage.wait("a", "loop").await;
-    let (end, report) = both(peer.closes_at_last(), stage.shutdown(LONG)).await;
+    let (end, report) = both(peer.closes_and_goes(), stage.shutdown(LONG)).await;
     assert_eq!((report.forced, end.0), (0, 1012));
     stage.wait("a", "loop.end").await;
 }
@@ -175,8 +175,8 @@ async fn a_loops_guard_is_dropped_once_when_the_client_vanishes(scene: Scene<'_>
 
 async fn a_loops_guard_is_dropped_once_when_the_app_stops(scene: Scene<'_>) {
     let stage = scene.stage().await;
-    let mut peer = guarded(&stage).await;
-    let (end, report) = both(peer.closes_at_last(), stage.shutdown(LONG)).await;
+    let peer = guarded(&stage).await;
+    let (end, report) = both(peer.closes_and_goes(), stage.shutdown(LONG)).await;
     assert_eq!((report.forced, end.0), (0, 1012));
     stage.wait("a", "loop.cleanup").await;
     assert_eq!(stage.count("a", "loop.cleanup").await, 1);

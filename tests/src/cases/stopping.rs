@@ -17,9 +17,9 @@ group! {
 
 async fn a_shutdown_closes_peers_with_1012(scene: Scene<'_>) {
     let stage = scene.stage().await;
-    let mut a = stage.join("/one", "a").await;
-    let mut b = stage.join("/two", "b").await;
-    let clients = both(a.closes_at_last(), b.closes_at_last());
+    let a = stage.join("/one", "a").await;
+    let b = stage.join("/two", "b").await;
+    let clients = both(a.closes_and_goes(), b.closes_and_goes());
     let ((a, b), report) = both(clients, stage.shutdown(LONG)).await;
     assert_eq!((a.0, b.0), (1012, 1012));
     let expected = Report {
@@ -31,12 +31,12 @@ async fn a_shutdown_closes_peers_with_1012(scene: Scene<'_>) {
 
 async fn a_shutdown_closes_peers_with_a_chosen_code(scene: Scene<'_>) {
     let stage = scene.stage().await;
-    let mut a = stage.join("/", "a").await;
+    let a = stage.join("/", "a").await;
     let order = Shutdown {
         frame: Some((4200, "moving house".to_owned())),
         deadline: LONG,
     };
-    let (end, _) = both(a.closes_at_last(), stage.server().shutdown(order)).await;
+    let (end, _) = both(a.closes_and_goes(), stage.server().shutdown(order)).await;
     assert_eq!(end, (4200, "moving house".to_owned()));
 }
 
@@ -50,7 +50,7 @@ async fn what_was_queued_is_flushed(scene: Scene<'_>) {
         for index in 0..count {
             a.hears(&Do::numbered(index, size)).await;
         }
-        a.closes_at_last().await.0
+        a.closes_and_goes().await.0
     };
     let (code, _) = both(client, stage.shutdown(LONG)).await;
     assert_eq!(code, 1012);
@@ -64,10 +64,10 @@ async fn close_hooks_run_and_are_waited_for(scene: Scene<'_>) {
         }],
         ..Ask::named("a")
     };
-    let mut a = stage.connect("/", ask).await;
+    let a = stage.connect("/", ask).await;
     stage.wait("a", "open").await;
     let others = async {
-        a.closes_at_last().await;
+        a.closes_and_goes().await;
         let closed = stage.wait("a", "close").await;
         assert_eq!((&closed["code"], &closed["by"]), (&1012.into(), &"Shutdown".into()));
         stage.release("gate").await;
@@ -130,7 +130,7 @@ async fn a_stopping_server_accepts_no_peer(scene: Scene<'_>) {
         match stage.ask("/", ask, &[]).await {
             Err(Some(response)) => assert_eq!(response.status(), 503),
             Err(None) => {}
-            Ok(mut late) => assert_eq!(late.closes_at_last().await.0, 1012),
+            Ok(late) => assert_eq!(late.closes_and_goes().await.0, 1012),
         }
     };
     both(stop, late).await;
