@@ -11,7 +11,7 @@ use crate::{Ask, Do, Peer, Scene, Stage};
 
 group! {
     a_timer_is_told_once_its_time_is_over: [EXPIRY] before deadlines,
-    timers_are_told_in_the_order_of_their_times: [EXPIRY],
+    timers_are_told_in_the_order_of_their_times: [EXPIRY] before deadlines,
     a_timer_that_is_set_again_is_replaced: [EXPIRY] before deadlines,
     the_hook_of_a_cleared_timer_does_not_run: [EXPIRY] before deadlines,
     a_timer_may_set_itself_again: [EXPIRY],

@@ -17,8 +17,8 @@ group! {
     a_silent_client_is_a_timeout_although_a_hook_runs: [HEARTBEAT],
     without_pings_idleness_is_a_timeout: [] before deadlines,
     a_longest_life_ends_with_1012: [CLOSE_CODE],
-    credentials_that_end_close_with_4401: [EXPIRY, CLOSE_CODE],
-    a_peer_whose_credentials_expired_is_not_listed: [EXPIRY, SHARED_HUB],
+    credentials_that_end_close_with_4401: [EXPIRY, CLOSE_CODE] before deadlines,
+    a_peer_whose_credentials_expired_is_not_listed: [EXPIRY, SHARED_HUB] before deadlines,
     credentials_end_although_a_hook_runs: [EXPIRY, CLOSE_CODE] before deadlines,
     renewed_credentials_keep_the_connection: [EXPIRY, CLOSE_CODE] before deadlines,
     credentials_may_be_made_to_end_sooner: [EXPIRY, CLOSE_CODE],
@@ -138,8 +138,8 @@ async fn expiring(stage: &Stage, millis: u64) -> Peer {
 
 async fn credentials_that_end_close_with_4401(scene: Scene<'_>) {
     let stage = scene.stage().await;
-    let mut peer = expiring(&stage, 300).await;
-    stage.advance(ms(400)).await;
+    let mut peer = expiring(&stage, 1000).await;
+    stage.advance(ms(1100)).await;
     assert_eq!(peer.closes_at_last().await.0, 4401);
     let closed = stage.wait("a", "close").await;
     assert_eq!((&closed["code"], &closed["by"]), (&4401.into(), &"Timeout".into()));
@@ -147,8 +147,8 @@ async fn credentials_that_end_close_with_4401(scene: Scene<'_>) {
 
 async fn a_peer_whose_credentials_expired_is_not_listed(scene: Scene<'_>) {
     let stage = scene.stage().await;
-    let mut peer = expiring(&stage, 300).await;
-    stage.advance(ms(400)).await;
+    let mut peer = expiring(&stage, 1000).await;
+    stage.advance(ms(1100)).await;
     peer.closes_at_last().await;
     stage.wait("a", "close").await;
     assert_eq!(stage.peers(None).await, []);

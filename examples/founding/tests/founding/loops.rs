@@ -11,7 +11,16 @@ use crate::client::{Client, connect, get, post, refused};
 /// Waits until this many have been cleaned up after.
 async fn cleanups(world: &dyn World, terminal: usize, notifications: usize) {
     let expected = json!({ "terminal": terminal, "notifications": notifications });
-    while get(world, "/_socket/cleanups").await != expected {
+    loop {
+        let cleanups = get(world, "/_socket/cleanups").await;
+        if cleanups == expected {
+            return;
+        }
+        let too_many = |name| cleanups[name].as_u64() > expected[name].as_u64();
+        assert!(
+            !too_many("terminal") && !too_many("notifications"),
+            "{cleanups}, not {expected}"
+        );
         world.sleep(Duration::from_millis(20)).await;
     }
 }

@@ -33,7 +33,7 @@ pub(crate) async fn in_time(check: impl AsyncFn()) {
         };
         match AssertUnwindSafe(check().or(watch)).catch_unwind().await {
             Err(failure) if late.get() < LATE => resume_unwind(failure),
-            Err(_) => {}
+            Err(_) => println!("{:?} late, and runs again", late.get()),
             Ok(()) => return,
         }
     }
