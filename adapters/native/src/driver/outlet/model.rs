@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 use std::task::Context;
-use std::time::Instant;
 
 use crossws_core::adapter::{Publication, Transport};
 use crossws_core::{CloseCode, Hub, Limits, SendOptions};
