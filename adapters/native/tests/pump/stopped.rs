@@ -47,6 +47,27 @@ fn a_pong_that_lay_unread_is_in_time() {
 }
 
 #[test]
+fn a_pong_that_the_runtime_has_not_seen_yet_is_in_time() {
+    let (hooks, ends) = recording();
+    let mut connection = Connection::open(hooks, Limits::default());
+    connection.pass(secs(28));
+    assert_eq!(connection.take(), b"\x89\x00");
+    // Its timers fire before it looks at its sockets.
+    connection.clock.advance(LONG);
+    connection.settle();
+    connection.receive(&frame(0x8a, b""));
+    connection.pass(secs(1));
+    assert!(ends.lock().unwrap().is_empty());
+    // One that is not there then is none.
+    assert_eq!(connection.take(), b"\x89\x00");
+    connection.clock.advance(LONG);
+    connection.settle();
+    assert!(ends.lock().unwrap().is_empty());
+    connection.pass(secs(1));
+    assert_eq!(ends.lock().unwrap()[0].by, ClosedBy::Timeout);
+}
+
+#[test]
 fn a_message_that_lay_unread_was_active_and_not_slow() {
     for limits in [
         Limits::default().inactivity_timeout(secs(60)),

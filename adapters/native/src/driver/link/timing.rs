@@ -11,6 +11,14 @@ use crate::driver::timer::{Timer, later};
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 
+/// A deadline that is found to have passed this long ago was missed because the process was stopped. A
+/// runtime may then fire its timers before it has looked at any socket (on Linux, waiting for events ends
+/// with `EINTR`), so what arrived meanwhile is not read yet.
+const LATE: Duration = Duration::from_secs(1);
+
+/// Such a deadline is acted on after this, by when the runtime has looked.
+const TURN: Duration = Duration::from_millis(10);
+
 impl<I: Io, R: Runtime> Link<I, R> {
     /// Acts on passed deadlines. Returns whether there is something to write for them.
     pub(super) fn keep_time(&mut self) -> bool {
@@ -29,10 +37,20 @@ impl<I: Io, R: Runtime> Link<I, R> {
         let waker = waker_ref(self.connection.queue());
         let cx = &mut Context::from_waker(&waker);
         let is_due = self.timer.poll(&self.runtime, now, deadline, cx).is_ready();
-        if is_due {
-            self.connection.handle_timeout(self.elapsed());
+        if !is_due {
+            self.looks_again = false;
+            return false;
         }
-        is_due
+        let soon = Some(now + TURN);
+        let is_late = deadline.is_some_and(|deadline| now > deadline + LATE);
+        if is_late && (!self.looks_again || self.timer.is_armed(now, soon)) {
+            self.looks_again = true;
+            let _ = self.timer.poll(&self.runtime, now, soon, cx);
+            return false;
+        }
+        self.looks_again = false;
+        self.connection.handle_timeout(self.elapsed());
+        true
     }
 
     pub(super) fn elapsed(&self) -> Duration {
