@@ -8,6 +8,10 @@ use crossws_core::{CloseFrame, Closed, ClosedBy};
 use super::{Connection, Phase, Queue};
 use crate::reasons;
 
+/// A deadline that is missed by more was not missed because others ran first: the process was stopped. What
+/// the client sent meanwhile counts, and a driver that is woken then may not have got it yet.
+pub const LATE: Duration = Duration::from_secs(1);
+
 impl<Q: Queue> Connection<Q> {
     /// Returns the nearest deadline, which passes no earlier. `clock` reads the
     /// transport's [steady](crossws_core::adapter::Transport::steady) clock.

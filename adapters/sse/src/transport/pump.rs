@@ -8,6 +8,7 @@ use crossws_core::adapter::{
     Background, Liveness, LivenessEvent, Notice, OpeningPeer, PeerEvents, Session,
 };
 use crossws_core::{BoxFuture, Closed, ClosedBy, Error, Hooks, Limits, Message, Peer};
+use crossws_proto::connection::LATE;
 use crossws_proto::reasons;
 
 use crate::transport::connection::Connection;
@@ -32,9 +33,6 @@ pub(crate) struct Pump {
     timed_out: bool,
     closed: Option<Closed>,
 }
-
-/// A deadline that is missed by more was not missed because others ran first.
-const LATE: Duration = Duration::from_secs(1);
 
 enum Next {
     Message(Message),

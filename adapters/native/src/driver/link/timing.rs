@@ -3,6 +3,7 @@
 use std::task::Context;
 use std::time::Duration;
 
+use crossws_proto::connection::LATE;
 use futures_task::waker_ref;
 
 use super::{Link, since};
@@ -11,12 +12,8 @@ use crate::driver::timer::{Timer, later};
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 
-/// A deadline that is found to have passed this long ago was missed because the process was stopped. A
-/// runtime may then fire its timers before it has looked at any socket (on Linux, waiting for events ends
-/// with `EINTR`), so what arrived meanwhile is not read yet.
-const LATE: Duration = Duration::from_secs(1);
-
-/// Such a deadline is acted on after this, by when the runtime has looked.
+/// A deadline that is [`LATE`] is acted on after this. A runtime may fire its timers before it has looked at
+/// any socket (on Linux, waiting for events ends with `EINTR` after a stop); by then it has looked.
 const TURN: Duration = Duration::from_millis(10);
 
 impl<I: Io, R: Runtime> Link<I, R> {
