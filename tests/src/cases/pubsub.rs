@@ -225,15 +225,21 @@ async fn every_subscriber_sees_the_same_order(scene: Scene<'_>) {
     let mut b = stage.join("/", "b").await;
     a.perform(&[flood(10)]).await;
     b.perform(&[flood(11)]).await;
+    let orders = orders(&mut readers, 2 * MANY).await;
+    assert!(orders.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+/// Returns the order in which each of the readers gets this many messages.
+pub(super) async fn orders(readers: &mut [Peer], count: usize) -> Vec<Vec<String>> {
     let mut orders = Vec::new();
-    for reader in &mut readers {
+    for reader in readers {
         let mut order = Vec::new();
-        for _ in 0..2 * MANY {
+        for _ in 0..count {
             order.push(reader.text().await);
         }
         orders.push(order);
     }
-    assert!(orders.windows(2).all(|pair| pair[0] == pair[1]));
+    orders
 }
 
 async fn a_publishers_messages_keep_their_order(scene: Scene<'_>) {

@@ -1,6 +1,6 @@
 //! Messages to several topics at once.
 
-use super::pubsub::{MANY, flood, topic};
+use super::pubsub::{MANY, flood, orders, topic};
 use crate::{Ask, Do, Peer, Scene, Stage};
 
 group! {
@@ -107,14 +107,7 @@ async fn messages_to_several_topics_have_one_order(scene: Scene<'_>) {
     for who in ["a", "b"] {
         stage.wait(who, "message.end").await;
     }
-    let mut orders = Vec::new();
-    for reader in &mut readers {
-        let mut order = Vec::new();
-        for _ in 0..2 * MANY {
-            order.push(reader.text().await);
-        }
-        orders.push(order);
-    }
+    let orders = orders(&mut readers, 2 * MANY).await;
     for reader in &mut readers {
         reader.hears_nothing().await;
     }
