@@ -5,18 +5,23 @@ use std::pin::pin;
 use std::task::Poll;
 
 use h2::Reason;
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::malformed::{CONNECT, block};
 use super::*;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// Writes the preface and the settings of a client.
+async fn begin(stream: &mut (impl AsyncWrite + Unpin)) {
+    let begin = [PREFACE, &raw_frame(4, 0, 0, &[])].concat();
+    stream.write_all(&begin).await.unwrap();
+}
+
 /// Returns a connection without a library: its preface and settings are written.
 pub(super) async fn raw(server: &Running) -> TcpStream {
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
-    let begin = [PREFACE, &raw_frame(4, 0, 0, &[])].concat();
-    stream.write_all(&begin).await.unwrap();
+    begin(&mut stream).await;
     stream
 }
 
@@ -263,8 +268,7 @@ fn a_connection_without_streams_ends() {
         limits.keep_alive = Duration::from_secs(5);
         let server = Piped::serve(limits);
         let mut silent = server.dial();
-        let begin = [PREFACE, &raw_frame(4, 0, 0, &[])].concat();
-        silent.write_all(&begin).await.unwrap();
+        begin(&mut silent).await;
         assert_eq!(reason(&mut silent).await, Some(0));
         // A WebSocket keeps its connection, however silent.
         let connection = Http2::over(server.dial(), "http").await.unwrap();
