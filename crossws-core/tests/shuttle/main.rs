@@ -12,7 +12,11 @@
     unreachable_pub
 )]
 
-#[allow(dead_code, unused_imports)]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the tests of behaviour use more of it"
+)]
 #[path = "../behaviour/common/mod.rs"]
 mod common;
 mod life;
