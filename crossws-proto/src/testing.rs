@@ -124,6 +124,12 @@ impl Pair {
         self.run();
     }
 
+    /// Moves time on at once, as for a process that is stopped: what was due meanwhile is found late.
+    pub fn stop(&mut self, time: Duration) {
+        self.time.set(self.now().saturating_add(time));
+        self.run();
+    }
+
     /// Moves time on until both connections are over.
     ///
     /// # Panics

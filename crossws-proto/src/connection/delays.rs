@@ -14,6 +14,8 @@ pub(super) struct Late {
     pub(super) begun: Option<Duration>,
     /// A write has had to wait for the client since its last pong.
     pub(super) slow: bool,
+    /// When a deadline that was found late is acted on.
+    pub(super) looks_at: Option<Duration>,
 }
 
 impl Delays {

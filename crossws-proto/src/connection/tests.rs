@@ -92,6 +92,29 @@ fn a_close_without_an_answer_ends_at_its_deadline() {
 }
 
 #[test]
+fn a_deadline_that_is_found_late_is_judged_after_what_has_arrived() {
+    let patient = Limits::default().ping_interval(None).idle_timeout(None);
+    for late in [Duration::from_millis(5), Duration::from_millis(15)] {
+        let mut pair = Pair::with(Limits::default(), patient.clone());
+        pair.server.incoming.delay = secs(600) + late;
+        while pair.client.steps.is_empty() {
+            pair.advance(Duration::from_millis(1));
+        }
+        assert!(matches!(pair.client.steps[..], [Step::Ping(_)]));
+        // The process is stopped, and has not looked at its sockets when it finds that the time for the pong
+        // is over.
+        pair.stop(secs(600));
+        assert!(pair.server.connection().is_open());
+        pair.advance(Duration::from_millis(20));
+        let is_in_time = late < Duration::from_millis(10);
+        assert_eq!(pair.server.connection().is_open(), is_in_time);
+        // The next silence has no excuse.
+        pair.advance(secs(60));
+        assert_eq!(pair.server.closed().by, ClosedBy::Timeout);
+    }
+}
+
+#[test]
 fn a_broken_rule_ends_with_its_code_and_an_error() {
     let mut pair = Pair::new(Limits::default());
     // A client's frame that is not masked.

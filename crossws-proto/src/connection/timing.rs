@@ -12,9 +12,16 @@ use crate::reasons;
 /// the client sent meanwhile counts, and a driver that is woken then may not have got it yet.
 pub const LATE: Duration = Duration::from_secs(1);
 
+/// Such a deadline is acted on after this. A runtime may fire its timers before it has looked at any socket
+/// (on Linux, waiting for events ends with `EINTR` after a stop); by then it has looked.
+const TURN: Duration = Duration::from_millis(10);
+
 impl<Q: Queue> Connection<Q> {
     /// Returns the nearest deadline, which passes no earlier. `clock` reads the
     /// transport's [steady](crossws_core::adapter::Transport::steady) clock.
+    ///
+    /// One that was missed by more than [`LATE`] is moved once, by [`handle_timeout`](Self::handle_timeout), so
+    /// that the driver first reads what has arrived while the process was stopped.
     #[inline(always)]
     pub fn poll_timeout(
         &mut self,
@@ -33,6 +40,14 @@ impl<Q: Queue> Connection<Q> {
         }
         let expires_at = self.events.as_ref().and_then(PeerEvents::expires_at);
         self.liveness.credentials(expires_at, now, clock);
+        let deadline = self.deadline()?;
+        let looks_at = self.delays.get().and_then(|late| late.looks_at);
+        Some(deadline.max(looks_at.unwrap_or_default()))
+    }
+
+    /// Returns the nearest deadline.
+    #[inline(always)]
+    fn deadline(&self) -> Option<Duration> {
         if !self.is_open() {
             // Nothing else ends a client that is still heard.
             return match self.is_broken() {
@@ -49,6 +64,9 @@ impl<Q: Queue> Connection<Q> {
 
     /// Acts on a deadline that has passed. [`poll_transmit`](Self::poll_transmit) must follow.
     pub fn handle_timeout(&mut self, now: Duration) {
+        if self.looks_again(now) {
+            return;
+        }
         if matches!(self.phase, Phase::Violated(_)) {
             return self.fail_violated(now);
         }
@@ -75,6 +93,25 @@ impl<Q: Queue> Connection<Q> {
         while let Some(due) = self.liveness.poll(now) {
             self.due(due, now);
         }
+    }
+
+    /// Returns whether the nearest deadline was found late, and what has arrived meanwhile may not be read yet.
+    fn looks_again(&mut self, now: Duration) -> bool {
+        let Some(deadline) = self.deadline() else {
+            return false;
+        };
+        let looks_at = self.delays.get().and_then(|late| late.looks_at);
+        // An earlier one was for an earlier deadline.
+        let looks_at = looks_at.filter(|at| deadline <= *at);
+        if looks_at.is_none() && now > deadline.saturating_add(LATE) {
+            self.delays.begin().looks_at = Some(now.saturating_add(TURN));
+            return true;
+        }
+        let waits = looks_at.is_some_and(|at| now < at);
+        if !waits {
+            self.delays.end(|late| late.looks_at = None);
+        }
+        waits
     }
 
     /// Acts on the deadlines of a connection on which nothing can be written.

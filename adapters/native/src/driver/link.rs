@@ -44,8 +44,6 @@ pub(crate) struct Link<I, R: Runtime> {
     grown: Option<Box<Grown>>,
     /// Publications were left for the next write.
     deferred: bool,
-    /// A deadline was found late, and is acted on after the runtime has looked at its sockets.
-    looks_again: bool,
     /// A message of the client has reached its hook.
     has_spoken: bool,
     /// No further hook runs, and the drop that follows ends the stream in order.
@@ -79,7 +77,6 @@ impl<I: Io, R: Runtime> Link<I, R> {
             timer: Timer::new(),
             grown: None,
             deferred: false,
-            looks_again: false,
             has_spoken: false,
             ends_on_drop: false,
             runtime,

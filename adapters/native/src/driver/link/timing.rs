@@ -3,7 +3,6 @@
 use std::task::Context;
 use std::time::Duration;
 
-use crossws_proto::connection::LATE;
 use futures_task::waker_ref;
 
 use super::{Link, since};
@@ -11,10 +10,6 @@ use crate::driver::task_handle::steady;
 use crate::driver::timer::{Timer, later};
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
-
-/// A deadline that is [`LATE`] is acted on after this. A runtime may fire its timers before it has looked at
-/// any socket (on Linux, waiting for events ends with `EINTR` after a stop); by then it has looked.
-const TURN: Duration = Duration::from_millis(10);
 
 impl<I: Io, R: Runtime> Link<I, R> {
     /// Acts on passed deadlines. Returns whether there is something to write for them.
@@ -34,20 +29,10 @@ impl<I: Io, R: Runtime> Link<I, R> {
         let waker = waker_ref(self.connection.queue());
         let cx = &mut Context::from_waker(&waker);
         let is_due = self.timer.poll(&self.runtime, now, deadline, cx).is_ready();
-        if !is_due {
-            self.looks_again = false;
-            return false;
+        if is_due {
+            self.connection.handle_timeout(self.elapsed());
         }
-        let soon = Some(now + TURN);
-        let is_late = deadline.is_some_and(|deadline| now > deadline + LATE);
-        if is_late && (!self.looks_again || self.timer.is_armed(now, soon)) {
-            self.looks_again = true;
-            let _ = self.timer.poll(&self.runtime, now, soon, cx);
-            return false;
-        }
-        self.looks_again = false;
-        self.connection.handle_timeout(self.elapsed());
-        true
+        is_due
     }
 
     pub(super) fn elapsed(&self) -> Duration {
