@@ -60,47 +60,47 @@ fn path() -> PathBuf {
 
 fn check() -> io::Result<bool> {
     let most: BTreeMap<String, f64> = serde_json::from_str(&fs::read_to_string(path())?)?;
-    let mut kept = true;
+    let mut wrong = Vec::new();
     let found = count()?;
     for (row, now) in &found {
-        let bound = row.bound().and_then(|(other, times)| {
-            let (_, other) = found.iter().find(|(row, _)| *row == other)?;
-            Some((other, times))
-        });
-        if let Some((other, most)) = bound
-            && now / other > most
-        {
-            let times = now / other;
-            println!(
-                "{:<30} {times:.2} times as many, at most {most}",
-                row.name()
-            );
-            kept = false;
-        }
-    }
-    for (row, now) in found {
         let name = row.name();
-        if !row.has_figure() {
-            println!("{name:<30} {now:>9.0}");
-            continue;
-        }
-        let Some(most) = most.get(&name) else {
-            println!("{name:<30} {now:>9.0}  WRONG: instructions.json does not know it");
-            kept = false;
-            continue;
+        let figure = match most.get(&name) {
+            _ if !row.has_figure() => String::new(),
+            None => {
+                wrong.push(format!("{name}: instructions.json does not know it"));
+                String::new()
+            }
+            Some(most) => {
+                let change = (now / most - 1.0) * 100.0;
+                if change > SLACK {
+                    wrong.push(format!(
+                        "{name}: {change:+.1} %: `instructions update`, if that is what it is worth"
+                    ));
+                }
+                let better = match change < -GAIN {
+                    true => "  better: `instructions update` keeps it that way",
+                    false => "",
+                };
+                format!(" of {most:>9.0}  {change:>+6.1} %{better}")
+            }
         };
-        let change = (now / most - 1.0) * 100.0;
-        let verdict = if change > SLACK {
-            kept = false;
-            "  TOO MUCH: `instructions update`, if that is what it is worth"
-        } else if change < -GAIN {
-            "  better: `instructions update` keeps it that way"
-        } else {
-            ""
-        };
-        println!("{name:<30} {now:>9.0} of {most:>9.0}  {change:>+6.1} %{verdict}");
+        let bound = row.bound().and_then(|(other, most)| {
+            let (_, instructions) = found.iter().find(|(row, _)| *row == other)?;
+            Some((other.name(), now / instructions, most))
+        });
+        let compared = bound.map_or_else(String::new, |(other, times, most)| {
+            if times > most {
+                wrong.push(format!("{name}: {times:.4} times {other}, at most {most}"));
+            }
+            format!("  {times:.3} of {most} × {other}")
+        });
+        println!("{name:<30} {now:>9.0}{figure}{compared}");
     }
-    Ok(kept)
+    // Last, because a long log is shown from its end.
+    for wrong in &wrong {
+        println!("WRONG: {wrong}");
+    }
+    Ok(wrong.is_empty())
 }
 
 fn update() -> io::Result<()> {
