@@ -37,8 +37,6 @@ pub(crate) struct Connection {
     pub(crate) secret: Key<32>,
     /// The right to take the stream up again, in the ids of events.
     pub(crate) resume: Key<16>,
-    /// How the ids of its events begin: `id: KEY.`, with the same as text, after its place.
-    id: String,
     pub(crate) path: String,
     pub(crate) settings: Arc<Settings>,
     state: Mutex<State>,
@@ -99,7 +97,7 @@ impl State {
 impl Connection {
     pub(crate) fn new(
         (secret, resume): (Key<32>, Key<16>),
-        resume_text: String,
+        resume_text: &str,
         path: &str,
         settings: Arc<Settings>,
         background: &Arc<dyn Background>,
@@ -109,12 +107,11 @@ impl Connection {
             outbox: Outbox::new(&settings.limits, Time(Arc::clone(background))),
             secret,
             resume,
-            id: format!("id: {resume_text}."),
             path: path.to_owned(),
             settings,
             state: Mutex::new(State {
                 detached_since: Some(background.now()),
-                retained: Retained::new(retained),
+                retained: Retained::new(retained, resume_text),
                 ..State::default()
             }),
             is_stalled: AtomicBool::new(false),
@@ -125,12 +122,6 @@ impl Connection {
     /// Returns whether a request's path is the connection's own.
     pub(crate) fn is_at(&self, path: &str) -> bool {
         path == self.path || path == reference(&self.path)
-    }
-
-    /// Returns the id of the events before the first.
-    pub(crate) fn first_id(&self) -> String {
-        let id = self.id.strip_prefix("id: ").unwrap_or_default();
-        format!("{id}0")
     }
 
     /// Makes a new stream the one that writes. Returns its number, and what it must write first:

@@ -73,32 +73,3 @@ impl Encoding for EventFrame {
         to.extend_from_slice(&Self::encode(publication.message()));
     }
 }
-
-/// Appends an event with its id, which `id` begins: `id: KEY.`.
-pub(crate) fn put_numbered(to: &mut BytesMut, event: &[u8], id: &str, number: u64) {
-    to.extend_from_slice(id.as_bytes());
-    put_number(to, number);
-    to.extend_from_slice(event);
-}
-
-/// The most bytes that [`put_numbered`] adds to an event, besides the beginning of its id: the digits of a number
-/// and the end of a line.
-pub(crate) const MOST_ADDED: usize = 21;
-
-/// Appends a number and the end of a line.
-fn put_number(to: &mut BytesMut, mut number: u64) {
-    let mut text = [b'\n'; MOST_ADDED];
-    let mut at = text.len() - 1;
-    for place in text.iter_mut().rev().skip(1) {
-        at -= 1;
-        // A digit.
-        #[allow(clippy::cast_possible_truncation)]
-        let digit = b'0' + (number % 10) as u8;
-        *place = digit;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    to.extend_from_slice(text.get(at..).unwrap_or_default());
-}

@@ -38,7 +38,7 @@ impl List {
     /// Lists a new connection, which is created of its secret, and of the right to resume it, also as text.
     pub(crate) fn add(
         self: &Arc<Self>,
-        create: impl FnOnce((Key<32>, Key<16>), String) -> Connection,
+        create: impl FnOnce((Key<32>, Key<16>), &str) -> Connection,
     ) -> Result<Listed, getrandom::Error> {
         let serial = {
             let mut open = self.open.lock();
@@ -46,7 +46,7 @@ impl List {
             open.last
         };
         let (secret, resume) = (Key::random(serial)?, Key::random(serial)?);
-        let connection = Arc::new(create((secret, resume), self.text(&resume)));
+        let connection = Arc::new(create((secret, resume), &self.text(&resume)));
         let listed = Arc::clone(&connection);
         self.open.lock().connections.insert(serial, listed);
         Ok(Listed {

@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 use crossws_proto::outbox::{Batch, Framing};
 
-use crate::transport::frame::{EventFrame, MOST_ADDED, put_numbered};
+use crate::transport::frame::EventFrame;
 
 /// What was written last, for a client that has not read all of it when its stream was cut.
 #[derive(Debug, Default)]
@@ -14,30 +14,57 @@ pub(crate) struct Retained {
     most: usize,
     /// The number of the last event.
     last: u64,
+    /// The line of its id, of which the next one needs a digit or two changed.
+    id: Vec<u8>,
     /// Where the next events are written: several chunks share one allocation.
     page: BytesMut,
+}
+
+/// Returns the id of an event. Of those before the first, the number is 0.
+pub(crate) fn event_id(key: &str, number: u64) -> String {
+    format!("{key}.{number}")
+}
+
+/// Adds one to the number at the end of a line.
+fn increment(line: &mut Vec<u8>) {
+    for byte in line.iter_mut().rev().skip(1) {
+        match byte {
+            b'0'..=b'8' => {
+                *byte += 1;
+                return;
+            }
+            b'9' => *byte = b'0',
+            _ => break,
+        }
+    }
+    // All were nines.
+    let zeros = line.iter().rev().skip(1);
+    let zeros = zeros.take_while(|byte| **byte == b'0').count();
+    line.insert(line.len() - 1 - zeros, b'1');
 }
 
 /// The smallest and the largest page, unless one chunk needs more. A page is as large as what is retained.
 const PAGE: (usize, usize) = (256, 4 << 10);
 
 impl Retained {
-    /// Creates an empty one that keeps at most this many bytes, and the rest of a page.
-    pub(crate) fn new(most: usize) -> Self {
+    /// Creates an empty one that keeps at most this many bytes, and the rest of a page. The key is in all ids.
+    pub(crate) fn new(most: usize, key: &str) -> Self {
         Self {
             most,
+            id: format!("id: {}\n", event_id(key, 0)).into_bytes(),
             ..Self::default()
         }
     }
 
-    /// Returns events as they are written, each with its id, which `id` begins: `id: KEY.`. Notes them.
-    pub(crate) fn number(&mut self, id: &str, events: &Batch<EventFrame>) -> Bytes {
-        let len = events.bytes() + events.frames() * (MOST_ADDED + id.len());
+    /// Returns events as they are written, each with its id. Notes them.
+    pub(crate) fn number(&mut self, events: &Batch<EventFrame>) -> Bytes {
+        // With one more digit.
+        let len = events.bytes() + events.frames() * (self.id.len() + 1);
         if self.page.capacity() < len {
             let page = self.bytes.clamp(PAGE.0, PAGE.1);
             self.page = BytesMut::with_capacity(len.max(page));
         }
-        let (first, mut number) = (self.last + 1, self.last);
+        let first = self.last + 1;
         // Nearly always one, whose end need not be found.
         let is_one = events.frames() == 1;
         for piece in events.pieces() {
@@ -48,12 +75,13 @@ impl Retained {
                     false => EventFrame::len_of_first(rest),
                 };
                 let (event, after) = rest.split_at(end.unwrap_or(rest.len()));
-                number += 1;
-                put_numbered(&mut self.page, event, id, number);
+                self.last += 1;
+                increment(&mut self.id);
+                self.page.extend_from_slice(&self.id);
+                self.page.extend_from_slice(event);
                 rest = after;
             }
         }
-        self.last = number;
         let numbered = self.page.split().freeze();
         if numbered.len() > PAGE.1 {
             // The rest of the page would keep all of it.
@@ -109,18 +137,26 @@ mod tests {
 
     #[test]
     fn a_large_event_is_free_once_it_is_written() {
-        let mut retained = Retained::new(100);
+        let mut retained = Retained::new(100, "key");
         let large = Message::from("x".repeat(1 << 20));
-        let written = retained.number("id: key.", &batch([large]));
+        let written = retained.number(&batch([large]));
         assert!(retained.chunks.is_empty());
         assert!(written.is_unique());
     }
 
     #[test]
+    fn numbers_grow_by_a_digit_after_nines() {
+        for (number, next) in [(0, 1), (9, 10), (19, 20), (199, 200), (999, 1000)] {
+            let mut line = format!("id: 9.{number}\n").into_bytes();
+            increment(&mut line);
+            assert_eq!(line, format!("id: 9.{next}\n").into_bytes());
+        }
+    }
+
+    #[test]
     fn events_get_ids_one_by_one() {
-        let mut kept = Retained::new(1 << 20);
-        let number =
-            |kept: &mut Retained, messages: Vec<Message>| kept.number("id: k.", &batch(messages));
+        let mut kept = Retained::new(1 << 20, "k");
+        let number = |kept: &mut Retained, messages: Vec<Message>| kept.number(&batch(messages));
         assert_eq!(
             number(&mut kept, vec!["a\n\nb".into()]),
             "id: k.1\ndata: a\ndata: \ndata: b\n\n"
@@ -146,13 +182,13 @@ mod tests {
     #[test]
     fn what_follows_is_whole_or_nothing() {
         // "id: k.1\ndata: 1\n\n" has 17 bytes.
-        let mut kept = Retained::new(85);
+        let mut kept = Retained::new(85, "k");
         let one = |number: u64| format!("id: k.{number}\ndata: {number}\n\n");
         let push = |kept: &mut Retained, numbers: &[u64]| {
             let messages = numbers
                 .iter()
                 .map(|number| Message::from(number.to_string()));
-            kept.number("id: k.", &batch(messages));
+            kept.number(&batch(messages));
         };
         let text = |kept: &Retained, last| {
             let events = kept.after(last)?.concat();
@@ -176,7 +212,7 @@ mod tests {
             text(&kept, 2).unwrap(),
             one(3) + &one(4) + &one(5) + &one(6)
         );
-        kept.number("id: k.", &batch(["x".repeat(86).into()]));
+        kept.number(&batch(["x".repeat(86).into()]));
         assert_eq!(kept.after(6), None);
         assert_eq!(kept.after(7), Some(vec![]));
     }

@@ -25,6 +25,7 @@ use crate::transport::outbound::EventTransport;
 use crate::transport::place::Place;
 use crate::transport::pump;
 use crate::transport::request::{empty, rejected};
+use crate::transport::retained::event_id;
 use crate::transport::settings::StreamSettings;
 use crate::transport::uplink;
 
@@ -133,7 +134,8 @@ impl Streams {
             "url": reference(path),
         });
         let open = Event::new(open.to_string()).event("open");
-        let first = open.id(connection.first_id()).encode().ok();
+        let id = event_id(&self.list.text(&connection.resume), 0);
+        let first = open.id(id).encode().ok();
         let transport = EventTransport {
             connection: Arc::clone(&connection),
             background: Arc::clone(&background),

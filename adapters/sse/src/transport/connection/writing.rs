@@ -116,7 +116,7 @@ impl Connection {
             }
         };
         let some = !events.is_empty();
-        some.then(|| state.retained.number(&self.id, &events))
+        some.then(|| state.retained.number(&events))
     }
 
     /// Writes the queue in the server's place, as far as there is room. Returns whether it did.
