@@ -80,6 +80,7 @@ impl Watch {
     }
 
     /// As [`tell`](Self::tell), of a message. What an observer sends meanwhile goes unreported.
+    #[inline]
     fn tell_of_message(&self, observers: &[Arc<dyn Observer>], tell: impl Fn(&dyn Observer)) {
         if !observers.is_empty()
             && let Some(_telling) = Telling::begin(self.address())
@@ -111,6 +112,7 @@ impl Watch {
 
     /// Reports a message of a followed peer that comes to its hook. Returns the hook's state, if it is
     /// observed.
+    #[inline]
     pub(crate) fn received(
         &self,
         peer: &Peer,
