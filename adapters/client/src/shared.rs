@@ -112,7 +112,8 @@ impl Shared {
             }
         }
         let waiting = state.buffered();
-        let bytes = waiting + frame_len(&message);
+        let len = frame_len(&message);
+        let bytes = waiting + len;
         // Alone it counts without its header: by default a server takes a message of `max_buffered` bytes.
         let counted = match waiting {
             0 => message.len(),
@@ -123,7 +124,8 @@ impl Shared {
         if !fits {
             return Err(SendError::Full(message));
         }
-        state.push(message);
+        state.out_bytes += len;
+        state.out.push_back(message);
         self.note_waiting(&state);
         wake(state);
         Ok(Sent::Queued { bytes })
@@ -282,11 +284,6 @@ impl Shared {
 impl State {
     pub(crate) fn buffered(&self) -> usize {
         self.out_bytes + self.writing
-    }
-
-    fn push(&mut self, message: Message) {
-        self.out_bytes += frame_len(&message);
-        self.out.push_back(message);
     }
 
     /// Takes the next message.

@@ -38,6 +38,9 @@ pub(crate) fn put(buf: &mut BytesMut, payload: &[u8], key: [u8; 4]) {
         apply(&mut block, key);
         buf.extend_from_slice(&block);
     }
+    if rest.is_empty() {
+        return;
+    }
     let start = buf.len();
     buf.extend_from_slice(rest);
     apply(buf.get_mut(start..).unwrap_or_default(), key);
