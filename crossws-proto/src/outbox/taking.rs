@@ -43,15 +43,12 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
 
     /// As [`take`](Self::take), but takes messages of at most this many bytes, or one that is longer.
     /// The rest stays queued, where the policies apply to it. What is taken counts as written: for a
-    /// transport whose server keeps it, as a socket's buffer does. Returns `None` if nothing must be done.
-    pub fn take_as_written(&self, most: usize) -> Option<(Batch<F>, Taken)> {
+    /// transport whose server keeps it, as a socket's buffer does.
+    pub fn take_as_written(&self, batch: &mut Batch<F>, most: usize) -> Taken {
         let mut state = self.awake_state();
-        let mut taken = None;
+        let mut taken = Taken::default();
         if !self.may_sleep(&mut state) {
-            let mut batch = Batch::default();
-            let (after, told) = self.take_all(state, &mut batch, most);
-            state = after;
-            taken = Some((batch, told));
+            (state, taken) = self.take_all(state, batch, most);
         }
         self.note_left(&mut state, QueueSize::default());
         taken

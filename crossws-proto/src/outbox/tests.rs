@@ -92,13 +92,7 @@ fn take_at_most(outbox: &Outbox, most: usize) -> (Vec<Vec<u8>>, Taken) {
     let mut batch = Batch::default();
     let taken = match most {
         usize::MAX => outbox.take(&mut batch),
-        most => match outbox.take_as_written(most) {
-            Some((written, taken)) => {
-                batch = written;
-                taken
-            }
-            None => Taken::default(),
-        },
+        most => outbox.take_as_written(&mut batch, most),
     };
     let (all, count) = (batch.bytes(), batch.frames());
     let mut bytes = Vec::new();

@@ -101,20 +101,17 @@ impl Connection {
 
     /// Takes one piece of what waits, and numbers it.
     fn next_events(&self, state: &mut State) -> Option<Bytes> {
-        let events = match state.handed.pop_front() {
-            Some(events) => {
-                state.handed_bytes -= events.bytes();
-                events
+        let mut events = Batch::default();
+        if let Some(handed) = state.handed.pop_front() {
+            state.handed_bytes -= handed.bytes();
+            events = handed;
+        } else {
+            let taken = self.outbox.take_as_written(&mut events, PIECE);
+            if taken.close.is_some() {
+                state.closed = taken.close;
             }
-            None => {
-                let (events, taken) = self.outbox.take_as_written(PIECE)?;
-                if taken.close.is_some() {
-                    state.closed = taken.close;
-                }
-                state.terminated |= taken.terminated;
-                events
-            }
-        };
+            state.terminated |= taken.terminated;
+        }
         let some = !events.is_empty();
         some.then(|| state.retained.number(&events))
     }
