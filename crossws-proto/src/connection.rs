@@ -36,7 +36,7 @@ use self::inbound::Inbound;
 pub use self::inbound::admits_inbound;
 use self::phase::{Change, Phase};
 pub use self::step::Step;
-pub use self::timing::LATE;
+pub use self::timing::excuse;
 pub use self::transmitting::Transmit;
 use crate::deflate::Deflater;
 use crate::frame::{Decoder, Role};

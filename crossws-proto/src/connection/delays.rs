@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-/// The delays that a connection is timing. Boxed, because an idle connection has none.
+/// The delays that a connection is timing. Boxed, because an idle connection has none, except after a stop of the
+/// process.
 #[derive(Debug, Default)]
 pub(super) struct Delays(Option<Box<Late>>);
 
@@ -14,8 +15,8 @@ pub(super) struct Late {
     pub(super) begun: Option<Duration>,
     /// A write has had to wait for the client since its last pong.
     pub(super) slow: bool,
-    /// When a deadline that was found late is acted on.
-    pub(super) looks_at: Option<Duration>,
+    /// Until when a deadline that was found late is excused.
+    pub(super) excused_until: Option<Duration>,
 }
 
 impl Delays {

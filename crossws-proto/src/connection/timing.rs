@@ -8,20 +8,22 @@ use crossws_core::{CloseFrame, Closed, ClosedBy};
 use super::{Connection, Phase, Queue};
 use crate::reasons;
 
-/// A deadline that is missed by more was not missed because others ran first: the process was stopped. What
-/// the client sent meanwhile counts, and a driver that is woken then may not have got it yet.
-pub const LATE: Duration = Duration::from_secs(1);
-
-/// Such a deadline is acted on after this. A runtime may fire its timers before it has looked at any socket
-/// (on Linux, waiting for events ends with `EINTR` after a stop); by then it has looked.
-const TURN: Duration = Duration::from_millis(10);
+/// Returns how much longer a deadline waits that is found so late, or `None` if it is found in time. The process was
+/// stopped, or its thread was busy. What the other side sent meanwhile counts, and a runtime may fire its timers
+/// before it has looked at any socket (on Linux, waiting for events ends with `EINTR` after a stop): it is read in
+/// this time. A deadline is excused once.
+pub fn excuse(late: Duration) -> Option<Duration> {
+    /// Timers are so late by themselves.
+    const EXACT: Duration = Duration::from_millis(10);
+    const MOST: Duration = Duration::from_secs(1);
+    (late > EXACT).then(|| late.min(MOST))
+}
 
 impl<Q: Queue> Connection<Q> {
     /// Returns the nearest deadline, which passes no earlier. `clock` reads the
     /// transport's [steady](crossws_core::adapter::Transport::steady) clock.
     ///
-    /// One that was missed by more than [`LATE`] is moved once, by [`handle_timeout`](Self::handle_timeout), so
-    /// that the driver first reads what has arrived while the process was stopped.
+    /// One that is found late is moved once, by [`handle_timeout`](Self::handle_timeout): see [`excuse`].
     #[inline(always)]
     pub fn poll_timeout(
         &mut self,
@@ -41,8 +43,11 @@ impl<Q: Queue> Connection<Q> {
         let expires_at = self.events.as_ref().and_then(PeerEvents::expires_at);
         self.liveness.credentials(expires_at, now, clock);
         let deadline = self.deadline()?;
-        let looks_at = self.delays.get().and_then(|late| late.looks_at);
-        Some(deadline.max(looks_at.unwrap_or_default()))
+        Some(deadline.max(self.excused_until().unwrap_or_default()))
+    }
+
+    fn excused_until(&self) -> Option<Duration> {
+        self.delays.get()?.excused_until
     }
 
     /// Returns the nearest deadline.
@@ -62,9 +67,10 @@ impl<Q: Queue> Connection<Q> {
             .min()
     }
 
-    /// Acts on a deadline that has passed. [`poll_transmit`](Self::poll_transmit) must follow.
+    /// Acts on a deadline that has passed, or moves one that is found late. [`poll_transmit`](Self::poll_transmit)
+    /// and [`poll_timeout`](Self::poll_timeout) must follow.
     pub fn handle_timeout(&mut self, now: Duration) {
-        if self.looks_again(now) {
+        if self.excuses(now) {
             return;
         }
         if matches!(self.phase, Phase::Violated(_)) {
@@ -95,23 +101,25 @@ impl<Q: Queue> Connection<Q> {
         }
     }
 
-    /// Returns whether the nearest deadline was found late, and what has arrived meanwhile may not be read yet.
-    fn looks_again(&mut self, now: Duration) -> bool {
+    /// Moves the nearest deadline, once, if it is found late. Returns whether it waits.
+    fn excuses(&mut self, now: Duration) -> bool {
         let Some(deadline) = self.deadline() else {
             return false;
         };
-        let looks_at = self.delays.get().and_then(|late| late.looks_at);
-        // An earlier one was for an earlier deadline.
-        let looks_at = looks_at.filter(|at| deadline <= *at);
-        if looks_at.is_none() && now > deadline.saturating_add(LATE) {
-            self.delays.begin().looks_at = Some(now.saturating_add(TURN));
-            return true;
+        // An excuse for an earlier deadline does not count. What the client sends ends none, or a client could
+        // have one after another.
+        let until = self.excused_until().filter(|until| deadline <= *until);
+        match (until, excuse(now.saturating_sub(deadline))) {
+            (None, Some(more)) => {
+                self.delays.begin().excused_until = Some(now.saturating_add(more));
+                true
+            }
+            (Some(until), _) if now < until => true,
+            _ => {
+                self.delays.end(|delays| delays.excused_until = None);
+                false
+            }
         }
-        let waits = looks_at.is_some_and(|at| now < at);
-        if !waits {
-            self.delays.end(|late| late.looks_at = None);
-        }
-        waits
     }
 
     /// Acts on the deadlines of a connection on which nothing can be written.

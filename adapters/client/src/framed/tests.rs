@@ -34,18 +34,25 @@ impl Pipe for Written {
     }
 }
 
+fn shared(limits: &Limits) -> Shared {
+    let (limits, when) = (limits.clone(), WhileConnecting::default());
+    Shared::new(limits, when, WhenClosed::default())
+}
+
+/// Returns an open connection over this stream, with what arrived early.
+fn open<P: Pipe>(pipe: P, limits: &Limits, early: Vec<u8>) -> (Framed<P>, Shared) {
+    let decoder = Decoder::new(Role::Client, limits);
+    let framed = Framed::new(pipe, decoder, None, limits, early);
+    let shared = shared(limits);
+    shared.set_status(Status::Open, |_| ());
+    (framed, shared)
+}
+
 /// Sends back every message of `early`. Returns what was written, in writes.
 fn echo(limits: &Limits, early: Vec<u8>) -> Vec<Vec<u8>> {
     let pipe = Written::default();
     let written = Arc::clone(&pipe.0);
-    let decoder = Decoder::new(Role::Client, limits);
-    let mut framed = Framed::new(pipe, decoder, None, limits, early);
-    let shared = Shared::new(
-        limits.clone(),
-        WhileConnecting::default(),
-        WhenClosed::default(),
-    );
-    shared.set_status(Status::Open, |_| ());
+    let (mut framed, shared) = open(pipe, limits, early);
     let mut cx = Context::from_waker(Waker::noop());
     let now = Duration::ZERO;
     while let Poll::Ready(message) = framed.poll_message(&mut cx, &shared, true, now) {
@@ -135,11 +142,7 @@ impl Pipe for Stuck {
 #[test]
 fn what_a_client_sends_counts_with_its_header_before_and_after_a_connection_takes_it() {
     for len in [0, 125, 126, 0xffff, 0x1_0000] {
-        let limits = Limits::default();
-        let decoder = Decoder::new(Role::Client, &limits);
-        let mut framed = Framed::new(Stuck, decoder, None, &limits, Vec::new());
-        let shared = Shared::new(limits, WhileConnecting::default(), WhenClosed::default());
-        shared.set_status(Status::Open, |_| ());
+        let (mut framed, shared) = open(Stuck, &Limits::default(), Vec::new());
         let sent = shared.send(vec![7; len].into()).unwrap();
         let before = shared.lock().buffered();
         assert!(matches!(sent, Sent::Queued { bytes } if bytes == before));
@@ -154,16 +157,12 @@ fn what_a_client_sends_counts_with_its_header_before_and_after_a_connection_take
 #[test]
 fn a_client_has_room_for_as_many_bytes_as_a_server() {
     let limits = Limits::default().max_buffered(20);
-    let shared = Shared::new(limits, WhileConnecting::default(), WhenClosed::default());
-    assert!(shared.send(vec![7; 21].into()).is_err());
-    shared.send("first".into()).unwrap();
-    assert!(shared.send(vec![7; 4].into()).is_err(), "11 and 10 bytes");
-    shared.send(vec![7; 3].into()).unwrap();
-    let alone = Shared::new(
-        Limits::default().max_buffered(20),
-        WhileConnecting::default(),
-        WhenClosed::default(),
-    );
+    let first = shared(&limits);
+    assert!(first.send(vec![7; 21].into()).is_err());
+    first.send("first".into()).unwrap();
+    assert!(first.send(vec![7; 4].into()).is_err(), "11 and 10 bytes");
+    first.send(vec![7; 3].into()).unwrap();
+    let alone = shared(&limits);
     alone.send(vec![7; 20].into()).unwrap();
     assert!(alone.send("".into()).is_err());
 }
@@ -194,11 +193,7 @@ impl Pipe for Broken {
 /// Returns how many messages of a server that sends on reach a client that cannot write, if a handle
 /// closes it after this many.
 fn heard_from_broken(close_after: usize) -> usize {
-    let limits = Limits::default();
-    let decoder = Decoder::new(Role::Client, &limits);
-    let mut framed = Framed::new(Broken, decoder, None, &limits, Vec::new());
-    let shared = Shared::new(limits, WhileConnecting::default(), WhenClosed::default());
-    shared.set_status(Status::Open, |_| ());
+    let (mut framed, shared) = open(Broken, &Limits::default(), Vec::new());
     shared.send("lost".into()).unwrap();
     let mut cx = Context::from_waker(Waker::noop());
     let (now, mut heard) = (Duration::ZERO, 0);
@@ -221,4 +216,29 @@ fn heard_from_broken(close_after: usize) -> usize {
 fn a_client_that_cannot_write_hears_until_it_is_closed_and_no_more_than_some_reads() {
     assert_eq!(heard_from_broken(5), 5);
     assert_eq!(heard_from_broken(usize::MAX), 1_024);
+}
+
+#[test]
+fn a_pong_that_the_runtime_has_not_seen_yet_is_in_time() {
+    let (mut framed, shared) = open(Written::default(), &Limits::default(), Vec::new());
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut pass = |to: Duration| {
+        let due = framed.poll_timeout(to).unwrap();
+        if due <= to {
+            framed.handle_timeout(to);
+        }
+        assert!(framed.poll_message(&mut cx, &shared, true, to).is_pending());
+        let _ = framed.poll_write(&mut cx, &shared, to);
+        (framed.closed(), framed.poll_timeout(to))
+    };
+    let (_, ping) = pass(Duration::ZERO);
+    let (_, pong) = pass(ping.unwrap());
+    // The process is stopped. The timers of its runtime fire before it looks at its sockets.
+    let late = pong.unwrap() + Duration::from_secs(600);
+    let (closed, until) = pass(late);
+    assert_eq!(closed, None);
+    let until = until.unwrap();
+    assert_eq!(until - late, Duration::from_secs(1));
+    let (closed, _) = pass(until);
+    assert_eq!(closed.unwrap().by, ClosedBy::Timeout);
 }

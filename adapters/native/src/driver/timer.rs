@@ -1,7 +1,8 @@
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use crossws_proto::connection::excuse;
 use pin_project_lite::pin_project;
 
 use crate::runtime::Runtime;
@@ -71,7 +72,7 @@ pub(crate) fn later(now: Instant, by: Duration) -> Instant {
 
 /// Runs a future for at most a duration, and returns the value of `late` if the future is not done
 /// by then. The time counts from the poll that finds the future unfinished: a future that is done
-/// at once reads no clock.
+/// at once reads no clock. An end that is found late is [excused](excuse) once.
 pub(crate) fn within<R: Runtime, F: Future, L: FnOnce() -> F::Output>(
     runtime: &R,
     time: Duration,
@@ -83,6 +84,7 @@ pub(crate) fn within<R: Runtime, F: Future, L: FnOnce() -> F::Output>(
         time,
         future,
         armed: None,
+        is_excused: false,
         late: Some(late),
     }
 }
@@ -95,6 +97,7 @@ pin_project! {
         #[pin]
         future: F,
         armed: Option<(Instant, Timer<R>)>,
+        is_excused: bool,
         late: Option<L>,
     }
 }
@@ -111,7 +114,15 @@ impl<R: Runtime, F: Future, L: FnOnce() -> F::Output> Future for Within<'_, R, F
         let (deadline, timer) = this
             .armed
             .get_or_insert_with(|| (later(now, *this.time), Timer::new()));
-        std::task::ready!(timer.poll(this.runtime, now, Some(*deadline), cx));
+        ready!(timer.poll(this.runtime, now, Some(*deadline), cx));
+        let now = this.runtime.now();
+        if !*this.is_excused
+            && let Some(more) = excuse(now.saturating_duration_since(*deadline))
+        {
+            *this.is_excused = true;
+            *deadline = later(now, more);
+            ready!(timer.poll(this.runtime, now, Some(*deadline), cx));
+        }
         match this.late.take() {
             Some(late) => Poll::Ready(late()),
             // Polled again after its end, against the rules.

@@ -196,12 +196,29 @@ impl Connection {
         self.settle();
     }
 
-    /// Lets time pass, and the runtime look at its sockets once more after a deadline that is found late.
-    pub(crate) fn pass(&mut self, time: Duration) {
-        for time in [time, Duration::from_millis(10)] {
-            self.clock.advance(time);
+    /// Lets time pass, in steps in which no deadline is found late.
+    pub(crate) fn pass(&mut self, mut time: Duration) {
+        loop {
+            let step = time.min(Duration::from_millis(10));
+            self.clock.advance(step);
             self.settle();
+            time -= step;
+            if time.is_zero() {
+                return;
+            }
         }
+    }
+
+    /// Lets time pass until something is written, and returns it.
+    pub(crate) fn until_written(&mut self) -> Vec<u8> {
+        for _ in 0..12_000 {
+            let written = self.take();
+            if !written.is_empty() {
+                return written;
+            }
+            self.pass(Duration::from_millis(10));
+        }
+        panic!("nothing in two minutes");
     }
 
     /// Returns the bytes written since the last call.

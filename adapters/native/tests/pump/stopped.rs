@@ -56,14 +56,14 @@ fn a_pong_that_the_runtime_has_not_seen_yet_is_in_time() {
     connection.clock.advance(LONG);
     connection.settle();
     connection.receive(&frame(0x8a, b""));
-    connection.pass(secs(1));
+    connection.pass(secs(2));
     assert!(ends.lock().unwrap().is_empty());
     // One that is not there then is none.
     assert_eq!(connection.take(), b"\x89\x00");
     connection.clock.advance(LONG);
     connection.settle();
     assert!(ends.lock().unwrap().is_empty());
-    connection.pass(secs(1));
+    connection.pass(secs(2));
     assert_eq!(ends.lock().unwrap()[0].by, ClosedBy::Timeout);
 }
 
@@ -117,6 +117,23 @@ fn a_head_that_lay_unread_is_in_time() {
     connection.receive(&REQUEST[..40]);
     connection.stop(LONG, &REQUEST[40..]);
     assert!(connection.take().starts_with(b"HTTP/1.1 101"));
+}
+
+#[test]
+fn a_head_that_the_runtime_has_not_seen_yet_is_in_time() {
+    for is_there in [true, false] {
+        let mut connection = Connection::new(echo(), Limits::default());
+        connection.receive(&REQUEST[..40]);
+        connection.clock.advance(LONG);
+        connection.settle();
+        assert!(connection.take().is_empty());
+        if is_there {
+            connection.receive(&REQUEST[40..]);
+        }
+        let said = connection.until_written();
+        let status: &[u8] = if is_there { b"101" } else { b"408" };
+        assert!(said[9..].starts_with(status));
+    }
 }
 
 #[test]

@@ -15,8 +15,7 @@ fn a_silent_client_is_pinged_then_dropped() {
         connection.take().is_empty(),
         "no ping before 25 s less 10 %"
     );
-    connection.pass(secs(6));
-    assert_eq!(connection.take(), b"\x89\x00");
+    assert_eq!(connection.until_written(), b"\x89\x00");
     connection.pass(secs(19));
     assert!(ends.lock().unwrap().is_empty());
     connection.pass(secs(2));
@@ -32,8 +31,8 @@ fn any_bytes_after_a_ping_count() {
     let (hooks, ends) = recording();
     let mut connection = Connection::open(hooks, Limits::default());
     for _ in 0..10 {
-        connection.pass(secs(28));
-        assert_eq!(connection.take(), b"\x89\x00");
+        assert_eq!(connection.until_written(), b"\x89\x00");
+        connection.pass(secs(19));
         connection.receive(&frame(0x81, b"not a pong"));
     }
     assert!(ends.lock().unwrap().is_empty());
@@ -59,10 +58,9 @@ fn a_close_is_heard_however_many_pongs_a_hook_has_waited_through() {
     let mut connection = Connection::open(hooks, Limits::default());
     connection.receive(&frame(0x81, b"stuck"));
     for _ in 0..120 {
-        connection.pass(secs(25));
+        assert_eq!(connection.until_written(), b"\x89\x00");
         connection.receive(&frame(0x8a, b""));
     }
-    connection.take();
     connection.receive(&frame(0x88, &CLOSE));
     assert_eq!(connection.take(), b"\x88\x02\x03\xe8");
     assert!(connection.hub.peers().is_empty());
@@ -73,8 +71,8 @@ fn a_life_that_is_too_long_ends_with_1012() {
     let (hooks, ends) = recording();
     let limits = Limits::default().ping_interval(None).max_lifetime(secs(60));
     let mut connection = Connection::open(hooks, limits);
-    connection.pass(secs(67));
-    assert!(connection.take().starts_with(b"\x88\x14\x03\xf4"));
+    let close = connection.until_written();
+    assert!(close.starts_with(b"\x88\x14\x03\xf4"));
     connection.receive(&frame(0x88, &[0x03, 0xf4]));
     let closed = ends.lock().unwrap().pop().unwrap();
     assert_eq!(

@@ -8,7 +8,7 @@ use crossws_core::adapter::{
     Background, Liveness, LivenessEvent, Notice, OpeningPeer, PeerEvents, Session,
 };
 use crossws_core::{BoxFuture, Closed, ClosedBy, Error, Hooks, Limits, Message, Peer};
-use crossws_proto::connection::LATE;
+use crossws_proto::connection::excuse;
 use crossws_proto::reasons;
 
 use crate::transport::connection::Connection;
@@ -195,14 +195,14 @@ impl Pump {
     }
 
     /// Returns the time by which the client is judged. It stands still for a moment after this task was
-    /// woken far too late, as in a process that was stopped: what the client has sent meanwhile (a message,
-    /// a request for the stream's rest) has arrived, and other tasks have yet to read it.
+    /// woken late ([`excuse`]): what the client has sent meanwhile (a message, a request for the stream's rest)
+    /// has arrived, and other tasks have yet to read it.
     fn judged_at(&mut self, now: Duration) -> Duration {
         if let Some((due, _)) = self.timer
             && self.excused_until.is_none()
-            && now.saturating_sub(due) > LATE
+            && let Some(more) = excuse(now.saturating_sub(due))
         {
-            self.excused_until = Some(now.saturating_add(LATE));
+            self.excused_until = Some(now.saturating_add(more));
         }
         if self.excused_until.is_none_or(|until| until <= now) {
             self.excused_until = None;
