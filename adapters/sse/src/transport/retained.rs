@@ -58,8 +58,8 @@ impl Retained {
 
     /// Returns events as they are written, each with its id. Notes them.
     pub(crate) fn number(&mut self, events: &Batch<EventFrame>) -> Bytes {
-        // With one more digit.
-        let len = events.bytes() + events.frames() * (self.id.len() + 1);
+        // A batch has too few events for more than three new digits.
+        let len = events.bytes() + events.frames() * (self.id.len() + 3);
         if self.page.capacity() < len {
             let page = self.bytes.clamp(PAGE.0, PAGE.1);
             self.page = BytesMut::with_capacity(len.max(page));
