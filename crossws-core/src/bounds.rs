@@ -47,7 +47,7 @@ bounds!();
 /// An `Fn` that is `Send` and `Sync` where [`MaybeSend`] is `Send`: a trait object of `Fn` cannot have
 /// that bound.
 pub trait Function<A, R>: MaybeSend + MaybeSync + 'static {
-    /// Calls it.
+    /// Calls the closure.
     fn apply(&self, argument: A) -> R;
 }
 

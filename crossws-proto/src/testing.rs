@@ -1,6 +1,6 @@
 //! Two connections with a pipe between them, in virtual time: the one fake of a peer's other end, for
-//! tests, fuzz targets and benchmarks of connections. What drives a connection over a stream of a runtime is
-//! tested over the `FakeStream` of `crossws_native`.
+//! tests, fuzz targets and benchmarks of connections. What `crossws_native` drives over a stream of a runtime is
+//! tested over its `FakeStream`.
 //!
 //! ```
 //! use crossws_core::{CloseCode, ClosedBy, Limits, Message};

@@ -102,8 +102,8 @@ impl Hub {
         self.deliver_watched(publication.first, audience, publish, &recipients)
     }
 
-    /// As [`deliver`](Self::deliver), to the subscribers of topics that retain the message. Within
-    /// the limits of the peer that it is `from`, or else the hub's.
+    /// As [`deliver`](Self::deliver), to the subscribers of topics that retain the message. The limits are
+    /// those of the route of `from`, or else the hub's.
     pub(crate) fn deliver_retained(
         &self,
         namespace: &str,

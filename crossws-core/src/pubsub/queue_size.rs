@@ -12,8 +12,9 @@ pub struct QueueSize {
 }
 
 impl QueueSize {
-    /// The most that [`until`](Self::until) adds. A quarter of what counts before a total wraps around: two
-    /// totals are compared correctly over a half, and may lie on both sides of a third.
+    /// The most that [`until`](Self::until) adds. A quarter of the range of a total, which wraps around: two
+    /// totals are compared correctly if they are at most half of it apart, and each may be up to a quarter from a
+    /// third.
     pub(crate) const FAR: Self = Self {
         bytes: usize::MAX / 4,
         messages: usize::MAX / 4,

@@ -35,7 +35,7 @@ impl List {
         })
     }
 
-    /// Lists a new connection, which is created of its secret, and of the right to resume it, also as text.
+    /// Lists a new connection. `create` gets its secret and the right to resume it, and the latter as text, too.
     pub(crate) fn add(
         self: &Arc<Self>,
         create: impl FnOnce((Key<32>, Key<16>), &str) -> Connection,
