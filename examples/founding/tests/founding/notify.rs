@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::World;
-use crate::client::{connect, post};
+use crate::client::{Client, connect, post};
 
 async fn notify(world: &dyn World, path: &str) -> Value {
     let (status, body) = post(world, path, r#"{"message":"soon"}"#).await;
@@ -24,6 +24,8 @@ pub(crate) async fn every_connection_of_a_route_gets_the_message(world: &dyn Wor
     for room in &mut rooms {
         room.json().await;
     }
+    // Who is answered has joined.
+    hear_only_themselves(&mut root, &mut chat).await;
     let note = json!({ "type": "notify", "message": "soon" });
     for (path, sent) in [("", 2), ("/chat", 1), ("/rooms", 2)] {
         let answer = notify(world, &format!("/api/notify{path}")).await;
@@ -32,8 +34,11 @@ pub(crate) async fn every_connection_of_a_route_gets_the_message(world: &dyn Wor
     for client in root.iter_mut().chain([&mut chat]).chain(&mut rooms) {
         client.expect(&note).await;
     }
-    // And no other message.
-    for client in &mut root {
+    hear_only_themselves(&mut root, &mut chat).await;
+}
+
+async fn hear_only_themselves(root: &mut [Client], chat: &mut Client) {
+    for client in root {
         client.send("x").await;
         client.expect_text("[root] Echo: x").await;
     }

@@ -19,9 +19,10 @@ const fn ms(time: u64) -> Duration {
 /// How late a client may be: less than any deadline that it must keep.
 const LATE: Duration = ms(50);
 
-/// Runs a check whose client must keep deadlines of the server's. On a busy machine its task may run too
-/// late, and the server is right to end it: such a check runs again.
-pub(crate) async fn in_time(check: impl AsyncFn()) {
+/// Runs a check whose client must keep deadlines of the server's, and which takes at most this time. On a busy
+/// machine its task may run too late, and the server is right to end it; or the server is late itself. Such a
+/// check runs again.
+pub(crate) async fn in_time(world: &dyn World, most: Duration, check: impl AsyncFn()) {
     for _ in 1..8 {
         let late = Cell::new(Duration::ZERO);
         let watch = async {
@@ -31,17 +32,24 @@ pub(crate) async fn in_time(check: impl AsyncFn()) {
                 late.set(late.get().max(began.elapsed()));
             }
         };
-        match AssertUnwindSafe(check().or(watch)).catch_unwind().await {
+        let began = world.now();
+        let done = AssertUnwindSafe(check().or(watch)).catch_unwind().await;
+        let took = world.now() - began;
+        match done {
             Err(failure) if late.get() < LATE => resume_unwind(failure),
             Err(_) => println!("{:?} late, and runs again", late.get()),
-            Ok(()) => return,
+            Ok(()) if took < most => return,
+            Ok(()) => println!("took {took:?}, and runs again"),
         }
     }
+    let began = world.now();
     check().await;
+    let took = world.now() - began;
+    assert!(took < most, "{took:?}");
 }
 
 pub(crate) async fn silence_of_data_ends_a_client(world: &dyn World) {
-    in_time(async || silence_of_data(world).await).await;
+    in_time(world, 2 * ms(1500), async || silence_of_data(world).await).await;
 }
 
 async fn silence_of_data(world: &dyn World) {
@@ -62,12 +70,12 @@ async fn silence_of_data(world: &dyn World) {
         };
         assert!(matches!(close, Event::Close(Some((3008, _)))), "{close:?}");
         let took = world.now() - began;
-        assert!((ms(900)..ms(1500)).contains(&took), "{took:?}");
+        assert!(took >= ms(900), "{took:?}");
     }
 }
 
 pub(crate) async fn a_client_that_sends_data_stays(world: &dyn World) {
-    in_time(async || data(world).await).await;
+    in_time(world, Duration::MAX, async || data(world).await).await;
 }
 
 async fn data(world: &dyn World) {
@@ -90,7 +98,7 @@ fn is_over(event: &Event) -> bool {
 }
 
 pub(crate) async fn three_missed_pongs_end_a_client(world: &dyn World) {
-    in_time(async || missed_pongs(world).await).await;
+    in_time(world, ms(1500), async || missed_pongs(world).await).await;
 }
 
 async fn missed_pongs(world: &dyn World) {
@@ -103,35 +111,24 @@ async fn missed_pongs(world: &dyn World) {
     let end = client.raw(world).await;
     assert!(is_over(&end), "{end:?}");
     let took = world.now() - began;
-    assert!((ms(600)..ms(1500)).contains(&took), "{took:?}");
+    assert!(took >= ms(600), "{took:?}");
 }
 
-/// Replies to every `nth` ping for three seconds.
+/// Replies to every `nth` of fourteen pings.
 async fn answers(world: &dyn World, client: &mut Client, nth: usize) {
-    let mut pings = 0;
-    let until = world.now() + ms(3000);
-    while let Some(left) = until
-        .checked_sub(world.now())
-        .filter(|left| !left.is_zero())
-    {
-        match client.raw_within(world, left).await {
-            Some(Event::Ping(data)) => {
-                pings += 1;
-                if pings % nth == 0 {
-                    client.frame(Frame::Pong(data)).await;
-                }
-            }
-            Some(other) => panic!("{other:?} after {pings} pings"),
-            None => break,
+    for ping in 1..=14 {
+        match client.raw(world).await {
+            Event::Ping(data) if ping % nth == 0 => client.frame(Frame::Pong(data)).await,
+            Event::Ping(_) => {}
+            other => panic!("{other:?} instead of ping {ping}"),
         }
     }
-    assert!(pings > 10, "{pings} pings");
 }
 
 pub(crate) async fn every_second_or_third_pong_is_enough(world: &dyn World) {
     for nth in [2, 3] {
         let check = async || answers(world, &mut connect(world, "/mock/ws/pings").await, nth).await;
-        in_time(check).await;
+        in_time(world, ms(4500), check).await;
     }
 }
 
