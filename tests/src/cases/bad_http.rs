@@ -22,7 +22,7 @@ group! {
     a_head_that_is_too_large_is_431: [RAW_HTTP] and own heads,
     a_target_that_is_too_long_is_414: [RAW_HTTP] and own heads,
     a_head_that_takes_too_long_is_408: [RAW_HTTP] and own heads before deadlines,
-    a_silent_connection_is_let_go: [RAW_HTTP] and own heads,
+    a_silent_connection_is_let_go: [RAW_HTTP] and own heads before deadlines,
     a_target_in_absolute_form_is_harmless: [RAW_HTTP],
     a_target_that_is_not_a_path_is_400: [RAW_HTTP],
     a_fragment_in_the_target_is_400: [RAW_HTTP] and own heads,

@@ -21,7 +21,7 @@ group! {
     the_end_of_the_connection_clears_its_timers: [EXPIRY] before deadlines,
     timers_are_bounded_in_number: [EXPIRY],
     each_peer_has_its_own_timers: [EXPIRY, SHARED_HUB],
-    an_interval_ticks_until_the_connection_ends: [EXPIRY] in memory,
+    an_interval_ticks_until_the_connection_ends: [EXPIRY] in memory before deadlines,
 }
 
 const fn ms(time: u64) -> Duration {

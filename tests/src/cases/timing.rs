@@ -90,9 +90,13 @@ async fn a_silent_client_is_a_timeout(scene: Scene<'_>) {
 
 async fn a_silent_client_is_a_timeout_although_a_hook_runs(scene: Scene<'_>) {
     let stage = scene.stage_with(beating()).await;
-    let mut peer = stage.join("/", "a").await;
-    peer.perform(&[Do::AwaitClosed]).await;
-    stage.wait("a", "message").await;
+    // From the beginning, so that no message must arrive before the time is over.
+    let ask = Ask {
+        open: vec![Do::AwaitClosed],
+        ..Ask::named("a")
+    };
+    let _peer = stage.connect("/", ask).await;
+    stage.wait("a", "open").await;
     long_enough(&stage).await;
     stage.wait("a", "closed").await;
     assert_eq!(stage.wait("a", "close").await["by"], "Timeout");
