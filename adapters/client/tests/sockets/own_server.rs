@@ -199,9 +199,10 @@ async fn addresses_are_checked_after_the_name_was_resolved() {
 
 #[tokio::test]
 async fn nothing_to_connect_to_is_an_error_by_name() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let addr = listener.local_addr().unwrap();
-    drop(listener);
+    // Kept, so that no other test listens there.
+    let unused = tokio::net::TcpSocket::new_v4().unwrap();
+    unused.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let addr = unused.local_addr().unwrap();
     let error = connect(format!("ws://{addr}/")).await.unwrap_err();
     assert!(matches!(error, ConnectError::Connect(_)), "{error}");
     assert!(error.is_temporary());

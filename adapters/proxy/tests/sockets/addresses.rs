@@ -6,7 +6,7 @@ use crossws_client::connect;
 use crossws_core::{Hub, Limits, UpgradeRequest, hooks};
 use crossws_proxy::{Proxy, ProxyError};
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::rebinding::Rebinding;
 use crate::{echo, refusal, serve, text};
@@ -125,28 +125,30 @@ async fn a_redirection_is_not_followed() {
 
 #[tokio::test]
 async fn a_proxy_that_is_its_own_target_is_refused_by_name() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
-    drop(listener);
     // One that connects first, and one whose loop is found after its upgrade.
     let server = crossws_tokio::Server::builder(Proxy::to(format!("ws://{addr}/")));
-    let server = server.bind(addr).await.unwrap();
+    let server = server.listen(listener).unwrap();
     tokio::spawn(async { server.run().await.unwrap() });
     assert_eq!(refusal(addr).await, 508);
 }
 
 #[tokio::test]
 async fn a_loop_of_two_proxies_is_refused_by_name() {
-    // Both at once, so that they differ.
-    let free = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-    let [one, other] = free.map(|listener| listener.local_addr().unwrap());
+    let listeners = [
+        TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        TcpListener::bind("127.0.0.1:0").await.unwrap(),
+    ];
+    let [one, other] = [0, 1].map(|at| listeners[at].local_addr().unwrap());
     let begun = Arc::new(Mutex::new(Vec::new()));
-    for (addr, target) in [(one, other), (other, one)] {
+    for (listener, target) in listeners.into_iter().zip([other, one]) {
+        let addr = listener.local_addr().unwrap();
         let begun = Arc::clone(&begun);
         let proxy = Proxy::to(format!("ws://{target}/"));
         let proxy = proxy.on_connect(move |_| begun.lock().unwrap().push(addr));
         let server = crossws_tokio::Server::builder(proxy);
-        let server = server.bind(addr).await.unwrap();
+        let server = server.listen(listener).unwrap();
         tokio::spawn(async { server.run().await.unwrap() });
     }
     let status = refusal(one).await;
@@ -218,9 +220,10 @@ async fn an_upstream_may_listen_on_a_unix_socket() {
 
 #[tokio::test]
 async fn an_upstream_that_nothing_listens_on_is_a_502() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let nobody = listener.local_addr().unwrap();
-    drop(listener);
+    // Kept, so that no other test listens there.
+    let unused = TcpSocket::new_v4().unwrap();
+    unused.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let nobody = unused.local_addr().unwrap();
     let (addr, _proxy) = serve(Proxy::to(format!("ws://{nobody}/"))).await;
     assert_eq!(refusal(addr).await, 502);
 }
