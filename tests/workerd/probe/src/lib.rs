@@ -31,10 +31,10 @@ crossws::worker::durable_object! {
 }
 
 crossws::worker::durable_object! {
-    /// Its clients must send something every two seconds.
+    /// Its clients must send something every five seconds.
     pub struct Quick => Orders = |_env| Orders::default();
     options = |_env| options().limits(
-        Limits::default().ping_interval(None).idle_timeout(Duration::from_secs(2)),
+        Limits::default().ping_interval(None).idle_timeout(Duration::from_secs(5)),
     );
 }
 
