@@ -6,6 +6,7 @@
 //!     cargo run --example typescript -- check    # fails if the client is not that of the routes: for CI
 
 use std::path::Path;
+use std::sync::Mutex;
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Html;
@@ -42,10 +43,14 @@ struct Sum {
 
 const ROOM: &str = "room";
 
+/// Held while guests are counted and told, so that the last number that is told is the newest.
+static DOOR: Mutex<()> = Mutex::new(());
+
 fn room() -> crossws::RouteBuilder {
     let hooks = messages()
         .on_open(|peer: TypedPeer<ToGuest>| async move {
             peer.subscribe(ROOM)?;
+            let _door = DOOR.lock();
             let guests = peer.peers().len();
             peer.to(ROOM)
                 .including_self()
