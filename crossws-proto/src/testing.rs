@@ -41,7 +41,7 @@ use crate::connection::Connection;
 use crate::frame::{ClientFrame, Decoder, Role, ServerFrame};
 use crate::outbox::{Clock, Outbox};
 
-/// The time of a [`Pair`], which moves only with [`Pair::advance`].
+/// The time of a [`Pair`], which only its methods move.
 #[derive(Debug, Clone, Default)]
 pub struct VirtualTime(Arc<AtomicU64>);
 

@@ -40,15 +40,6 @@ impl Default for RareTimes {
     }
 }
 
-impl RareTimes {
-    fn next_due(&self) -> Nanos {
-        let credentials = self.credentials.as_ref();
-        self.inactive_since
-            .plus(self.inactivity)
-            .min(credentials.map_or(Nanos::NEVER, |known| known.due))
-    }
-}
-
 /// When a peer's credentials end.
 #[derive(Debug, Clone)]
 struct Credentials {
@@ -205,19 +196,40 @@ impl Liveness {
 
     /// Returns when to call [`poll`](Self::poll) next; `None` if no action will ever be due.
     pub fn next_due(&self) -> Option<Duration> {
-        self.next_ping
-            .min(self.silent_since.plus(self.silence))
-            .min(self.expires)
-            .min(
-                self.rare
-                    .as_ref()
-                    .map_or(Nanos::NEVER, |rare| rare.next_due()),
-            )
-            .duration()
+        let due = [self.own_due(), self.judged_due()];
+        due.into_iter().flatten().min()
+    }
+
+    /// Returns when an action is due that nothing from the peer moves away.
+    pub fn own_due(&self) -> Option<Duration> {
+        let rare = self.rare.as_ref();
+        let credentials = rare.and_then(|rare| rare.credentials.as_ref());
+        let credentials = credentials.map_or(Nanos::NEVER, |known| known.due);
+        self.next_ping.min(self.expires).min(credentials).duration()
+    }
+
+    /// Returns when the peer has been silent or inactive for too long, unless something comes from it.
+    pub fn judged_due(&self) -> Option<Duration> {
+        let rare = self.rare.as_ref();
+        let inactive = rare.map_or(Nanos::NEVER, |rare| {
+            rare.inactive_since.plus(rare.inactivity)
+        });
+        let silent = self.silent_since.plus(self.silence);
+        silent.min(inactive).duration()
     }
 
     /// Returns an action that is due now, if there is one. Must be called until it returns `None`.
     pub fn poll(&mut self, now: Duration) -> Option<LivenessEvent> {
+        self.poll_judging(now, true)
+    }
+
+    /// As [`poll`](Self::poll), for a peer that is not judged now, because something may have come from it
+    /// that is not read yet: it is neither silent nor inactive.
+    pub fn poll_own(&mut self, now: Duration) -> Option<LivenessEvent> {
+        self.poll_judging(now, false)
+    }
+
+    fn poll_judging(&mut self, now: Duration, judges: bool) -> Option<LivenessEvent> {
         let now = Nanos::from(now);
         let reached = |at: Nanos| at != Nanos::NEVER && at <= now;
         if let Some(rare) = &mut self.rare {
@@ -227,7 +239,7 @@ impl Liveness {
                 credentials.due = Nanos::NEVER;
                 return Some(LivenessEvent::CredentialsExpired);
             }
-            if reached(rare.inactive_since.plus(rare.inactivity)) {
+            if judges && reached(rare.inactive_since.plus(rare.inactivity)) {
                 // Reported once: the connection ends now.
                 rare.inactivity = Nanos::NEVER;
                 return Some(LivenessEvent::Inactive);
@@ -237,7 +249,7 @@ impl Liveness {
             self.expires = Nanos::NEVER;
             return Some(LivenessEvent::Expired);
         }
-        if reached(self.silent_since.plus(self.silence)) {
+        if judges && reached(self.silent_since.plus(self.silence)) {
             // Reported once: the connection ends now.
             self.silence = Nanos::NEVER;
             self.next_ping = Nanos::NEVER;

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-/// The delays that a connection is timing. Boxed, because an idle connection has none, except after a stop of the
-/// process.
+/// The delays that a connection is timing. Boxed, because an idle connection has none, unless its last deadline was
+/// excused.
 #[derive(Debug, Default)]
 pub(super) struct Delays(Option<Box<Late>>);
 

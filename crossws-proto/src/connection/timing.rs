@@ -8,12 +8,12 @@ use crossws_core::{CloseFrame, Closed, ClosedBy};
 use super::{Connection, Phase, Queue};
 use crate::reasons;
 
-/// Returns how much longer a deadline waits that is found so late, or `None` if it is found in time. The process was
-/// stopped, or its thread was busy. What the other side sent meanwhile counts, and a runtime may fire its timers
-/// before it has looked at any socket (on Linux, waiting for events ends with `EINTR` after a stop): it is read in
-/// this time. A deadline is excused once.
+/// Returns how much longer a deadline of the other side that is found this late waits, or `None` if it is found in
+/// time. The process was stopped, or its thread was busy. What the other side sent meanwhile counts, and a runtime
+/// may fire its timers before it has looked at any socket (on Linux, waiting for events ends with `EINTR` after a
+/// stop): it is read in this time. A deadline is excused once.
 pub fn excuse(late: Duration) -> Option<Duration> {
-    /// Timers are so late by themselves.
+    /// Timers of Unix are up to this late on an idle machine.
     const EXACT: Duration = Duration::from_millis(10);
     const MOST: Duration = Duration::from_secs(1);
     (late > EXACT).then(|| late.min(MOST))
@@ -23,7 +23,8 @@ impl<Q: Queue> Connection<Q> {
     /// Returns the nearest deadline, which passes no earlier. `clock` reads the
     /// transport's [steady](crossws_core::adapter::Transport::steady) clock.
     ///
-    /// One that is found late is moved once, by [`handle_timeout`](Self::handle_timeout): see [`excuse`].
+    /// One by which the other side is judged is moved once, by [`handle_timeout`](Self::handle_timeout), if it
+    /// is found late: see [`excuse`].
     #[inline(always)]
     pub fn poll_timeout(
         &mut self,
@@ -42,25 +43,33 @@ impl<Q: Queue> Connection<Q> {
         }
         let expires_at = self.events.as_ref().and_then(PeerEvents::expires_at);
         self.liveness.credentials(expires_at, now, clock);
-        let deadline = self.deadline()?;
-        Some(deadline.max(self.excused_until().unwrap_or_default()))
+        let judged = self.judged_due();
+        let judged = judged.map(|due| due.max(self.excused_until().unwrap_or_default()));
+        self.own_due().into_iter().chain(judged).min()
     }
 
     fn excused_until(&self) -> Option<Duration> {
         self.delays.get()?.excused_until
     }
 
-    /// Returns the nearest deadline.
+    /// Returns the nearest deadline that is not the other side's.
     #[inline(always)]
-    fn deadline(&self) -> Option<Duration> {
+    fn own_due(&self) -> Option<Duration> {
+        let lives = self.is_open() || self.is_broken();
+        self.liveness.own_due().filter(|_| lives)
+    }
+
+    /// Returns the nearest deadline by which the other side is judged.
+    #[inline(always)]
+    fn judged_due(&self) -> Option<Duration> {
         if !self.is_open() {
             // Nothing else ends a client that is still heard.
             return match self.is_broken() {
-                true => self.liveness.next_due(),
+                true => self.liveness.judged_due(),
                 false => self.phase.deadline(),
             };
         }
-        let due = self.liveness.next_due();
+        let due = self.liveness.judged_due();
         [due, self.age_limit(), self.message_limit()]
             .into_iter()
             .flatten()
@@ -70,20 +79,18 @@ impl<Q: Queue> Connection<Q> {
     /// Acts on a deadline that has passed, or moves one that is found late. [`poll_transmit`](Self::poll_transmit)
     /// and [`poll_timeout`](Self::poll_timeout) must follow.
     pub fn handle_timeout(&mut self, now: Duration) {
-        if self.excuses(now) {
-            return;
+        let judges = !self.excuses(now);
+        let is_broken = self.is_broken();
+        if !self.is_open() && !is_broken {
+            return match self.phase {
+                _ if !judges => {}
+                Phase::Violated(_) => self.fail_violated(now),
+                // Bytes that the client has not taken or sent are lost.
+                _ => self.lose(true),
+            };
         }
-        if matches!(self.phase, Phase::Violated(_)) {
-            return self.fail_violated(now);
-        }
-        if self.is_broken() {
-            return self.broken_due(now);
-        }
-        if !self.is_open() {
-            // Bytes that the client has not taken or sent are lost.
-            return self.lose(true);
-        }
-        if self.age_limit().is_some_and(|limit| limit <= now) {
+        let reached = |limit: Option<Duration>| !is_broken && limit.is_some_and(|at| at <= now);
+        if judges && reached(self.age_limit()) {
             self.delays.begin().age_said = true;
             return self.outbox().too_old();
         }
@@ -93,17 +100,25 @@ impl<Q: Queue> Connection<Q> {
             self.liveness.active(now);
             self.delays.end(|late| late.begun = late.begun.map(|_| now));
         }
-        if self.message_limit().is_some_and(|limit| limit <= now) {
+        if judges && reached(self.message_limit()) {
             return self.time_out(reasons::message_too_slow(), now);
         }
-        while let Some(due) = self.liveness.poll(now) {
-            self.due(due, now);
+        loop {
+            let due = match judges {
+                true => self.liveness.poll(now),
+                false => self.liveness.poll_own(now),
+            };
+            match due {
+                Some(due) if is_broken => self.broken_due(due),
+                Some(due) => self.due(due, now),
+                None => return,
+            }
         }
     }
 
-    /// Moves the nearest deadline, once, if it is found late. Returns whether it waits.
+    /// Moves the nearest deadline of the other side, once, if it is found late. Returns whether it waits.
     fn excuses(&mut self, now: Duration) -> bool {
-        let Some(deadline) = self.deadline() else {
+        let Some(deadline) = self.judged_due() else {
             return false;
         };
         // An excuse for an earlier deadline does not count. What the client sends ends none, or a client could
@@ -122,26 +137,20 @@ impl<Q: Queue> Connection<Q> {
         }
     }
 
-    /// Acts on the deadlines of a connection on which nothing can be written.
-    fn broken_due(&mut self, now: Duration) {
-        if self.is_full() || self.undecoded {
-            self.liveness.heard(now);
-            self.liveness.active(now);
-        }
-        while let Some(due) = self.liveness.poll(now) {
-            let ends = match due {
-                LivenessEvent::Ping => false,
-                LivenessEvent::CredentialsExpired => {
-                    // Ends the hooks' sleeps, which have deadlines too.
-                    self.tell();
-                    let left = self.events.as_ref().and_then(PeerEvents::expires_at);
-                    left.is_some() && left == self.liveness.expires_at()
-                }
-                _ => true,
-            };
-            if ends {
-                self.abandon();
+    /// Acts on a deadline of a connection on which nothing can be written.
+    fn broken_due(&mut self, due: LivenessEvent) {
+        let ends = match due {
+            LivenessEvent::Ping => false,
+            LivenessEvent::CredentialsExpired => {
+                // Ends the hooks' sleeps, which have deadlines too.
+                self.tell();
+                let left = self.events.as_ref().and_then(PeerEvents::expires_at);
+                left.is_some() && left == self.liveness.expires_at()
             }
+            _ => true,
+        };
+        if ends {
+            self.abandon();
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crossws_core::{CloseCode, ClosedBy, HooksBuilder, Limits};
+use crossws_core::{CloseCode, ClosedBy, HooksBuilder, Limits, hooks};
 
 use crate::connection::*;
 
@@ -59,7 +59,8 @@ fn a_pong_that_the_runtime_has_not_seen_yet_is_in_time() {
     connection.pass(secs(2));
     assert!(ends.lock().unwrap().is_empty());
     // One that is not there then is none.
-    assert_eq!(connection.take(), b"\x89\x00");
+    connection.take();
+    assert_eq!(connection.until_written(), b"\x89\x00");
     connection.clock.advance(LONG);
     connection.settle();
     assert!(ends.lock().unwrap().is_empty());
@@ -134,6 +135,29 @@ fn a_head_that_the_runtime_has_not_seen_yet_is_in_time() {
         let status: &[u8] = if is_there { b"101" } else { b"408" };
         assert!(said[9..].starts_with(status));
     }
+}
+
+#[test]
+fn the_apps_own_times_are_not_excused() {
+    let hooks = hooks().on_message(|peer, _| async move {
+        peer.sleep(secs(5)).await;
+        peer.send("slept").map(drop)
+    });
+    let mut connection = Connection::open(hooks, Limits::default());
+    connection.receive(&frame(0x81, b"sleep"));
+    connection.clock.advance(secs(8));
+    connection.settle();
+    assert_eq!(connection.take(), b"\x81\x05slept");
+    // While a time of the client's is excused, too.
+    assert_eq!(connection.until_written(), b"\x89\x00");
+    connection.receive(&frame(0x81, b"sleep")[..3]);
+    connection.clock.advance(LONG);
+    connection.settle();
+    connection.receive(&frame(0x81, b"sleep")[3..]);
+    connection.take();
+    connection.clock.advance(secs(5));
+    connection.settle();
+    assert_eq!(connection.take(), b"\x81\x05slept");
 }
 
 #[test]

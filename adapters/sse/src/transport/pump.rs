@@ -24,7 +24,7 @@ pub(crate) struct Pump {
     grace: Duration,
     /// When this side began to close.
     closing_since: Option<Duration>,
-    /// The time by which clients are judged, and when it goes on after it has stood still.
+    /// The time by which the client is judged, and when it goes on after it has stood still.
     judged: Duration,
     excused_until: Option<Duration>,
     timer: Option<(Duration, BoxFuture<'static, ()>)>,
@@ -225,7 +225,14 @@ impl Pump {
         let expires_at = self.lifeline.expires_at();
         let steady_clock = || self.background.steady_clock();
         self.live.credentials(expires_at, now, steady_clock);
-        while let Some(due) = self.live.poll(judged) {
+        loop {
+            let due = match judged == now {
+                true => self.live.poll(now),
+                false => self.live.poll_own(now),
+            };
+            let Some(due) = due else {
+                return;
+            };
             match due {
                 LivenessEvent::Expired => self.peer.close_frame(reasons::expired()),
                 LivenessEvent::CredentialsExpired => {
@@ -250,7 +257,11 @@ impl Pump {
             return None;
         }
         if self.excused_until.is_some() {
-            return self.excused_until;
+            return self
+                .excused_until
+                .into_iter()
+                .chain(self.live.own_due())
+                .min();
         }
         let detached = self.connection.next_due(self.grace, self.background.now());
         let too_old = self.connection.too_old_at();

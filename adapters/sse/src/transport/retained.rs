@@ -14,7 +14,7 @@ pub(crate) struct Retained {
     most: usize,
     /// The number of the last event.
     last: u64,
-    /// The line of its id, of which the next one needs a digit or two changed.
+    /// The line of its id. That of the next differs in a digit or two.
     id: Vec<u8>,
     /// Where the next events are written: several chunks share one allocation.
     page: BytesMut,
