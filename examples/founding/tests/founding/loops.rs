@@ -76,7 +76,7 @@ async fn push(world: &dyn World, user: &str, text: &str) -> Value {
     serde_json::from_slice(&answer).unwrap()
 }
 
-/// Waits until so many connections of a user have joined, of which the response to an upgrade tells nothing.
+/// Waits until this many connections of a user have joined. The response to an upgrade comes before.
 async fn joined(world: &dyn World, user: &str, count: usize) {
     while push(world, user, "ready?").await != json!({ "sent": count }) {
         world.sleep(Duration::from_millis(5)).await;
@@ -123,11 +123,11 @@ pub(crate) async fn all_connections_of_a_user_are_told(world: &dyn World) {
 
 pub(crate) async fn what_is_no_push_is_refused(world: &dyn World) {
     let mut client = connect(world, "/_socket/tools/notifications?user=u").await;
+    joined(world, "u", 1).await;
     for body in ["", "text", "[]", "{}", r#"{"user":"u"}"#, r#"{"text":"t"}"#] {
         let (status, _) = post(world, "/_socket/push", body).await;
         assert!([400, 422].contains(&status.as_u16()), "{body}: {status}");
     }
-    joined(world, "u", 1).await;
     assert_eq!(push(world, "u", "first").await, json!({ "sent": 1 }));
     assert_eq!(told(&mut client).await, json!({ "text": "first" }));
     let (status, _) = refused(world, "/_socket/tools/notifications", &[]).await;

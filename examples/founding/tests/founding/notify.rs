@@ -24,7 +24,7 @@ pub(crate) async fn every_connection_of_a_route_gets_the_message(world: &dyn Wor
     for room in &mut rooms {
         room.json().await;
     }
-    // Who is answered has joined.
+    // A client that gets a reply has joined.
     hear_only_themselves(&mut root, &mut chat).await;
     let note = json!({ "type": "notify", "message": "soon" });
     for (path, sent) in [("", 2), ("/chat", 1), ("/rooms", 2)] {

@@ -200,12 +200,13 @@ pub(crate) async fn the_chat_talks_over_a_stream_and_posts(world: &dyn World) {
         joined["message"].as_str().unwrap().ends_with(" joined!"),
         "{joined}"
     );
+    // A reply says that bob is subscribed.
+    bob.send("ping").await;
+    bob.json().await;
     assert_eq!(post(world, &ann.secret, "hello").await, 204);
     let hello = json!({ "user": id, "message": "hello" });
     assert_eq!(said(&mut ann, world).await, hello);
     bob.expect(&hello).await;
-    bob.send("ping").await;
-    bob.json().await;
     bob.send("hi").await;
     assert_eq!(said(&mut ann, world).await["message"], "hi");
 }
