@@ -196,8 +196,7 @@ impl Liveness {
 
     /// Returns when to call [`poll`](Self::poll) next; `None` if no action will ever be due.
     pub fn next_due(&self) -> Option<Duration> {
-        let due = [self.own_due(), self.judged_due()];
-        due.into_iter().flatten().min()
+        self.own_due().into_iter().chain(self.judged_due()).min()
     }
 
     /// Returns when an action is due that nothing from the peer moves away.
