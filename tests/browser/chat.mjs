@@ -233,26 +233,27 @@ async function chat(browser) {
     for (const time of await grace.get("message-time").allTextContents()) assert.match(time, /^\d\d:\d\d$/);
   });
 
-  // Grace types on until it shows, because the keys may rest before a busy machine has looked.
-  const types = async (text, shown) => {
-    await eventually(async () => {
-      await grace.get("text").fill(text);
-      return ada.typing();
-    }, shown);
+  // Grace presses the first key of a message. Again, if the keys rested before a busy machine has looked.
+  const begins = async (key, shown) => {
+    for (let tries = 3; ; tries--) {
+      await grace.get("text").fill("");
+      await grace.get("text").press(key);
+      try {
+        return await eventually(() => ada.typing(), shown, 1_500);
+      } catch (error) {
+        if (tries === 1) throw error;
+      }
+    }
   };
-  await check("a first keystroke shows on the other page as typing", async () => {
-    await grace.get("text").press("h");
-    const first = eventually(() => ada.typing(), "Grace is typing…", 1_000);
-    await first.catch(() => types("h", "Grace is typing…"));
-  });
+  await check("a first keystroke shows on the other page as typing", () => begins("h", "Grace is typing…"));
   await check("who types does not see it", async () => assert.equal(await grace.typing(), ""));
   await check("the typing line goes away when the keys rest", async () => {
     await eventually(() => ada.typing(), "");
     assert.equal(await grace.get("text").inputValue(), "h");
   });
   await check("the typing line goes away when the message is sent", async () => {
+    await begins("h", "Grace is typing…");
     await grace.get("text").press("i");
-    await types("hi", "Grace is typing…");
     await grace.get("text").press("Enter");
     await ada.shows("hi");
     assert.equal(await ada.typing(), "");
@@ -261,8 +262,7 @@ async function chat(browser) {
     const linus = await rawClient("Linus", LOBBY);
     linus.send({ type: "typing", on: true });
     await eventually(() => ada.typing(), "Linus is typing…");
-    await grace.get("text").press("x");
-    await types("x", "Linus and Grace are typing…");
+    await begins("x", "Linus and Grace are typing…");
     linus.socket.close(1000);
     await eventually(() => ada.lines("left"), ["Linus left"]);
     assert.doesNotMatch(await ada.typing(), /Linus/);
